@@ -1,0 +1,24 @@
+"""A lasting tailnet identity for each replica of a Kubernetes StatefulSet, as a Pulumi component."""
+
+from .args import TailscaleSidecarStatefulSetArgs
+from .auth import AuthKey, OAuthClient, WorkloadIdentity
+from .component import TailscaleSidecarStatefulSet
+from .dns import ClusterDns, InPodSplitDns, SplitDns
+from .networking import KernelNetworking, UserspaceNetworking
+from .state import EmptyDirState, PersistentVolumeState, SecretState
+
+__all__ = [
+    "AuthKey",
+    "ClusterDns",
+    "EmptyDirState",
+    "InPodSplitDns",
+    "KernelNetworking",
+    "OAuthClient",
+    "PersistentVolumeState",
+    "SecretState",
+    "SplitDns",
+    "TailscaleSidecarStatefulSet",
+    "TailscaleSidecarStatefulSetArgs",
+    "UserspaceNetworking",
+    "WorkloadIdentity",
+]

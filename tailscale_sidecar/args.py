@@ -1,0 +1,279 @@
+"""The arguments of the component, and every rule that they can break."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pulumi_kubernetes.apps.v1 import (
+    StatefulSetPersistentVolumeClaimRetentionPolicyArgs,
+    StatefulSetUpdateStrategyArgs,
+)
+from pulumi_kubernetes.core.v1 import PersistentVolumeClaimArgs, ResourceRequirementsArgs, VolumeMountArgs
+from pydantic import Field, InstanceOf, field_validator, model_validator
+
+from . import pod_spec as _pod_spec
+from . import rules
+from ._additions import Json
+from ._camel_case import to_camel_case
+from ._model import Input, Model
+from .auth import Auth
+from .dns import ClusterDns, Dns, InPodSplitDns
+from .networking import KernelNetworking, Networking
+from .state import SecretState, State
+
+TAILSCALE_IMAGE = "ghcr.io/tailscale/tailscale:v1.102.5"
+DNS_IMAGE = "coredns/coredns:1.15.0"
+BURST_REPLICAS = 10
+"""Above this, `Parallel` must be asked for twice: all replicas would register at once (the guide, troubleshooting)."""
+
+
+class TailscaleSidecarStatefulSetArgs(Model):
+    """What a `TailscaleSidecarStatefulSet` is made from. Wrong arguments are refused here, before anything is made."""
+
+    pod_spec: Any
+    """The app's own PodSpec: `PodSpecArgs`, or a dict in camelCase or snake_case. Everything in it is kept."""
+    auth: InstanceOf[Auth] = Field(repr=False)
+    """How a replica logs in for the first time: `OAuthClient`, `AuthKey` or `WorkloadIdentity`."""
+    tags: tuple[str, ...] = Field(default=(), strict=False)
+    """ACL tags of the devices, such as `tag:k8s`. Required unless auth is an `AuthKey`, which carries its own."""
+    networking: InstanceOf[Networking] = Field(default_factory=KernelNetworking)
+    """`KernelNetworking()` or `UserspaceNetworking()`."""
+    dns: InstanceOf[Dns] = Field(
+        default_factory=lambda data: (
+            InPodSplitDns() if data.get("networking", KernelNetworking()).kernel else ClusterDns()
+        )
+    )
+    """`InPodSplitDns()`, `SplitDns()` or `ClusterDns()`. Default: in-pod with kernel networking, else cluster."""
+    state: InstanceOf[State] = Field(default_factory=SecretState)
+    """Where the identity is kept: `SecretState()`, `PersistentVolumeState()` or `EmptyDirState()`."""
+
+    replicas: int = Field(default=1, ge=0)
+    """Number of replicas; each is a device."""
+    namespace: Input[str] | None = None
+    """Namespace of all objects. Default: the provider's."""
+    labels: Mapping[str, Input[str]] = Field(default={})
+    """Labels of the StatefulSet and its pods, beside `app`, which the selector uses."""
+    annotations: Mapping[str, Input[str]] = Field(default={})
+    """Annotations of the StatefulSet and its pods."""
+    volume_claim_templates: tuple[Any, ...] = Field(default=(), strict=False)
+    """The app's own volume claims, as in a StatefulSet."""
+    persistent_volume_claim_retention_policy: Any = None
+    """As in a StatefulSet."""
+    update_strategy: Any = None
+    """As in a StatefulSet."""
+    pod_management_policy: Literal["OrderedReady", "Parallel"] = "OrderedReady"
+    """As in a StatefulSet. Kubernetes cannot change it later: a change replaces the StatefulSet."""
+    allow_registration_burst: bool = False
+    """Allows `Parallel` above 10 replicas, which register all at once and may meet Tailscale's rate limits."""
+
+    hostname: str | None = None
+    """Prefix of the devices' names: `<hostname>-<ordinal>`. Default: the pods' names."""
+    accept_routes: bool = False
+    """Whether the pods use subnet routes that other devices advertise. With kernel networking `cluster_cidrs` is then
+    required."""
+    advertise_routes: tuple[str, ...] = Field(default=(), strict=False)
+    """CIDRs that the devices offer to route to."""
+    advertise_exit_node: bool = False
+    """Whether the devices offer to be exit nodes."""
+    shields_up: bool = False
+    """Refuses every connection from the tailnet, whatever its policy says."""
+    cluster_cidrs: tuple[str, ...] = Field(default=(), strict=False)
+    """The cluster's pod, service and node CIDRs. They are kept out of Tailscale's routing table."""
+    login_server: str | None = None
+    """URL of another control plane, such as Headscale. Default: Tailscale's."""
+
+    metrics: bool = True
+    """Whether the sidecar serves Prometheus metrics at `/metrics` on the pod's address."""
+    metrics_port: int = Field(default=9002, ge=1, le=65535)
+    """Port of `/metrics` and `/healthz`."""
+    wait_for_tailnet: bool = True
+    """Whether the app's containers start only when the replica is on the tailnet, however long that takes."""
+
+    image: str = TAILSCALE_IMAGE
+    """Image of the sidecar: a release from 1.94 on, by tag or digest, from any registry."""
+    dns_image: str = DNS_IMAGE
+    """Image of the resolver of `InPodSplitDns`."""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    """Of the sidecar's images. Default: Kubernetes' own rule."""
+    resources: Any = None
+    """Resource requests and limits of the sidecar. Default: requests as measured, no limits."""
+    service_account_name: Input[str] | None = None
+    """Name of an existing ServiceAccount to use; else the component makes one."""
+    service_account_annotations: Mapping[str, Input[str]] = Field(default={})
+    """Annotations of the component's ServiceAccount, such as a cloud's role."""
+    mount_token_in_app: bool = False
+    """Whether the app's containers get the ServiceAccount's token, and so access to the state Secrets, too."""
+    extra_args: tuple[str, ...] = Field(default=(), strict=False)
+    """Further flags of `tailscale up` that no argument covers, as `--flag=value`."""
+    env: Mapping[str, Input[str]] = Field(default={}, repr=False)
+    """Further environment variables of the sidecar that no argument covers."""
+    sidecar_volume_mounts: tuple[Any, ...] = Field(default=(), strict=False)
+    """Further volume mounts of the sidecar, of volumes in `pod_spec`, such as for TS_SERVE_CONFIG."""
+
+    @field_validator("pod_spec")
+    @classmethod
+    def _normalise_pod_spec(cls, value: Any) -> Json:
+        return _pod_spec.normalised(value)
+
+    @field_validator("volume_claim_templates")
+    @classmethod
+    def _normalise_claims(cls, value: tuple[Any, ...]) -> tuple[Json, ...]:
+        claims = tuple(
+            to_camel_case(claim, PersistentVolumeClaimArgs, f"volume_claim_templates[{i}]")
+            for i, claim in enumerate(value)
+        )
+        for index, claim in enumerate(claims):
+            if claim.get("metadata", {}).get("name") in _pod_spec.OWN_VOLUMES:
+                raise ValueError(
+                    f"volume_claim_templates[{index}].metadata.name is the sidecar's own; rename the claim"
+                )
+        return claims
+
+    @field_validator("persistent_volume_claim_retention_policy")
+    @classmethod
+    def _normalise_retention(cls, value: Any) -> Json | None:
+        kind = StatefulSetPersistentVolumeClaimRetentionPolicyArgs
+        return None if value is None else to_camel_case(value, kind, "persistent_volume_claim_retention_policy")
+
+    @field_validator("update_strategy")
+    @classmethod
+    def _normalise_update_strategy(cls, value: Any) -> Json | None:
+        return None if value is None else to_camel_case(value, StatefulSetUpdateStrategyArgs, "update_strategy")
+
+    @field_validator("resources")
+    @classmethod
+    def _normalise_resources(cls, value: Any) -> Json | None:
+        return None if value is None else to_camel_case(value, ResourceRequirementsArgs, "resources")
+
+    @field_validator("sidecar_volume_mounts")
+    @classmethod
+    def _normalise_mounts(cls, value: tuple[Any, ...]) -> tuple[Json, ...]:
+        return tuple(
+            to_camel_case(mount, VolumeMountArgs, f"sidecar_volume_mounts[{i}]") for i, mount in enumerate(value)
+        )
+
+    @field_validator("tags")
+    @classmethod
+    def _check_tags(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        return rules.tags(tags)
+
+    @field_validator("advertise_routes", "cluster_cidrs")
+    @classmethod
+    def _check_cidrs(cls, cidrs: tuple[str, ...]) -> tuple[str, ...]:
+        return rules.cidrs(cidrs)
+
+    @field_validator("image")
+    @classmethod
+    def _check_image(cls, image: str) -> str:
+        return rules.tailscale_image(image)
+
+    @field_validator("hostname")
+    @classmethod
+    def _check_hostname(cls, hostname: str | None) -> str | None:
+        return None if hostname is None else rules.hostname_prefix(hostname)
+
+    @field_validator("login_server")
+    @classmethod
+    def _check_login_server(cls, url: str | None) -> str | None:
+        return None if url is None else rules.login_server(url)
+
+    @field_validator("extra_args")
+    @classmethod
+    def _check_extra_args(cls, flags: tuple[str, ...]) -> tuple[str, ...]:
+        return rules.extra_args(flags)
+
+    @field_validator("labels")
+    @classmethod
+    def _check_labels(cls, labels: Mapping[str, Input[str]]) -> Mapping[str, Input[str]]:
+        if "app" in labels:
+            raise ValueError("labels: app is the selector's own, with the component's name as its value; remove it")
+        return labels
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        self._check_tags_given()
+        self._check_routes()
+        self._check_networking()
+        self._check_pod()
+        self._check_rollout()
+        rules.env(self.env, kernel=self.networking.kernel)
+        return self
+
+    def _check_tags_given(self) -> None:
+        if self.auth.requires_tags and not self.tags:
+            raise ValueError(f"tags is required with {type(self.auth).__name__}, such as tags=['tag:k8s']")
+
+    def _check_routes(self) -> None:
+        if self.accept_routes and self.networking.kernel and not self.cluster_cidrs:
+            raise ValueError(
+                "cluster_cidrs is required with accept_routes: give the cluster's pod, service and node CIDRs, "
+                "or an overlapping route on the tailnet would cut the pods off from the cluster"
+            )
+        for cidr in self.advertise_routes:
+            if cidr in ("0.0.0.0/0", "::/0"):
+                raise ValueError(f"advertise_routes: {cidr} makes an exit node; use advertise_exit_node=True")
+        rules.outside_cgnat(self.cluster_cidrs, kernel=self.networking.kernel)
+
+    def _check_networking(self) -> None:
+        if self.dns.needs_tun and not self.networking.kernel:
+            raise ValueError(
+                f"dns={type(self.dns).__name__}() needs kernel networking: in userspace the app cannot reach "
+                "100.100.100.100. Use dns=ClusterDns(), and the proxy for tailnet names"
+            )
+        routes = bool(self.advertise_routes) or self.advertise_exit_node
+        if routes and self.networking.kernel and not self.networking.writes_sysctls and not self._forwarding_sysctl():
+            raise ValueError(
+                "advertise_routes and advertise_exit_node need IP forwarding, which KernelNetworking(tun_device=...) "
+                "cannot set: add {'name': 'net.ipv4.ip_forward', 'value': '1'} to pod_spec.securityContext.sysctls"
+            )
+
+    def _forwarding_sysctl(self) -> bool:
+        context = self.pod_spec.get("securityContext")
+        sysctls = context.get("sysctls", ()) if isinstance(context, Mapping) else ()
+        return any(isinstance(s, Mapping) and s.get("name") == "net.ipv4.ip_forward" for s in sysctls)
+
+    def _check_pod(self) -> None:
+        _pod_spec.refuse_ports(self.pod_spec, self.taken_ports)
+        paths = {"/etc/resolv.conf": f"dns={type(self.dns).__name__}()"} if self.dns.needs_tun else {}
+        if self.mount_token_in_app:
+            paths[_pod_spec.SERVICE_ACCOUNT_DIR] = "mount_token_in_app=True"
+        _pod_spec.refuse_mounts(self.pod_spec, paths)
+        _pod_spec.refuse_probes(self.pod_spec, (self.metrics_port,))
+        rules.fs_group(self)
+
+    def _check_rollout(self) -> None:
+        if (
+            self.pod_management_policy == "Parallel"
+            and self.replicas > BURST_REPLICAS
+            and not self.allow_registration_burst
+        ):
+            raise ValueError(
+                f"pod_management_policy='Parallel' with {self.replicas} replicas registers all of them at once. "
+                f"Leave it at OrderedReady (it cannot be changed later), stay at {BURST_REPLICAS} or fewer, "
+                "or set allow_registration_burst=True"
+            )
+        limit = self.state.max_replicas if isinstance(self.state, SecretState) else None
+        if limit is not None and limit < self.replicas:
+            raise ValueError(f"state.max_replicas {limit} is less than replicas {self.replicas}; raise it")
+        if self.shields_up:
+            warnings.warn(
+                "shields_up=True: no device of the tailnet can open a connection to these pods, "
+                "which defeats most uses of a sidecar",
+                stacklevel=6,
+            )
+
+    @property
+    def taken_ports(self) -> dict[int, str]:
+        """Ports that the sidecar's containers listen on in the pod, each with the argument that it comes from."""
+        ports = dict(self.dns.ports())
+        if self.metrics or self.wait_for_tailnet:
+            ports[self.metrics_port] = "metrics_port"
+        ports.update(self.networking.ports())
+        return ports
+
+    @property
+    def plain_secrets(self) -> list[str]:
+        """Secret values that were given as plain strings."""
+        return self.auth.plain_secrets()

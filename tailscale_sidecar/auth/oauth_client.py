@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import ClassVar
+from urllib.parse import parse_qsl
+
+import pulumi
+from pydantic import Field, field_validator
+from typing_extensions import override
+
+from .._additions import Additions
+from .._model import Input
+from ._auth import Auth, attributes, credential, refuse_prefixes
+
+KNOWN_ATTRIBUTES = ("ephemeral", "preauthorized", "baseURL")
+"""What may follow the `?` of a client secret; others make `tailscale up` fail (feature/oauthkey/oauthkey.go:95)."""
+
+
+class OAuthClient(Auth):
+    """An OAuth client with the scope `auth_keys`: each replica mints its own key at its first login, and only then.
+
+    The sidecar appends `?ephemeral=false&preauthorized=true` to the secret, inline or existing, unless the secret has
+    attributes of its own. An existing Secret holds the key `TS_CLIENT_SECRET`, and may hold `TS_CLIENT_ID`.
+    """
+
+    requires_tags: ClassVar[bool] = True
+    _inline_fields: ClassVar = ("client_id", "client_secret")
+    _required_inline: ClassVar = ("client_secret",)
+
+    client_id: Input[str] | None = None
+    """ID of the OAuth client. Kept beside the secret as the guide does; Tailscale reads it from the secret itself."""
+    client_secret: Input[str] | None = Field(default=None, repr=False)
+    """Secret of the OAuth client, `tskey-client-...`."""
+    ephemeral: bool | None = None
+    """Whether the tailnet removes a device soon after it goes offline. Default: only with `EmptyDirState`."""
+
+    @field_validator("client_secret")
+    @classmethod
+    def _check_client_secret(cls, value: Input[str] | None) -> Input[str] | None:
+        refuse_prefixes(
+            value,
+            "client_secret",
+            {
+                "tskey-auth-": "that is an auth key; use auth=AuthKey(auth_key=...)",
+                "hskey-auth-": "that is a Headscale auth key; use auth=AuthKey(auth_key=...)",
+                "tskey-api-": "that is an API access token; create an OAuth client with the scope auth_keys",
+            },
+        )
+        if value is None or isinstance(value, pulumi.Output):
+            return value
+        if not value.startswith("tskey-client-"):
+            raise ValueError("client_secret must start with tskey-client-")
+        for name, _ in parse_qsl(value.partition("?")[2], keep_blank_values=True):
+            if name not in KNOWN_ATTRIBUTES:
+                raise ValueError(
+                    f"client_secret has an unknown attribute; Tailscale knows {', '.join(KNOWN_ATTRIBUTES)}"
+                )
+        return value
+
+    @override
+    def secret_data(self) -> dict[str, Input[str]]:
+        data = {"TS_CLIENT_ID": self.client_id, "TS_CLIENT_SECRET": self.client_secret}
+        return {key: value for key, value in data.items() if value is not None}
+
+    @override
+    def additions(self, secret_name: Input[str], *, ephemeral: bool) -> Additions:
+        chosen = ephemeral if self.ephemeral is None else self.ephemeral
+        return credential(secret_name, "TS_CLIENT_SECRET", "--client-secret", attributes(ephemeral=chosen))

@@ -1,0 +1,163 @@
+"""The component: registers the resources that the arguments ask for. What is in them is decided elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.admissionregistration import v1 as admission
+from pulumi_kubernetes.apps.v1 import StatefulSet
+from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
+from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
+
+from . import own_secret_policy, pod_template, rules
+from ._model import Input
+from .args import TailscaleSidecarStatefulSetArgs
+from .state import SecretState
+
+
+class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
+    """A StatefulSet whose replicas are devices of a tailnet, each with an identity that outlives its pod.
+
+    All resources have the component as parent and are named `<name>-...`; in Kubernetes the StatefulSet, its headless
+    Service, ServiceAccount and Role are called `name`, and each state Secret like its pod.
+    """
+
+    stateful_set: StatefulSet
+    service: Service
+    """The headless Service that gives each pod its name in the cluster."""
+    service_account: ServiceAccount | None
+    """None with the argument `service_account_name`."""
+    role: Role | None
+    """None where the state needs no Secret."""
+    role_binding: RoleBinding | None
+    auth_secret: Secret | None
+    """None where the credential is in an existing Secret."""
+    state_secrets: list[Secret]
+    """With `SecretState(access="scoped")`, one a replica up to `max_replicas`, else empty."""
+    policy: admission.ValidatingAdmissionPolicy | None
+    """With `SecretState(access="guarded")`."""
+    policy_binding: admission.ValidatingAdmissionPolicyBinding | None
+
+    def __init__(
+        self,
+        name: str,
+        args: TailscaleSidecarStatefulSetArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Registers the component and its resources.
+
+        Args:
+            name: Name of the StatefulSet, in Pulumi and in Kubernetes; a DNS label of at most 52 characters.
+            args: What it is made from.
+            opts: Pulumi's options; a provider given here is that of all resources.
+
+        Raises:
+            ValueError: `name` cannot be the name of a StatefulSet with its Service and pods.
+        """
+        rules.name(name)
+        super().__init__("tailscale-sidecar:index:TailscaleSidecarStatefulSet", name, {}, opts)
+        self._name = name
+        self._args = args
+        self.service = self._service()
+        self.service_account = self._service_account()
+        self.role, self.role_binding = self._rbac()
+        self.policy, self.policy_binding = self._policy()
+        self.auth_secret = self._auth_secret()
+        self.state_secrets = self._state_secrets()
+        self.stateful_set = self._stateful_set()
+        self.register_outputs({"stateful_set": self.stateful_set, "service": self.service})
+
+    def _service(self) -> Service:
+        spec: Any = {"clusterIP": "None", "selector": {"app": self._name}, "publishNotReadyAddresses": False}
+        return Service(f"{self._name}-service", metadata=self._metadata(self._name), spec=spec, opts=self._child())
+
+    def _service_account(self) -> ServiceAccount | None:
+        if self._args.service_account_name is not None:
+            return None
+        return ServiceAccount(
+            f"{self._name}-service-account",
+            metadata=self._metadata(self._name, self._args.service_account_annotations),
+            automount_service_account_token=False,
+            opts=self._child(),
+        )
+
+    def _rbac(self) -> tuple[Role | None, RoleBinding | None]:
+        role_rules: Any = list(self._args.state.additions(self._name, self._args.replicas).rules)
+        if not role_rules:
+            return None, None
+        role = Role(f"{self._name}-role", metadata=self._metadata(self._name), rules=role_rules, opts=self._child())
+        subject: Any = {
+            "kind": "ServiceAccount",
+            "name": self._args.service_account_name or self._name,
+            "namespace": role.metadata["namespace"],
+        }
+        role_ref: Any = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": self._name}
+        binding = RoleBinding(
+            f"{self._name}-role-binding",
+            metadata=self._metadata(self._name),
+            subjects=[subject],
+            role_ref=role_ref,
+            opts=self._child(role),
+        )
+        return role, binding
+
+    def _policy(self) -> tuple[Any, Any]:
+        state = self._args.state
+        if not isinstance(state, SecretState) or state.access != "guarded" or self.role is None:
+            return None, None
+        account = self._args.service_account_name or self._name
+        user = pulumi.Output.concat("system:serviceaccount:", self.role.metadata["namespace"], ":", account)
+        spec: Any = own_secret_policy.spec(user)
+        policy = admission.ValidatingAdmissionPolicy(f"{self._name}-own-secret", spec=spec, opts=self._child())
+        bound: Any = {"policyName": policy.metadata["name"], "validationActions": ["Deny"]}
+        binding = admission.ValidatingAdmissionPolicyBinding(
+            f"{self._name}-own-secret-binding",
+            spec=bound,
+            opts=self._child(policy),
+        )
+        return policy, binding
+
+    def _auth_secret(self) -> Secret | None:
+        data = self._args.auth.secret_data()
+        if not data:
+            return None
+        return Secret(
+            f"{self._name}-auth",
+            metadata=self._metadata(f"{self._name}-auth"),
+            string_data={key: pulumi.Output.secret(value) for key, value in data.items()},
+            opts=self._child(),
+        )
+
+    def _state_secrets(self) -> list[Secret]:
+        state = self._args.state
+        if not isinstance(state, SecretState) or state.access != "scoped":
+            return []
+        # No `data`, so that what tailscaled writes there is never Pulumi's to change.
+        return [
+            Secret(f"{self._name}-state-{ordinal}", metadata=self._metadata(secret), type="Opaque", opts=self._child())
+            for ordinal, secret in enumerate(state.secret_names(self._name, self._args.replicas))
+        ]
+
+    def _stateful_set(self) -> StatefulSet:
+        before = [self.service, self.service_account, self.role_binding, self.policy_binding, self.auth_secret]
+        auth_secret = self._args.auth.existing_secret or f"{self._name}-auth"
+        spec: Any = pod_template.stateful_set_spec(self._name, self._args, auth_secret)
+        return StatefulSet(
+            f"{self._name}-stateful-set",
+            metadata=self._metadata(self._name, self._args.annotations),
+            spec=spec,
+            opts=self._child(*before, *self.state_secrets),
+        )
+
+    def _metadata(self, name: str, annotations: Mapping[str, Input[str]] | None = None) -> Any:
+        metadata: dict[str, Any] = {"name": name, "labels": {"app": self._name, **self._args.labels}}
+        if self._args.namespace is not None:
+            metadata["namespace"] = self._args.namespace
+        if annotations:
+            metadata["annotations"] = dict(annotations)
+        return metadata
+
+    def _child(self, *depends_on: pulumi.Resource | None) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, depends_on=[r for r in depends_on if r is not None])

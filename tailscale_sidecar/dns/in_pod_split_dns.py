@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field, field_validator
+from typing_extensions import override
+
+from .._additions import Additions, Json, startup_probe
+from ._dns import RUN_VOLUME, Dns, resolvers
+
+if TYPE_CHECKING:
+    from ..args import TailscaleSidecarStatefulSetArgs
+
+# scripts/prepare.sh fills in POD_ADDRESS and CLUSTER_DNS.
+COREFILE = """\
+{domains} {{
+  bind 127.0.0.1
+  errors
+  forward . 100.100.100.100 {{
+    max_fails 0
+  }}
+}}
+. {{
+  bind 127.0.0.1
+  errors
+  ready POD_ADDRESS:{ready_port}
+  forward . CLUSTER_DNS
+}}
+"""
+
+
+class InPodSplitDns(Dns):
+    """A resolver in each pod: the tailnet's domains go to Tailscale, all else to the cluster's DNS.
+
+    It needs nothing from the tailnet, is the same for any number of clusters, and goes on answering the cluster's
+    names while tailscaled is down. It is CoreDNS, a native sidecar on 127.0.0.1:53.
+    """
+
+    needs_tun: ClassVar[bool] = True
+
+    tailnet_domains: tuple[str, ...] = Field(default=("ts.net",), strict=False, min_length=1)
+    """Domains that the tailnet resolves, each with all below it. Headscale: its base domain."""
+    ready_port: int = Field(default=9003, ge=1, le=65535)
+    """Port on the pod's address where the kubelet asks whether the resolver is ready."""
+
+    @field_validator("tailnet_domains")
+    @classmethod
+    def _check_domains(cls, domains: tuple[str, ...]) -> tuple[str, ...]:
+        for domain in domains:
+            if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", domain):
+                raise ValueError(f"{domain!r} is not a domain name in lower case, such as ts.net")
+            if domain == "local" or domain.endswith("cluster.local"):
+                raise ValueError(f"{domain!r} belongs to the cluster; list the tailnet's domains only")
+        return domains
+
+    @override
+    def additions(self, args: TailscaleSidecarStatefulSetArgs) -> Additions:
+        corefile = COREFILE.format(domains=" ".join(self.tailnet_domains), ready_port=self.ready_port)
+        app = resolvers(accept_dns=True, app_nameserver="127.0.0.1", corefile=corefile)
+        return app + Additions(sidecars=(self._coredns(args),))
+
+    @override
+    def ports(self) -> dict[int, str]:
+        return {53: "dns=InPodSplitDns()", self.ready_port: "dns=InPodSplitDns(ready_port=...)"}
+
+    def _coredns(self, args: TailscaleSidecarStatefulSetArgs) -> Json:
+        return {
+            "name": "tailscale-dns",
+            "image": args.dns_image,
+            **({"imagePullPolicy": args.image_pull_policy} if args.image_pull_policy else {}),
+            "restartPolicy": "Always",
+            "args": ["-conf", "/etc/coredns/Corefile"],
+            "volumeMounts": [
+                {"name": RUN_VOLUME, "mountPath": "/etc/coredns/Corefile", "subPath": "Corefile", "readOnly": True}
+            ],
+            "startupProbe": startup_probe("/ready", self.ready_port),
+            "resources": {"requests": {"cpu": "5m", "memory": "48Mi"}},
+            # Root with the one capability for port 53: the image's binary carries it as a file capability, and could
+            # not even be executed without it in the bounding set.
+            "securityContext": {
+                "runAsUser": 0,
+                "runAsGroup": 0,
+                "runAsNonRoot": False,
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+            },
+        }

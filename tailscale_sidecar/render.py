@@ -1,0 +1,173 @@
+"""A Pulumi program's Kubernetes objects as YAML, without engine and cluster."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi.runtime
+import yaml
+from typing_extensions import override
+
+from ._additions import Json
+
+SECRET_KEY = "4dabf18193072939515e22adb298388d"
+"""Marks a special value in what the SDK sends to the engine (github.com/pulumi/pulumi sdk/python/lib/pulumi/runtime)."""
+REDACTED = "<redacted; render with --show-secrets>"
+
+# Objects that others need come first, so that the output can be applied in one go.
+ORDER = ("Namespace", "ServiceAccount", "Secret", "ConfigMap", "Role", "RoleBinding", "Service")
+
+
+class RenderError(Exception):
+    """The program needs something that only an engine can give; the message names it."""
+
+
+def render(
+    program: Path, *, namespace: str = "default", config: Mapping[str, str] | None = None, show_secrets: bool = False
+) -> str:
+    """Runs a Pulumi program and returns its Kubernetes objects as YAML documents.
+
+    Args:
+        program: A folder with `__main__.py`, or a Python file.
+        namespace: Namespace of the objects that do not name one: what the provider's would be.
+        config: The stack's configuration; keys without a namespace belong to the project.
+        show_secrets: Whether secret values are printed. Else they are replaced by what the API server refuses.
+
+    Raises:
+        RenderError: The program uses what needs an engine, such as a stack reference or an invoke.
+    """
+    file = (program / "__main__.py" if program.is_dir() else program).resolve()
+    if not file.is_file():
+        raise RenderError(f"{program} is no Pulumi program: there is no {file.name}")
+    project = _project_name(file.parent)
+    mocks = _Recorder(namespace)
+    pulumi.runtime.set_mocks(mocks, project=project, stack="render", preview=False)
+    pulumi.runtime.set_all_config(
+        {key if ":" in key else f"{project}:{key}": value for key, value in (config or {}).items()}
+    )
+    _run(file)
+    if mocks.refusal is not None:
+        raise RenderError(mocks.refusal)
+    objects = [_redacted(found, show_secrets=show_secrets) for found in sorted(mocks.objects, key=_rank)]
+    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, width=120)
+
+
+def _run(file: Path) -> None:
+    folder = Path.cwd()
+    sys.path.insert(0, str(file.parent))
+    os.chdir(file.parent)
+
+    try:
+        wait_for_resources: Any = pulumi.runtime.test  # the SDK does not type it
+        wait_for_resources(runpy.run_path)(str(file), run_name="__main__")
+    except pulumi.ConfigMissingError as error:
+        raise RenderError(f"the program needs configuration: give --config {error.key}=VALUE") from error
+    finally:
+        os.chdir(folder)
+        sys.path.remove(str(file.parent))
+
+
+class _Recorder(pulumi.runtime.Mocks):
+    """Stands for the engine and keeps what the program registers."""
+
+    def __init__(self, namespace: str) -> None:
+        self.objects: list[Json] = []
+        self.refusal: str | None = None
+        self._namespace = namespace
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        if not args.custom or args.typ.startswith("pulumi:providers:"):
+            return args.name, dict(args.inputs)
+        if not args.typ.startswith("kubernetes:"):
+            return self._refuse(f"{args.typ} {args.name!r}")
+        found = dict(args.inputs)
+        metadata = {"name": args.name, **found.get("metadata", {})}
+        if not _is_cluster_scoped(found["kind"]):
+            metadata.setdefault("namespace", self._namespace)
+        found["metadata"] = metadata
+        self.objects.append({"apiVersion": found.pop("apiVersion"), "kind": found.pop("kind"), **found})
+        return f"{metadata.get('namespace', '')}/{metadata['name']}", {**args.inputs, "metadata": metadata}
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        self._refuse(f"the function {args.token}")
+        return {}, None
+
+    def _refuse(self, what: str) -> tuple[str, dict[Any, Any]]:
+        self.refusal = self.refusal or f"{what} needs a Pulumi engine; render shows Kubernetes objects only"
+        return what, {}
+
+
+def _is_cluster_scoped(kind: str) -> bool:
+    return kind.startswith(
+        ("Namespace", "ClusterRole", "ValidatingAdmission", "MutatingAdmission", "ValidatingWebhook", "MutatingWebhook")
+    ) or kind in (
+        "APIService",
+        "CSIDriver",
+        "CustomResourceDefinition",
+        "IngressClass",
+        "IPAddress",
+        "Node",
+        "PersistentVolume",
+        "PriorityClass",
+        "RuntimeClass",
+        "ServiceCIDR",
+        "StorageClass",
+        "VolumeAttachment",
+    )
+
+
+def _rank(found: Json) -> tuple[int, str, str]:
+    kind = found["kind"]
+    return (ORDER.index(kind) if kind in ORDER else len(ORDER), kind, found["metadata"]["name"])
+
+
+def _redacted(found: Json, *, show_secrets: bool) -> Json:
+    if found["kind"] == "Secret" and not show_secrets:
+        keys = [
+            *_plain(found.pop("data", {}), show_secrets=True),
+            *_plain(found.pop("stringData", {}), show_secrets=True),
+        ]
+        if keys:  # `data` must be base64, which this is not: it cannot be applied by mistake
+            found["data"] = dict.fromkeys(keys, REDACTED)
+    plain: Json = _plain(found, show_secrets=show_secrets)
+    return plain
+
+
+def _plain(value: Any, *, show_secrets: bool) -> Any:
+    """Unwraps what the SDK marks as secret, and turns whole floats, which is how it sends integers, back into those."""
+    if isinstance(value, Mapping):
+        if SECRET_KEY in value:
+            # Where a string should be, the API server refuses an object.
+            return _plain(value["value"], show_secrets=True) if show_secrets else {"redacted": REDACTED}
+        return {key: _plain(item, show_secrets=show_secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, show_secrets=show_secrets) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _project_name(folder: Path) -> str:
+    for parent in (folder, *folder.parents):
+        file = parent / "Pulumi.yaml"
+        if file.is_file():
+            return str(yaml.safe_load(file.read_text(encoding="utf-8"))["name"])
+    return folder.name
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes scripts as they read, and every object in full."""
+
+    @override
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)

@@ -1,0 +1,232 @@
+"""Rules of Tailscale and Kubernetes that plain values are checked against. Each error says what to write instead."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pulumi
+
+if TYPE_CHECKING:
+    from .args import TailscaleSidecarStatefulSetArgs
+
+MAX_NAME = 52
+"""Longest name of a StatefulSet: its pods' label controller-revision-hash adds 11 characters to it, of 63 allowed."""
+OLDEST_RELEASE = (1, 94)
+LAST_TPM_PATCH = 4
+"""Releases 1.92.0 to 1.92.4 seal state to the node's TPM (github.com/tailscale/tailscale/issues/18302)."""
+CGNAT = ipaddress.IPv4Network("100.64.0.0/10")
+"""Addresses of tailnet devices. Linux hosts drop packets from it that come by another way
+(tailscale.com@v1.102.5 util/linuxfw/iptables_runner.go:700)."""
+
+FLAG_FIELDS = {
+    "accept-dns": "dns",
+    "accept-routes": "accept_routes",
+    "advertise-exit-node": "advertise_exit_node",
+    "advertise-routes": "advertise_routes",
+    "advertise-tags": "tags",
+    "audience": "auth",
+    "auth-key": "auth",
+    "authkey": "auth",
+    "client-id": "auth",
+    "client-secret": "auth",
+    "hostname": "hostname",
+    "id-token": "auth",
+    "login-server": "login_server",
+    "shields-up": "shields_up",
+}
+FREE_FLAGS = (
+    "advertise-connector",
+    "exit-node",
+    "exit-node-allow-lan-access",
+    "netfilter-mode",
+    "snat-subnet-routes",
+    "ssh",
+    "stateful-filtering",
+)
+"""Flags that `tailscale up` and `tailscale set` both know, so that a removed one goes back to its default
+(scripts/connect.sh)."""
+
+ENV_FIELDS = {
+    "EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS": None,
+    "KUBERNETES_SERVICE_HOST": None,
+    "PATH": None,
+    "POD_INDEX": "hostname",
+    "POD_IP": None,
+    "POD_IPS": None,
+    "POD_NAME": None,
+    "POD_UID": None,
+    "TS_ACCEPT_DNS": "dns",
+    "TS_AUDIENCE": "auth",
+    "TS_AUTHKEY": "auth",
+    "TS_AUTH_KEY": "auth",
+    "TS_AUTH_ONCE": None,
+    "TS_CLIENT_ID": "auth",
+    "TS_CLIENT_SECRET": "auth",
+    "TS_EGRESS_PROXIES_CONFIG_PATH": None,
+    "TS_ENABLE_HEALTH_CHECK": "wait_for_tailnet",
+    "TS_ENABLE_METRICS": "metrics",
+    "TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR": None,
+    "TS_EXTRA_ARGS": "extra_args",
+    "TS_HEALTHCHECK_ADDR_PORT": "metrics_port",
+    "TS_HOSTNAME": "hostname",
+    "TS_ID_TOKEN": "auth",
+    "TS_INGRESS_PROXIES_CONFIG_PATH": None,
+    "TS_KUBE_SECRET": "state",
+    "TS_LOCAL_ADDR_PORT": "metrics_port",
+    "TS_OUTBOUND_HTTP_PROXY_LISTEN": "networking",
+    "TS_ROUTES": "advertise_routes",
+    "TS_SOCKET": None,
+    "TS_SOCKS5_SERVER": "networking",
+    "TS_STATE_DIR": "state",
+    "TS_TAILSCALED_EXTRA_ARGS": None,
+    "TS_USERSPACE": "networking",
+}
+"""Variables that the component sets itself or that only the operator can use, with the argument to use instead."""
+KERNEL_ONLY_ENV = (
+    "TS_DEST_IP",
+    "TS_EXPERIMENTAL_DEST_DNS_NAME",
+    "TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS",
+    "TS_TAILNET_TARGET_FQDN",
+    "TS_TAILNET_TARGET_IP",
+)
+EXCLUSIVE_ENV = (
+    ("TS_DEST_IP", "TS_EXPERIMENTAL_DEST_DNS_NAME"),
+    ("TS_TAILNET_TARGET_IP", "TS_TAILNET_TARGET_FQDN"),
+    ("TS_SERVE_CONFIG", "TS_DEST_IP"),
+)
+
+
+def name(value: str) -> str:
+    """Checks the component's name, which the StatefulSet, its pods and its Service are named by."""
+    if len(value) > MAX_NAME:
+        raise ValueError(
+            f"the name {value!r} has {len(value)} characters; a StatefulSet's may have {MAX_NAME}: shorten it"
+        )
+    if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", value):
+        raise ValueError(f"the name {value!r} is no name for a Service: use a-z, 0-9 and '-', first a letter")
+    return value
+
+
+def tags(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Checks tags by Tailscale's rule (tailscale.com@v1.102.5 tailcfg.CheckTag)."""
+    for value in values:
+        if not re.fullmatch(r"tag:[a-zA-Z][a-zA-Z0-9-]*", value):
+            raise ValueError(f"{value!r} is not a tag: write 'tag:', then a letter, then letters, digits or '-'")
+    if len(set(values)) != len(values):
+        raise ValueError("a tag is listed twice")
+    return values
+
+
+def cidrs(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Checks CIDRs, IPv4 or IPv6, with no bits of an address beyond the prefix."""
+    for value in values:
+        try:
+            network = ipaddress.ip_network(value, strict=False)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a CIDR such as 10.0.0.0/16") from None
+        if str(network) != value:
+            raise ValueError(f"{value!r} must be written {network}")
+    return values
+
+
+def outside_cgnat(values: tuple[str, ...], *, kernel: bool) -> None:
+    """Refuses cluster CIDRs that kernel networking would cut off."""
+    for value in values if kernel else ():
+        network = ipaddress.ip_network(value)
+        if isinstance(network, ipaddress.IPv4Network) and network.overlaps(CGNAT):
+            raise ValueError(
+                f"cluster_cidrs: {value} overlaps {CGNAT}, the tailnet's own addresses; with kernel networking the "
+                "pods would be cut off from it. Use networking=UserspaceNetworking()"
+            )
+
+
+def tailscale_image(value: str) -> str:
+    """Refuses releases of the Tailscale image that are too old. A digest or a tag of another form is taken as it is."""
+    if not re.fullmatch(r"[^\s@]+(@sha256:[0-9a-f]{64})?", value):
+        raise ValueError(f"{value!r} is not an image reference")
+    tag = value.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    release = re.match(r"(?:unstable-)?v?(\d+)\.(\d+)(?:\.(\d+))?", tag)
+    if release is None:
+        return value
+    major, minor, patch = (int(part or 0) for part in release.groups())
+    if (major, minor) == (1, 92) and patch <= LAST_TPM_PATCH:
+        raise ValueError(
+            f"{tag} seals its state to the node's TPM, so that pods cannot move; use v1.94 or newer "
+            "(github.com/tailscale/tailscale/issues/18302)"
+        )
+    if (major, minor) < OLDEST_RELEASE:
+        raise ValueError(f"{tag} is too old; use v{'.'.join(map(str, OLDEST_RELEASE))} or newer")
+    return value
+
+
+def hostname_prefix(value: str) -> str:
+    """Checks a prefix of device names: with `-` and an ordinal it must fit a DNS label."""
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,54}[a-z0-9])?", value):
+        raise ValueError(f"{value!r} is no host name prefix: use a-z, 0-9 and '-', 56 characters at most")
+    return value
+
+
+def login_server(value: str) -> str:
+    """Checks the control plane's URL."""
+    url = urlsplit(value)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or " " in value:
+        raise ValueError(f"{value!r} is not a URL such as https://headscale.example.com")
+    if url.username or url.password:
+        raise ValueError("the URL must not carry a user or password")
+    if value.endswith("/"):
+        raise ValueError(f"write {value.rstrip('/')}, without the slash at the end")
+    return value
+
+
+def extra_args(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """Allows the flags that can be changed, and taken away again, on a device that is logged in."""
+    for flag in flags:
+        match = re.fullmatch(r"--([a-z0-9-]+)(?:=(\S*))?", flag)
+        if match is None:
+            raise ValueError("write each flag as --flag=value, without white space")
+        if match[1] in FLAG_FIELDS:
+            raise ValueError(f"--{match[1]} has an argument of its own; use {FLAG_FIELDS[match[1]]}")
+        if match[1] not in FREE_FLAGS:
+            raise ValueError(f"--{match[1]} cannot be given; there are: {', '.join(FREE_FLAGS)}")
+    return flags
+
+
+def env(values: Mapping[str, Any], *, kernel: bool) -> None:
+    """Refuses what the component sets itself, and what containerboot would (cmd/containerboot/settings.go:246)."""
+    for variable in values:
+        if variable in ENV_FIELDS:
+            field = ENV_FIELDS[variable]
+            raise ValueError(f"env: {variable} cannot be set" + (f"; use the argument {field}" if field else ""))
+        if variable in KERNEL_ONLY_ENV and not kernel:
+            raise ValueError(f"env: {variable} is not supported with UserspaceNetworking(); use KernelNetworking()")
+    for one, other in EXCLUSIVE_ENV:
+        if one in values and other in values:
+            raise ValueError(f"env: {one} and {other} cannot both be set; remove one")
+    timeout = values.get("TS_BOOT_TIMEOUT")
+    if isinstance(timeout, str) and not re.fullmatch(r"(\d+(\.\d+)?(ns|us|ms|s|m|h))+", timeout):
+        raise ValueError("env: TS_BOOT_TIMEOUT must be a Go duration such as 10m")
+    address = values.get("TS_DEBUG_ADDR_PORT")
+    if isinstance(address, str) and not re.fullmatch(r"(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]|\$\(POD_IP\)):\d+", address):
+        raise ValueError("env: TS_DEBUG_ADDR_PORT must be ip:port, an IPv6 address in brackets")
+
+
+def fs_group(args: TailscaleSidecarStatefulSetArgs) -> None:
+    """Where the sidecar is not root, its volume claim must belong to a group; asks for it if other claims would change.
+
+    Kubernetes has one fsGroup for all volumes of a pod. Some databases refuse to start on a directory that belongs to
+    an unexpected group, so the component chooses one only where no other volume claim is there.
+    """
+    claims_state = bool(args.state.additions("", 0).volume_claim_templates)
+    context = args.pod_spec.get("securityContext") or {}
+    if args.networking.kernel or not claims_state or isinstance(context, pulumi.Output) or "fsGroup" in context:
+        return
+    mounts_claims = any("persistentVolumeClaim" in volume for volume in args.pod_spec.get("volumes", ()))
+    if args.volume_claim_templates or mounts_claims:
+        raise ValueError(
+            "pod_spec.securityContext.fsGroup is required with PersistentVolumeState() and UserspaceNetworking() where "
+            "the app has volume claims of its own: it applies to all of them, so choose the app's group"
+        )

@@ -1,0 +1,99 @@
+#!/bin/sh
+# Stands before the real `tailscale` on the sidecar's PATH. containerboot calls `tailscale --socket=S up FLAGS...` at
+# each of its starts, while tailscaled is disconnected. With a device in the state store that is as asked, this applies
+# the settings and connects: no credential is used, no API is called. Else it logs in, and tries until it succeeds,
+# reading the credential anew each time, so that a corrected Secret heals the pod.
+set -u
+PATH=${PATH#*:}
+if [ "${2-}" != up ]; then exec tailscale "$@"; fi
+socket=$1
+shift 2
+
+run=/run/tailscale-sidecar
+tags=null
+server=https://controlplane.tailscale.com
+for flag in "$@"; do
+  case $flag in
+  --advertise-tags=*) tags="[${flag#*=}]" ;;
+  --login-server=*) server=${flag#*=} ;;
+  esac
+done
+
+log() { echo "tailscale-sidecar: $*" >&2; }
+ts() { tailscale "$socket" "$@"; }
+compact() { ts "$@" | tr -d ' \t\n"'; } # JSON in a form that `case` can match
+
+login_reason() { # says why a login is needed; nothing if the device in the state store will do
+  case $(compact status --json --peers=false) in *HaveNodeKey:true*) ;; *) echo "the state store holds no device" && return ;; esac
+  prefs=$(compact debug prefs)
+  case $prefs in *"AdvertiseTags:$tags,"*) ;; *) echo "the tags changed" && return ;; esac
+  case $prefs in *"ControlURL:$server,"*) ;; *) echo "the login server changed" ;; esac
+}
+
+with_attributes() { # adds ?ephemeral=... and the like, unless the credential has its own
+  value=$1
+  for attribute in $CREDENTIAL_ATTRIBUTES; do
+    case $value in
+    *[?\&]"${attribute%%=*}"=*) ;;
+    *\?*) value="$value&$attribute" ;;
+    *) value="$value?$attribute" ;;
+    esac
+  done
+  printf '%s' "$value"
+}
+
+try_login() {
+  credential=$(with_attributes "$(cat "$CREDENTIAL_FILE")") || return
+  if [ "$CREDENTIAL_FLAG" = --client-id ]; then
+    set -- "--client-id=$credential" "$@"
+    if [ -n "$ID_TOKEN_FILE" ]; then
+      set -- "--id-token=file:$ID_TOKEN_FILE" "$@"
+    else
+      set -- "--audience=$(cat "${CREDENTIAL_FILE%/*}/TS_AUDIENCE")" "$@"
+    fi
+  else
+    (umask 077 && printf '%s' "$credential" >$run/credential)
+    set -- "$CREDENTIAL_FLAG=file:$run/credential" "$@"
+  fi
+  ts up --force-reauth "$@"
+}
+
+login() {
+  log "logging in: $1"
+  shift
+  pause=2
+  until try_login "$@"; do
+    log "login failed; trying again in ${pause}s. A corrected Secret is picked up without a restart."
+    sleep $pause
+    pause=$((pause < 30 ? pause * 2 : 60))
+  done
+  rm -f $run/credential
+}
+
+apply_settings() { # what `tailscale set` knows of the flags, after the defaults of those that extra_args may have had
+  for flag in "$@"; do
+    shift
+    case $flag in --advertise-tags=* | --login-server=* | --reset) ;; *) set -- "$@" "$flag" ;; esac
+  done
+  ts set --ssh=false --exit-node= --exit-node-allow-lan-access=false --snat-subnet-routes=true \
+    --stateful-filtering=false --netfilter-mode=on --advertise-connector=false --webclient=false "$@"
+}
+
+connect() { # fails where the control plane wants a login after all: the device was deleted, or its key expired
+  ts up &
+  while :; do
+    case $(compact status --json --peers=false) in
+    *BackendState:Running*) return 0 ;;
+    *BackendState:NeedsLogin*) kill $! && return 1 ;;
+    esac
+    sleep 0.2
+  done
+}
+
+reason=$(login_reason)
+if [ -n "$reason" ]; then
+  login "$reason" "$@"
+else
+  apply_settings "$@" || exit
+  connect || login "the control plane no longer knows this device" "$@"
+fi

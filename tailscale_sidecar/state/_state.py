@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from .._additions import Additions, Json, env_value
+from .._model import Model
+
+STATE_DIR = "/var/lib/tailscale"
+
+
+class State(Model):
+    """Base of the state stores. There is none in memory: each restart would register a new device."""
+
+    outlives_pod: ClassVar[bool]
+    """Whether a deleted pod comes back as the same device."""
+
+    @abstractmethod
+    def additions(self, name: str, replicas: int) -> Additions:
+        """What this store adds to the pod of StatefulSet `name`."""
+
+
+def state_dir(*, volumes: tuple[Json, ...] = (), claims: tuple[Json, ...] = ()) -> Additions:
+    """State in files on the volume tailscale-state; an empty TS_KUBE_SECRET turns the Secret store off."""
+    return Additions(
+        env=(env_value("TS_KUBE_SECRET", ""), env_value("TS_STATE_DIR", STATE_DIR)),
+        mounts=({"name": "tailscale-state", "mountPath": STATE_DIR},),
+        volumes=volumes,
+        volume_claim_templates=claims,
+    )
