@@ -55,17 +55,25 @@ try_login() {
     (umask 077 && printf '%s' "$credential" >$run/credential)
     set -- "$CREDENTIAL_FLAG=file:$run/credential" "$@"
   fi
-  ts up --force-reauth "$@"
+  ts up --force-reauth "$@" && is_running
 }
+
+is_running() { case $(compact status --json --peers=false) in *BackendState:Running*) ;; *) return 1 ;; esac }
 
 login() {
   log "logging in: $1"
   shift
-  pause=2
+  pause=10
   until try_login "$@"; do
     log "login failed; trying again in ${pause}s. A corrected Secret is picked up without a restart."
-    sleep $pause
-    pause=$((pause < 30 ? pause * 2 : 60))
+    # Meanwhile tailscaled may get there by itself: it goes on when a rate limit of the control plane has passed.
+    waited=0
+    while [ $waited -lt $pause ]; do
+      sleep 1
+      waited=$((waited + 1))
+      if is_running; then break 2; fi
+    done
+    pause=$((pause < 40 ? pause * 2 : 60))
   done
   rm -f $run/credential
 }

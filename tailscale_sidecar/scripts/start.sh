@@ -6,7 +6,7 @@ run=/run/tailscale-sidecar
 mkdir -p $run/bin
 printf '%s' "$1" >$run/bin/tailscale
 chmod 0755 $run/bin/tailscale
-echo '{"version": "alpha0", "locked": "false", "enabled": "false"}' >$run/tailscaled.json
+echo '{"version": "alpha0", "locked": false, "enabled": false}' >$run/tailscaled.json
 
 # After a crash, resolv.conf still names tailscaled's resolver, through which the sidecar could find nothing.
 if [ -e $run/cluster.conf ]; then cat $run/cluster.conf >/etc/resolv.conf; fi

@@ -1,0 +1,91 @@
+"""The lab's control group: it holds every process of the lab, pods included, by inheritance."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from .settings import NAME
+from .shell import wait_for
+
+ROOT = Path("/sys/fs/cgroup")
+PODS = f"/{NAME}"  # the kubelet puts the pods below this, into `kubepods`
+NODE = "node"  # what goes down with the node: its components and the shims of its containers
+CONTROL = "control"  # what does not
+
+
+def hierarchies() -> list[Path]:
+    """The mounted hierarchies: one on a machine of version 2, one a controller on version 1."""
+    if (ROOT / "cgroup.controllers").exists():
+        return [ROOT]
+    return sorted(path.parent for path in ROOT.glob("*/cgroup.procs"))
+
+
+def home(group: str) -> Path:
+    """The group of some of the lab's own processes, in the hierarchy that tracks them."""
+    tracking = next((path for path in hierarchies() if path.name == "pids"), hierarchies()[0])
+    return tracking / NAME / group
+
+
+def create() -> None:
+    """Make the groups. The kubelet wants its root in every hierarchy, with all controllers."""
+    if hierarchies() == [ROOT]:
+        controllers = (ROOT / "cgroup.controllers").read_text().split()
+        (ROOT / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers))
+    for hierarchy in hierarchies():
+        (hierarchy / NAME).mkdir(exist_ok=True)
+    for group in (NODE, CONTROL):
+        home(group).mkdir(exist_ok=True)
+
+
+def groups(below: str = "") -> Iterator[Path]:
+    """Every group of the lab, children before their parents."""
+    for hierarchy in hierarchies():
+        for folder, _, _ in os.walk(hierarchy / NAME / below, topdown=False):
+            yield Path(folder)
+
+
+def processes(below: str = "") -> set[int]:
+    """The processes in the lab's groups."""
+    found: set[int] = set()
+    for group in groups(below):
+        with contextlib.suppress(OSError):
+            found.update(int(pid) for pid in (group / "cgroup.procs").read_text().split())
+    return found
+
+
+def kill(below: str = "") -> None:
+    """Kill every process in the lab's groups, until there is none."""
+
+    def none_left() -> bool:
+        for pid in (left := processes(below)):
+            kill_member(pid)
+        return not left
+
+    wait_for("the lab's processes to end", none_left)
+
+
+def kill_member(pid: int) -> None:
+    """Kill a process, but not one that has come to have the same number meanwhile."""
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it has ended by itself
+        handle = os.pidfd_open(pid)
+        try:
+            if f"/{NAME}" in Path(f"/proc/{pid}/cgroup").read_text():
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        finally:
+            os.close(handle)
+
+
+def delete(below: str = "") -> None:
+    """Remove the groups, once their processes are gone."""
+
+    def gone() -> bool:
+        for group in groups(below):
+            with contextlib.suppress(OSError):
+                group.rmdir()
+        return not any(True for _ in groups(below))
+
+    wait_for("the lab's control groups to go", gone)

@@ -1,0 +1,3 @@
+module lab.local/resolve-go
+
+go 1.26.0
