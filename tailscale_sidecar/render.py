@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import runpy
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,28 +47,60 @@ def render(
     if not file.is_file():
         raise RenderError(f"{program} is no Pulumi program: there is no {file.name}")
     project = _project_name(file.parent)
-    mocks = _Recorder(namespace)
-    pulumi.runtime.set_mocks(mocks, project=project, stack="render", preview=False)
-    pulumi.runtime.set_all_config(
-        {key if ":" in key else f"{project}:{key}": value for key, value in (config or {}).items()}
-    )
-    _run(file)
-    if mocks.refusal is not None:
-        raise RenderError(mocks.refusal)
-    objects = [_redacted(found, show_secrets=show_secrets) for found in sorted(mocks.objects, key=_rank)]
-    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, width=120)
+    keys = {key if ":" in key else f"{project}:{key}": value for key, value in (config or {}).items()}
+    found = record(partial(_run, file), namespace=namespace, project=project, config=keys)
+    return to_yaml(found, show_secrets=show_secrets)
+
+
+def record(
+    program: Callable[[], object],
+    *,
+    namespace: str = "default",
+    project: str = "render",
+    config: Mapping[str, str] | None = None,
+) -> list[Json]:
+    """Calls a function that registers resources; returns their Kubernetes objects, with secrets marked as such.
+
+    Raises:
+        RenderError: The function uses what needs an engine.
+    """
+    recorder = _Recorder(namespace)
+    pulumi.runtime.set_mocks(recorder, project=project, stack="render", preview=False)
+    pulumi.runtime.set_all_config(dict(config or {}))
+    wait_for_resources: Any = pulumi.runtime.test  # the SDK does not type it
+    try:
+        wait_for_resources(program)()
+    except pulumi.ConfigMissingError as error:
+        raise RenderError(f"the program needs configuration: give --config {error.key}=VALUE") from error
+    if recorder.refusal is not None:
+        raise RenderError(recorder.refusal)
+    return sorted(recorder.objects, key=_rank)
+
+
+def to_yaml(objects: Iterable[Json], *, show_secrets: bool) -> str:
+    """Writes recorded objects as YAML documents; secret values only if asked for."""
+    shown = [plain(found, show_secrets=show_secrets) for found in objects]
+    return yaml.dump_all(shown, Dumper=_Dumper, sort_keys=False, width=120)
+
+
+def plain(found: Json, *, show_secrets: bool) -> Json:
+    """A recorded object as Kubernetes takes it; without `show_secrets`, what was secret is what it refuses."""
+    values = {key: found.get(key, {}) for key in ("data", "stringData")}
+    if found["kind"] == "Secret" and not show_secrets:
+        keys = [key for value in values.values() for key in _plain(value, show_secrets=True)]
+        found = {key: value for key, value in found.items() if key not in values}
+        if keys:  # `data` must be base64, which this is not: it cannot be applied by mistake
+            found["data"] = dict.fromkeys(keys, REDACTED)
+    result: Json = _plain(found, show_secrets=show_secrets)
+    return result
 
 
 def _run(file: Path) -> None:
     folder = Path.cwd()
     sys.path.insert(0, str(file.parent))
     os.chdir(file.parent)
-
     try:
-        wait_for_resources: Any = pulumi.runtime.test  # the SDK does not type it
-        wait_for_resources(runpy.run_path)(str(file), run_name="__main__")
-    except pulumi.ConfigMissingError as error:
-        raise RenderError(f"the program needs configuration: give --config {error.key}=VALUE") from error
+        runpy.run_path(str(file), run_name="__main__")
     finally:
         os.chdir(folder)
         sys.path.remove(str(file.parent))
@@ -125,18 +158,6 @@ def _is_cluster_scoped(kind: str) -> bool:
 def _rank(found: Json) -> tuple[int, str, str]:
     kind = found["kind"]
     return (ORDER.index(kind) if kind in ORDER else len(ORDER), kind, found["metadata"]["name"])
-
-
-def _redacted(found: Json, *, show_secrets: bool) -> Json:
-    if found["kind"] == "Secret" and not show_secrets:
-        keys = [
-            *_plain(found.pop("data", {}), show_secrets=True),
-            *_plain(found.pop("stringData", {}), show_secrets=True),
-        ]
-        if keys:  # `data` must be base64, which this is not: it cannot be applied by mistake
-            found["data"] = dict.fromkeys(keys, REDACTED)
-    plain: Json = _plain(found, show_secrets=show_secrets)
-    return plain
 
 
 def _plain(value: Any, *, show_secrets: bool) -> Any:

@@ -9,8 +9,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CONFIG = HERE / "config"
 
+# Of the network namespace, the control group and the CNI network. Labs of different names run side by side.
+NAME = os.environ.get("TAILSCALE_SIDECAR_LAB_NAME") or "tailscale-sidecar-lab"
 # Everything the lab keeps while it runs, and nothing else, is below this folder.
-STATE = Path(os.environ.get("TAILSCALE_SIDECAR_LAB_DIR") or "/var/lib/tailscale-sidecar-lab")
+STATE = Path(os.environ.get("TAILSCALE_SIDECAR_LAB_DIR") or f"/var/lib/{NAME}")
 DISKS = STATE / "disks"  # what outlasts a reboot of the node
 RUN = STATE / "run"  # process records and sockets
 LOGS = STATE / "logs"
@@ -25,7 +27,6 @@ KUBERNETES_VERSION = "1.35.4"
 TAILSCALE_VERSION = "1.102.5"
 COREDNS_VERSION = "1.15.0"
 
-NAME = "tailscale-sidecar-lab"  # of the network namespace, the control group and the CNI network
 NODE = "lab"
 BRIDGE = "lab0"  # carries the node's addresses
 PODS_BRIDGE = "cni0"

@@ -1,0 +1,174 @@
+"""Deploys the component on the lab, from the objects that it renders, and looks at what became of it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tailscale_sidecar import OAuthClient, TailscaleSidecarStatefulSet, TailscaleSidecarStatefulSetArgs
+from tailscale_sidecar.auth import Auth
+from tailscale_sidecar.render import plain, record
+from tests.lab import Lab, LabError
+from tests.lab.images import APP_IMAGE
+from tests.lab.shell import wait_for
+from tests.lab.tailnet_client import Device, Tailnet
+
+APP: dict[str, Any] = {"name": "app", "image": APP_IMAGE}
+QUIET = {"TS_NO_LOGS_NO_SUPPORT": "true"}
+"""The lab has no way out, so tailscaled need not try to upload its logs."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A namespace of the lab."""
+
+    lab: Lab
+    tailnet: Tailnet
+    namespace: str
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        """kubectl in this namespace."""
+        return self.lab.kubectl(*arguments, f"--namespace={self.namespace}", stdin=stdin)
+
+    def get(self, kind: str, name: str) -> dict[str, Any]:
+        """An object as the API server has it."""
+        found: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "--output=json"))
+        return found
+
+    def apply(self, objects: list[dict[str, Any]]) -> None:
+        """Applies objects as `pulumi up` would."""
+        everything = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+        self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=everything)
+
+    def oauth(self, **options: Any) -> OAuthClient:
+        """An OAuth client of the test's own, so that its API requests can be told from others'."""
+        client_id, client_secret = self.tailnet.oauth_client()
+        return OAuthClient(client_id=client_id, client_secret=client_secret, **options)
+
+    def deploy(self, name: str = "app", *, wait: bool = True, **arguments: Any) -> Deployment:
+        """Deploys the component under a name that no other test has; see `lab_arguments` for the defaults."""
+        deployment = Deployment(self, f"{name}-{secrets.token_hex(2)}", self.arguments(**arguments))
+        deployment.apply(wait=wait)
+        return deployment
+
+    def arguments(self, **changes: Any) -> dict[str, Any]:
+        """The component's arguments on the lab, with changes."""
+        defaults: dict[str, Any] = {
+            "pod_spec": {"containers": [APP], "terminationGracePeriodSeconds": 5},
+            "namespace": self.namespace,
+            "login_server": self.tailnet.url,
+            "tags": ["tag:k8s"],
+        }
+        if "auth" not in changes:
+            defaults["auth"] = self.oauth()
+        return {**defaults, **changes, "env": {**QUIET, **changes.get("env", {})}}
+
+
+@dataclass
+class Deployment:
+    """One component on the lab."""
+
+    workspace: Workspace
+    name: str
+    arguments: dict[str, Any]
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas were asked for."""
+        return int(self.arguments.get("replicas", 1))
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """The component's objects."""
+        args = TailscaleSidecarStatefulSetArgs(**self.arguments)
+        found = record(lambda: TailscaleSidecarStatefulSet(self.name, args), namespace=self.workspace.namespace)
+        return [plain(item, show_secrets=True) for item in found]
+
+    def apply(self, *, wait: bool = True) -> None:
+        """Applies the objects; waits until all replicas are ready."""
+        self.workspace.apply(self.objects)
+        if wait:
+            self.await_ready()
+
+    def change(self, *, wait: bool = True, **changes: Any) -> None:
+        """Applies changed arguments, as an `up` would."""
+        self.arguments = {**self.arguments, **changes}
+        self.apply(wait=wait)
+
+    def await_ready(self, seconds: int = 120) -> None:
+        """Waits for the roll-out; a failure shows what the pods say."""
+        try:
+            self.workspace.kubectl("rollout", "status", f"statefulset/{self.name}", f"--timeout={seconds}s")
+        except LabError as error:
+            raise LabError(f"{error}\n{self.describe()}") from None
+
+    def describe(self) -> str:
+        """What a person would look at first."""
+        look = (
+            ("get", "pods", "--output=wide"),
+            ("get", "events", "--sort-by=.lastTimestamp"),
+            ("logs", self.pod(), "--container=tailscale-init", "--tail=20"),
+            ("logs", self.pod(), "--container=tailscale", "--tail=60"),
+        )
+        return "\n".join(self._try(*command) for command in look)
+
+    def _try(self, *command: str) -> str:
+        try:
+            return self.workspace.kubectl(*command)
+        except LabError as error:
+            return str(error)
+
+    def pod(self, ordinal: int = 0) -> str:
+        """Name of a replica's pod, which is also the host name of its device."""
+        return f"{self.name}-{ordinal}"
+
+    def device(self, ordinal: int = 0) -> Device:
+        """A replica's device."""
+        return self.workspace.tailnet.device(self.pod(ordinal))
+
+    def devices(self) -> list[Device]:
+        """All devices that this component's replicas ever registered and that are still there."""
+        return self.workspace.tailnet.devices(self.name)
+
+    def exec(self, *command: str, ordinal: int = 0, container: str = "app") -> str:
+        """Runs a command in a container of a replica; returns what it prints."""
+        return self.workspace.kubectl("exec", self.pod(ordinal), f"--container={container}", "--", *command)
+
+    def status(self, ordinal: int = 0) -> dict[str, Any]:
+        """The status of a replica's pod."""
+        found: dict[str, Any] = self.workspace.get("pod", self.pod(ordinal))["status"]
+        return found
+
+    def restarts(self, ordinal: int = 0, container: str = "tailscale") -> int:
+        """How often a container was restarted."""
+        status = self.status(ordinal)
+        all_containers = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+        (count,) = [int(c["restartCount"]) for c in all_containers if c["name"] == container]
+        return count
+
+    def logs(self, ordinal: int = 0, container: str = "tailscale", *, previous: bool = False) -> str:
+        """A container's log."""
+        return self.workspace.kubectl(
+            "logs", self.pod(ordinal), f"--container={container}", f"--previous={str(previous).lower()}"
+        )
+
+    def delete_pods(self, *ordinals: int) -> None:
+        """Deletes pods and waits until their successors are ready."""
+        self.workspace.kubectl("delete", "pod", *map(self.pod, ordinals))
+        self.await_ready()
+
+    def credential_requests(self) -> list[dict[str, Any]]:
+        """The requests for tokens and keys that this component's OAuth client made."""
+        auth: Auth = self.arguments["auth"]
+        client = getattr(auth, "client_id", None)
+        return [r for r in self.workspace.tailnet.credential_requests() if r.get("client") == client]
+
+    def wait_for(self, what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
+        """Waits for a condition; a failure shows what the pods say."""
+        try:
+            wait_for(what, condition, seconds)
+        except LabError as error:
+            raise LabError(f"{error}\n{self.describe()}") from None
