@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -23,14 +22,19 @@ def lab() -> Lab:
 
 @pytest.fixture(scope="session")
 def tailnet(lab: Lab) -> Tailnet:
-    """The lab's control plane."""
-    return Tailnet(lab.tailnet_url)
+    """The lab's tailnet, with the guide's split DNS route and a global nameserver that knows nothing of the cluster."""
+    tailnet = Tailnet(lab.tailnet_url)
+    dns = {
+        "split": {"svc.cluster.local": ["10.96.0.10"]},
+        "nameservers": ["10.200.0.2"],
+        "records": {"db.corp.example": "100.64.9.9"},
+    }
+    tailnet.call("PUT", "/lab/dns", dns)
+    return tailnet
 
 
 @pytest.fixture
 def workspace(lab: Lab, tailnet: Tailnet) -> Iterator[Workspace]:
     """A namespace of the test's own."""
-    name = f"test-{secrets.token_hex(3)}"
-    lab.kubectl("create", "namespace", name)
-    yield Workspace(lab, tailnet, name)
-    lab.kubectl("delete", "namespace", name, "--wait=false")
+    with Workspace.temporary(lab, tailnet) as temporary:
+        yield temporary

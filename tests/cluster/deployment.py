@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +30,20 @@ class Workspace:
     tailnet: Tailnet
     namespace: str
 
+    @staticmethod
+    @contextmanager
+    def temporary(lab: Lab, tailnet: Tailnet) -> Iterator[Workspace]:
+        """A namespace that goes with everything in it."""
+        name = f"test-{secrets.token_hex(3)}"
+        lab.kubectl("create", "namespace", name)
+        try:
+            yield Workspace(lab, tailnet, name)
+        finally:
+            lab.kubectl("delete", "namespace", name, "--wait=false")
+
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
         """kubectl in this namespace."""
-        return self.lab.kubectl(*arguments, f"--namespace={self.namespace}", stdin=stdin)
+        return self.lab.kubectl(f"--namespace={self.namespace}", *arguments, stdin=stdin)
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
         """An object as the API server has it."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tailscale_sidecar import EmptyDirState, PersistentVolumeState, SecretState
 from tailscale_sidecar.state import State
-
-import pytest
 
 from .deployment import Workspace
 

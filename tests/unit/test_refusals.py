@@ -84,7 +84,9 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "a mount over the token": (
         {
             "mount_token_in_app": True,
-            "pod_spec": app(volumeMounts=[{"name": "x", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount/"}]),
+            "pod_spec": app(
+                volumeMounts=[{"name": "x", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount/"}]
+            ),
         },
         "is taken by mount_token_in_app=True",
     ),
@@ -143,7 +145,10 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a hostname with a dot": ({"hostname": "a.b"}, "no host name prefix"),
     "a login server without scheme": ({"login_server": "headscale.example.com"}, "is not a URL"),
-    "a login server with a password": ({"login_server": "https://u:p@example.com"}, "must not carry a user or password"),
+    "a login server with a password": (
+        {"login_server": "https://u:p@example.com"},
+        "must not carry a user or password",
+    ),
     "a flag that has an argument": ({"extra_args": ["--shields-up"]}, "use shields_up"),
     "the guide's accept-routes": ({"extra_args": ["--accept-routes"]}, "use accept_routes"),
     "memory state by flag": ({"extra_args": ["--state=mem:"]}, "--state cannot be given"),
@@ -157,7 +162,10 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "a client secret by env": ({"env": {"TS_CLIENT_SECRET": "x"}}, "use the argument auth"),
     "state by env": ({"env": {"TS_KUBE_SECRET": ""}}, "use the argument state"),
     "a config folder": ({"env": {"TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR": "/x"}}, "cannot be set"),
-    "DEST_IP in userspace": ({**USERSPACE, "env": {"TS_DEST_IP": "10.1.1.1"}}, "not supported with UserspaceNetworking"),
+    "DEST_IP in userspace": (
+        {**USERSPACE, "env": {"TS_DEST_IP": "10.1.1.1"}},
+        "not supported with UserspaceNetworking",
+    ),
     "DEST_DNS_NAME in userspace": (
         {**USERSPACE, "env": {"TS_EXPERIMENTAL_DEST_DNS_NAME": "x"}},
         "not supported with UserspaceNetworking",

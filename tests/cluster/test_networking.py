@@ -1,0 +1,141 @@
+"""How packets get to and from the pod, with and without privileges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tailscale_sidecar import KernelNetworking, PersistentVolumeState, SecretState, UserspaceNetworking
+from tailscale_sidecar.state import State
+from tests.lab import LabError
+
+from .deployment import APP, Deployment, Workspace
+
+RESTRICTED: dict[str, Any] = {
+    **APP,
+    "env": [{"name": "PORT", "value": "8080"}],
+    "securityContext": {
+        "runAsNonRoot": True,
+        "runAsUser": 101,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
+}
+
+
+def enforce(workspace: Workspace, level: str) -> None:
+    workspace.kubectl("label", "namespace", workspace.namespace, f"pod-security.kubernetes.io/enforce={level}")
+
+
+def restricted(workspace: Workspace, **arguments: Any) -> Deployment:
+    spec = {"containers": [RESTRICTED], "terminationGracePeriodSeconds": 5}
+    return workspace.deploy(networking=UserspaceNetworking(), pod_spec=spec, **arguments)
+
+
+def test_one_replica_reaches_the_others_app_over_the_tailnet_by_name_and_by_address(workspace: Workspace) -> None:
+    app = workspace.deploy(replicas=2)
+    other = app.device(1)
+    for host in (other.fqdn.rstrip("."), other.addresses[0], f"[{other.addresses[1]}]"):
+        assert app.pod(1) in app.exec("wget", "-q", "-T", "10", "-O", "-", f"http://{host}/")
+
+
+@pytest.mark.parametrize("state", [SecretState(), PersistentVolumeState()], ids=lambda state: type(state).__name__)
+def test_a_namespace_that_enforces_restricted_takes_the_userspace_pod(workspace: Workspace, state: State) -> None:
+    enforce(workspace, "restricted")
+    app = restricted(workspace, state=state)
+    before = app.device()
+    app.delete_pods(0)
+    assert (app.device().node_key, app.device().addresses) == (before.node_key, before.addresses)
+
+
+def test_userspace_replicas_reach_each_other_through_the_proxy(workspace: Workspace) -> None:
+    app = restricted(workspace, replicas=2)
+    other = app.device(1)
+    for host in (other.addresses[0], other.fqdn.rstrip(".")):
+        request = f"http_proxy=http://localhost:1055 wget -q -T 10 -O - http://{host}:8080/"
+        assert app.pod(1) in app.exec("sh", "-c", request)
+
+
+def test_a_namespace_that_enforces_baseline_refuses_the_kernel_mode_pod(workspace: Workspace) -> None:
+    enforce(workspace, "baseline")
+    app = workspace.deploy(wait=False)
+    app.wait_for(
+        "the refusal",
+        lambda: "violates PodSecurity" in workspace.kubectl("get", "events", "--field-selector=reason=FailedCreate"),
+    )
+
+
+def test_a_pod_hardened_for_the_app_does_not_break_the_kernel_mode_sidecar(workspace: Workspace) -> None:
+    spec = {
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 101, "runAsGroup": 101, "fsGroup": 101},
+        "containers": [RESTRICTED],
+        "terminationGracePeriodSeconds": 5,
+    }
+    app = workspace.deploy(pod_spec=spec)
+    assert app.device().online
+    assert app.exec("id", "-u").strip() == "101"
+
+
+def test_routes_and_exit_nodes_are_offered_with_the_sysctls_that_they_need(workspace: Workspace) -> None:
+    app = workspace.deploy(advertise_routes=["192.0.2.0/24", "2001:db8::/48"], advertise_exit_node=True)
+    offered = {"192.0.2.0/24", "2001:db8::/48", "0.0.0.0/0", "::/0"}
+    app.wait_for("the routes", lambda: set(app.device().advertised_routes) == offered)
+    assert app.exec("cat", "/proc/sys/net/ipv4/ip_forward").strip() == "1"
+
+
+def test_metrics_are_served_on_the_pods_address_and_not_on_the_tailnet(workspace: Workspace) -> None:
+    app = workspace.deploy(replicas=2, metrics_port=9100)
+    assert "tailscaled_" in app.exec(
+        "wget", "-q", "-T", "10", "-O", "-", f"http://{app.status(1)['podIP']}:9100/metrics"
+    )
+    with pytest.raises(LabError, match="refused"):
+        app.exec("wget", "-q", "-T", "5", "-O", "-", f"http://{app.device(1).addresses[0]}:9100/metrics")
+
+
+def test_devices_can_be_named_by_a_prefix_and_the_ordinal(workspace: Workspace) -> None:
+    app = workspace.deploy(hostname=f"{workspace.namespace}-db", replicas=2)
+    names = [device.hostname for device in workspace.tailnet.devices(workspace.namespace)]
+    assert names == [f"{workspace.namespace}-db-0", f"{workspace.namespace}-db-1"]
+    assert not app.devices()
+
+
+@pytest.mark.filterwarnings("ignore:shields_up")
+def test_shields_up_accepts_no_connection_and_lets_the_pods_own_through(workspace: Workspace) -> None:
+    shielded = workspace.deploy(shields_up=True)
+    other = workspace.deploy()
+    with pytest.raises(LabError, match="timed out"):
+        other.exec("wget", "-q", "-T", "3", "-O", "-", f"http://{shielded.device().addresses[0]}/")
+    assert other.pod() in shielded.exec("wget", "-q", "-T", "10", "-O", "-", f"http://{other.device().addresses[0]}/")
+
+
+def test_the_app_starts_when_the_tailnet_is_there(workspace: Workspace) -> None:
+    with workspace.tailnet.fault(target="register", outage=True):
+        app = workspace.deploy(wait=False)
+        app.wait_for(
+            "the sidecar to run",
+            lambda: bool(app.status().get("initContainerStatuses", [{}])[-1].get("state", {}).get("running")),
+        )
+        assert app.status()["phase"] == "Pending"
+    app.await_ready()
+    assert app.restarts() == 0
+
+
+def test_the_app_need_not_wait_for_the_tailnet(workspace: Workspace) -> None:
+    with workspace.tailnet.fault(target="/machine/register", outage=True):
+        app = workspace.deploy(wait_for_tailnet=False)
+        assert app.exec("resolve-musl", "kubernetes.default")
+
+
+@pytest.mark.parametrize("mode", ["iptables", "nftables"])
+def test_the_firewall_may_be_legacy_iptables_or_nftables(workspace: Workspace, mode: str) -> None:
+    app = workspace.deploy(env={"TS_DEBUG_FIREWALL_MODE": mode}, replicas=2)
+    assert app.pod(1) in app.exec("wget", "-q", "-T", "10", "-O", "-", f"http://{app.device(1).addresses[0]}/")
+
+
+def test_a_tun_device_from_a_plugin_is_asked_for_by_the_sidecar_alone(workspace: Workspace) -> None:
+    app = workspace.deploy(networking=KernelNetworking(tun_device="devic.es/tun"), wait=False)
+    app.wait_for("the pod", lambda: app.pod() in workspace.kubectl("get", "pods"))
+    app.wait_for("the scheduler", lambda: "Insufficient devic.es/tun" in workspace.kubectl("get", "events"))

@@ -1,0 +1,171 @@
+"""A user's Pulumi program on the lab: written, changed and deployed as a user does it, and what became of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from tailscale_sidecar import ClusterDns
+from tests.cluster.deployment import APP, QUIET, Workspace
+from tests.lab import LabError
+from tests.lab.shell import wait_for
+from tests.lab.tailnet_client import Device
+
+from .pulumi_cli import PulumiCli
+from .stack import Stack
+
+PROJECT = """\
+name: engine
+runtime: {{name: python, options: {{virtualenv: {virtualenv}}}}}
+"""
+HEAD = """\
+import pulumi
+import pulumi_kubernetes as k8s
+from tailscale_sidecar import *
+
+config = pulumi.Config()
+"""
+SHORT_TIMEOUT = "pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create='5s', update='5s'))"
+
+
+class Source(str):
+    """Python source, where another string would be a literal."""
+
+    __slots__ = ()
+
+    @override
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@dataclass
+class Program:
+    """A program, its stack, and the namespace that it deploys to."""
+
+    workspace: Workspace
+    stack: Stack
+    client_id: str
+    client_secret: str
+    head: str = HEAD
+    components: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    @staticmethod
+    def create(workspace: Workspace, cli: PulumiCli, folder: Path) -> Program:
+        """An empty program, with an OAuth client of its own in its configuration."""
+        project = folder / "project"
+        project.mkdir()
+        (project / "Pulumi.yaml").write_text(PROJECT.format(virtualenv=sys.prefix), encoding="utf-8")
+        stack = Stack(cli, project, workspace.lab.environment())
+        program = Program(workspace, stack, *workspace.tailnet.oauth_client())
+        stack.init(clientId=program.client_id, clientSecret=program.client_secret)
+        return program
+
+    def add(self, name: str = "app", **arguments: object) -> Component:
+        """Adds a component with the least arguments on the lab, and others; they are written by their `repr`."""
+        least = {
+            "pod_spec": {"containers": [APP], "terminationGracePeriodSeconds": 5},
+            "auth": Source(
+                "OAuthClient(client_id=config.get('clientId'), client_secret=config.get_secret('clientSecret'))"
+            ),
+            "namespace": self.workspace.namespace,
+            "login_server": self.workspace.tailnet.url,
+            "tags": ["tag:k8s"],
+            "dns": ClusterDns(),
+            "env": QUIET,
+        }
+        unique = f"{name}-{secrets.token_hex(2)}"
+        self.components[unique] = {**least, **arguments}
+        return Component(self, unique)
+
+    def write(self) -> None:
+        """Writes the program."""
+        text = self.head
+        for name, arguments in self.components.items():
+            given = {key: value for key, value in arguments.items() if key != "opts"}
+            written = "".join(f"    {key}={value!r},\n" for key, value in given.items())
+            opts = f", opts={arguments['opts']!r}" if "opts" in arguments else ""
+            text += f"TailscaleSidecarStatefulSet({name!r}, TailscaleSidecarStatefulSetArgs(\n{written}){opts})\n"
+        (self.stack.project / "__main__.py").write_text(text, encoding="utf-8")
+
+    def up(self) -> str:
+        """Deploys the program; what is deployed is then what it asks for. Returns what Pulumi printed."""
+        self.write()
+        said = self.stack.up()
+        self.stack.expect_no_changes()
+        return said
+
+
+@dataclass(frozen=True)
+class Component:
+    """One component of a program."""
+
+    program: Program
+    name: str
+
+    def change(self, **arguments: object) -> None:
+        """Changes arguments in the program; `up` deploys them."""
+        self.program.components[self.name].update(arguments)
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas the program asks for."""
+        return int(str(self.program.components[self.name].get("replicas", 1)))
+
+    def pods(self) -> dict[str, str]:
+        """Each pod's UID."""
+        return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in self._list("pods", f"app={self.name}")}
+
+    def state_secrets(self) -> dict[str, dict[str, str]]:
+        """What each state Secret holds; of whatever replica, also of one that has gone."""
+        found = [s for s in self._list("secrets") if s["metadata"]["name"].rpartition("-")[0] == self.name]
+        states = {s["metadata"]["name"]: s.get("data", {}) for s in found if s["metadata"]["name"][-1].isdigit()}
+        return {name: {k: base64.b64decode(v).decode() for k, v in data.items()} for name, data in states.items()}
+
+    def devices(self) -> list[Device]:
+        """All devices that its replicas ever registered."""
+        return self.program.workspace.tailnet.devices(self.name)
+
+    def identities(self) -> dict[str, tuple[str, ...]]:
+        """Each replica's keys in its Secret, and what the tailnet knows it by. Fails where two devices share a name."""
+        devices = {device.hostname: device for device in self.devices()}
+        assert len(devices) == len(self.devices())
+        return {
+            name: (*private_keys(data), devices[name].id, devices[name].node_key, *devices[name].addresses)
+            for name, data in self.state_secrets().items()
+        }
+
+    def _list(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
+        found = self.program.workspace.kubectl("get", kind, f"--selector={selector}", "--output=json")
+        items: list[dict[str, Any]] = json.loads(found)["items"]
+        return items
+
+
+def private_keys(state: dict[str, str]) -> tuple[str, str]:
+    """The machine key and the node key in a state Secret: with them, a pod is that device."""
+    profile = json.loads(state[state["_current-profile"]])
+    return state["_machinekey"], profile["Config"]["PrivateNodeKey"]
+
+
+def everything(workspace: Workspace) -> set[str]:
+    """All objects of the namespace, events apart, and all cluster-scoped ones."""
+    found = set[str]()
+    for scope in ("true", "false"):
+        kinds = workspace.kubectl("api-resources", "--verbs=list", f"--namespaced={scope}", "--output=name").split()
+        asked = ",".join(kind for kind in kinds if not kind.startswith("events"))
+        found.update(workspace.kubectl("get", asked, "--output=name", "--ignore-not-found").splitlines())
+    return found
+
+
+def await_nothing_left(workspace: Workspace, before: set[str]) -> None:
+    """Waits until Kubernetes has collected what is left without owner; fails if the namespace is not as it was."""
+    try:
+        wait_for("everything to be gone", lambda: everything(workspace) <= before, 30)
+    except LabError:
+        assert everything(workspace) - before == set()

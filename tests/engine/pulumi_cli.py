@@ -1,0 +1,89 @@
+"""Finds the Pulumi CLI and its Kubernetes provider, or installs them as Pulumi itself would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.lab.settings import CACHE
+from tests.lab.shell import locked
+
+HOME = CACHE / "pulumi"
+"""Pulumi's own folder for plugins and the like, so that the user's stays as it is."""
+INSTALLED = CACHE / f"pulumi-{version('pulumi')}"
+
+
+class MissingError(Exception):
+    """What is missing and how to get it, in one line."""
+
+
+@dataclass(frozen=True)
+class PulumiCli:
+    """A Pulumi CLI that can deploy to Kubernetes."""
+
+    program: Path
+
+    def environment(self, *, state: Path, passphrase: str) -> dict[str, str]:
+        """What a command needs, beside the user's own environment, to keep to a local state and ask nothing."""
+        return {
+            "PATH": f"{self.program.parent}:{os.environ['PATH']}",
+            "PULUMI_HOME": str(HOME),
+            "PULUMI_BACKEND_URL": f"file://{state}",
+            "PULUMI_CONFIG_PASSPHRASE": passphrase,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+
+def ensure() -> PulumiCli:
+    """Returns the CLI; installs what is missing, for which it must be called where the internet is.
+
+    Raises:
+        MissingError: Something is missing and cannot be installed.
+    """
+    with locked(CACHE / "pulumi.lock", "installs Pulumi"):
+        cli = _on_path() or _installed()
+        _ensure_provider(cli)
+    return cli
+
+
+def _on_path() -> PulumiCli | None:
+    found = shutil.which("pulumi")
+    return PulumiCli(Path(found)) if found else None
+
+
+def _installed() -> PulumiCli:
+    from pulumi.automation import InvalidVersionError, PulumiCommand  # noqa: PLC0415 - takes a moment
+
+    try:
+        command = PulumiCommand.install(root=str(INSTALLED))
+    except (OSError, subprocess.SubprocessError, InvalidVersionError) as error:
+        raise MissingError(
+            f"the Pulumi CLI is not on PATH and its installer failed ({_last_words(error)}); "
+            "get it from https://www.pulumi.com/docs/install/"
+        ) from error
+    return PulumiCli(Path(command.command))
+
+
+def _ensure_provider(cli: PulumiCli) -> None:
+    if shutil.which("pulumi-resource-kubernetes"):
+        return
+    wanted = version("pulumi-kubernetes")
+    install = [str(cli.program), "plugin", "install", "resource", "kubernetes", wanted]
+    try:
+        subprocess.run(install, env={**os.environ, "PULUMI_HOME": str(HOME)}, check=True, capture_output=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise MissingError(
+            f"Pulumi's Kubernetes provider {wanted} is not on PATH and its download failed ({_last_words(error)}); "
+            f"get it by `PULUMI_HOME={HOME} pulumi plugin install resource kubernetes {wanted}`"
+        ) from error
+
+
+def _last_words(error: Exception) -> str:
+    said = b""
+    if isinstance(error, subprocess.CalledProcessError):
+        said = (error.stderr or b"") + (error.stdout or b"")
+    return (said.decode(errors="replace").strip() or str(error)).splitlines()[-1]

@@ -1,0 +1,108 @@
+"""A Pulumi project with one stack, used as a user uses it: by its program, its configuration and the CLI."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .pulumi_cli import PulumiCli
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NAME = "lab"
+PASSPHRASE = "passphrase of the lab"
+
+
+class PulumiError(Exception):
+    """A command failed; the message is what it printed."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack, with its state in files beside the project."""
+
+    cli: PulumiCli
+    project: Path
+    """Folder with Pulumi.yaml."""
+    environment: Mapping[str, str]
+    """The cluster and the way to it: KUBECONFIG, PATH and the like."""
+
+    @property
+    def state(self) -> Path:
+        """Folder of Pulumi's state, in plain files."""
+        return self.project.parent / "state"
+
+    def init(self, **config: str) -> None:
+        """Makes the stack, unless it is there, and sets its configuration; a key in `secret` style ends with Secret."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.pulumi("stack", "select", "--create", NAME)
+        for key, value in config.items():
+            kind = "--secret" if key.endswith("Secret") else "--plaintext"
+            self.pulumi("config", "set", kind, key, stdin=value)
+
+    def pulumi(self, *arguments: str, stdin: str = "") -> str:
+        """Runs a command; returns all that it prints."""
+        own = self.cli.environment(state=self.state, passphrase=PASSPHRASE)
+        done = subprocess.run(
+            [str(self.cli.program), "--non-interactive", "--color=never", *arguments],
+            cwd=self.project,
+            env={**os.environ, **self.environment, **own, "PATH": _path(self.environment, own)},
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise PulumiError(f"pulumi {' '.join(arguments)}:\n{done.stdout}")
+        return done.stdout
+
+    def up(self) -> str:
+        """Deploys the program as it is now."""
+        return self.pulumi("up", "--yes", "--skip-preview", "--diff")
+
+    def preview(self) -> str:
+        """What `up` would do, in full."""
+        return self.pulumi("preview", "--diff")
+
+    def expect_no_changes(self) -> None:
+        """Fails if `up` would do anything."""
+        self.pulumi("preview", "--diff", "--expect-no-changes")
+
+    def refresh(self) -> str:
+        """Reads what is in the cluster into the state."""
+        return self.pulumi("refresh", "--yes", "--skip-preview", "--diff")
+
+    def destroy(self) -> str:
+        """Deletes everything."""
+        return self.pulumi("destroy", "--yes", "--skip-preview")
+
+    def planned(self) -> dict[str, str]:
+        """What a preview says that it would do to each resource that does not stay the same."""
+        preview: dict[str, Any] = json.loads(self.pulumi("preview", "--json"))
+        steps = {step["urn"].rpartition("::")[2]: step["op"] for step in preview["steps"]}
+        return {name: op for name, op in steps.items() if op != "same"}
+
+    def export(self) -> dict[str, Any]:
+        """The resources in the state, by name, with secrets as they are stored: encrypted."""
+        state = json.loads(self.pulumi("stack", "export"))
+        return {r["urn"].rpartition("::")[2]: r for r in state["deployment"].get("resources", ())}
+
+
+def of_repository(cli: PulumiCli, folder: Path, environment: Mapping[str, str]) -> Stack:
+    """The repository's own project (its root's Pulumi.yaml), with what Pulumi writes kept out of the repository."""
+    project = folder / "project"
+    project.mkdir(parents=True, exist_ok=True)
+    for name in ("Pulumi.yaml", "examples", ".venv"):
+        link = project / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(REPOSITORY / name)
+    return Stack(cli, project, environment)
+
+
+def _path(*environments: Mapping[str, str]) -> str:
+    return ":".join(environment["PATH"] for environment in environments if "PATH" in environment)

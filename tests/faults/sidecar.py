@@ -1,0 +1,121 @@
+"""What fault tests do to a replica's sidecar, and how they see that it is back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.deployment import Deployment
+from tests.lab import cgroups
+from tests.lab.tailnet_client import Device
+
+LIMIT = 10.0
+"""Seconds from the start of the sidecar's container until the replica is back on the tailnet."""
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """The tailscale container of one replica."""
+
+    app: Deployment
+    ordinal: int = 0
+    container: str = "tailscale"
+
+    # -- looking ---------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """The container's status, as the kubelet reports it."""
+        pod = self.app.status(self.ordinal)
+        (found,) = [c for c in pod.get("initContainerStatuses", ()) if c["name"] == self.container]
+        return dict(found)
+
+    def device(self) -> Device:
+        """The replica's device."""
+        return self.app.device(self.ordinal)
+
+    def tailscale(self, *arguments: str) -> str:
+        """The real `tailscale`, asked in the container."""
+        return self.app.exec(
+            *("/usr/local/bin/tailscale", "--socket=/tmp/tailscaled.sock", *arguments),  # noqa: S108 - containerboot's
+            ordinal=self.ordinal,
+            container=self.container,
+        )
+
+    def prefs(self) -> dict[str, Any]:
+        """The settings that tailscaled has in force."""
+        return dict(json.loads(self.tailscale("debug", "prefs")))
+
+    def pids(self, name: str = "") -> list[int]:
+        """The host's numbers of the container's processes of that name, the oldest first."""
+        container_id = str(self.status()["containerID"]).removeprefix("containerd://")
+        groups = list(cgroups.home("kubepods").rglob(container_id))
+        pids = [int(pid) for group in groups for pid in (group / "cgroup.procs").read_text().split()]
+        return sorted(pid for pid in pids if not name or comm(pid) == name)
+
+    def health_url(self) -> str:
+        """Where containerboot says whether tailscaled has its network map."""
+        return f"http://{self.app.status(self.ordinal)['podIP']}:9002/healthz"
+
+    # -- breaking --------------------------------------------------------------------------
+
+    def kill(self, name: str = "tailscaled") -> None:
+        """Kills a process of the container (SIGKILL)."""
+        os.kill(self.pids(name)[0], signal.SIGKILL)
+
+    def crash(self, name: str = "tailscaled") -> float:
+        """Kills a process of the container; waits until the replica is back; returns what `await_return` does."""
+        before, health = self.status()["restartCount"], self.health_url()
+        self.kill(name)
+        self.app.wait_for("the sidecar to end", lambda: not answers(health))
+        return self.await_return(before)
+
+    def await_return(self, restarts_before: int, seconds: float = 120) -> float:
+        """Waits until a restarted container is back on the tailnet; returns how long that took after its start.
+
+        How long the kubelet waits before the start (CrashLoopBackOff) is not the sidecar's to decide.
+        """
+        health = self.health_url()
+        self.app.wait_for("the sidecar to be back", lambda: answers(health) and self.device().online, seconds)
+        back = time.time()
+        status = self.status()
+        assert status["restartCount"] > restarts_before
+        return back - seconds_of(status["state"]["running"]["startedAt"])
+
+
+def comm(pid: int) -> str:
+    """Name of a process, or nothing if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def answers(url: str) -> bool:
+    """Whether a URL answers 200."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except urllib.error.HTTPError as error:
+        error.close()
+    except OSError:
+        pass  # nobody listens
+    return False
+
+
+def seconds_of(timestamp: str) -> float:
+    """A time of the Kubernetes API as seconds since the epoch; it has no fractions."""
+    return datetime.fromisoformat(timestamp).timestamp()
+
+
+def identity(devices: list[Device]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """What must stay as it is through every fault."""
+    return [(d.id, d.node_key, d.addresses) for d in devices]

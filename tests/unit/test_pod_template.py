@@ -1,0 +1,600 @@
+"""What the choices make of a pod: what its processes find, and what of the user's own stays."""
+
+from __future__ import annotations
+
+import copy
+import ipaddress
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi_kubernetes.core.v1 import ContainerArgs, PodSpecArgs
+
+from tailscale_sidecar import (
+    AuthKey,
+    ClusterDns,
+    EmptyDirState,
+    InPodSplitDns,
+    KernelNetworking,
+    OAuthClient,
+    PersistentVolumeState,
+    SecretState,
+    SplitDns,
+    UserspaceNetworking,
+    WorkloadIdentity,
+)
+from tailscale_sidecar.auth import Auth
+from tailscale_sidecar.dns import Dns
+from tailscale_sidecar.networking import Networking
+from tailscale_sidecar.state import State
+from tests.arguments import APP, SECRET, app
+
+from .pod import AUTH_SECRET, NAME, expanded, pod
+
+TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
+KERNEL, TUN, USERSPACE = KernelNetworking(), KernelNetworking(tun_device="devic.es/tun"), UserspaceNetworking()
+NETWORKING = pytest.mark.parametrize("networking", [KERNEL, TUN, USERSPACE], ids=["kernel", "tun", "userspace"])
+
+# The user's pod
+
+
+RICH: dict[str, Any] = {
+    "activeDeadlineSeconds": 3600,
+    "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}},
+    "containers": [
+        {**APP, "command": ["serve"], "env": [{"name": "A", "value": "1"}], "stdin": True, "workingDir": "/srv"},
+        {
+            "name": "second",
+            "image": "busybox",
+            "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
+            "livenessProbe": {"httpGet": {"port": 80}},
+            "ports": [{"containerPort": 80}],
+            "resources": {"limits": {"memory": "1Gi"}},
+            "securityContext": {"readOnlyRootFilesystem": True},
+            "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+        },
+    ],
+    "enableServiceLinks": False,
+    "hostAliases": [{"ip": "192.0.2.1", "hostnames": ["a"]}],
+    "imagePullSecrets": [{"name": "registry"}],
+    "initContainers": [
+        {"name": "migrate", "image": "busybox"},
+        {"name": "log", "image": "busybox", "restartPolicy": "Always"},
+    ],
+    "nodeSelector": {"disk": "ssd"},
+    "priorityClassName": "high",
+    "schedulerName": "other",
+    "securityContext": {"runAsUser": 999, "runAsNonRoot": True, "fsGroup": 999},
+    "shareProcessNamespace": True,
+    "terminationGracePeriodSeconds": 120,
+    "tolerations": [{"operator": "Exists"}],
+    "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}],
+    "volumes": [{"name": "data", "emptyDir": {}}],
+}
+
+
+@NETWORKING
+def test_everything_in_the_users_pod_spec_is_kept(networking: Networking) -> None:
+    made = pod(pod_spec=RICH, networking=networking)
+    for field, value in RICH.items():
+        if field in ("containers", "initContainers"):
+            for container in value:
+                ours = made.containers[container["name"]]
+                assert {key: ours[key] for key in container if key != "volumeMounts"} == {
+                    key: container[key] for key in container if key != "volumeMounts"
+                }
+                assert [m for m in ours.get("volumeMounts", ()) if m in container.get("volumeMounts", ())] == list(
+                    container.get("volumeMounts", ())
+                )
+        elif field == "volumes":
+            assert [volume for volume in made.spec["volumes"] if volume in value] == value
+        else:
+            assert made.spec[field] == value
+
+
+def test_what_the_user_passed_in_is_not_changed() -> None:
+    before = copy.deepcopy(RICH)
+    pod(pod_spec=RICH, state=PersistentVolumeState(), networking=USERSPACE)
+    assert before == RICH
+
+
+@NETWORKING
+def test_the_app_runs_in_containers_of_its_own_only(networking: Networking) -> None:
+    made = pod(networking=networking)
+    assert [c["name"] for c in made.spec["containers"]] == [APP["name"]]
+    assert made.sidecar["restartPolicy"] == "Always"  # a native sidecar: an init container that goes on running
+
+
+def test_tailscale_is_up_before_the_users_init_containers() -> None:
+    order = list(pod(pod_spec=RICH).containers)
+    users = [order.index(name) for name in ("migrate", "log", APP["name"], "second")]
+    assert users == sorted(users)
+    assert max(order.index(name) for name in order if name.startswith("tailscale")) < users[0]
+
+
+def test_the_name_server_of_the_pod_is_up_before_the_users_init_containers() -> None:
+    made = pod(pod_spec=RICH, dns=InPodSplitDns())
+    (resolver,) = [name for name, c in made.containers.items() if c["image"].startswith("coredns/")]
+    order = list(made.containers)
+    assert order.index(resolver) < order.index("migrate")
+    assert made.containers[resolver]["startupProbe"]
+
+
+def test_outputs_stay_where_they_are() -> None:
+    image, hidden = pulumi.Output.from_input("postgres:18"), pulumi.Output.secret("x")
+    made = pod(
+        pod_spec={"containers": [{"name": "app", "image": image, "env": [{"name": "P", "value": hidden}]}]},
+        labels={"team": hidden},
+        env={"TS_SERVE_CONFIG": hidden},
+    )
+    assert made.containers["app"]["image"] is image
+    assert made.containers["app"]["env"][0]["value"] is hidden
+    assert made.template["metadata"]["labels"]["team"] is hidden
+    assert {"name": "TS_SERVE_CONFIG", "value": hidden} in made.sidecar["env"]
+
+
+def test_pods_carry_the_users_labels_and_annotations_and_the_selectors() -> None:
+    made = pod(labels={"team": "a"}, annotations={"note": "b"})
+    assert made.template["metadata"] == {"labels": {"app": NAME, "team": "a"}, "annotations": {"note": "b"}}
+    assert made.stateful_set["selector"] == {"matchLabels": {"app": NAME}}
+
+
+# Credentials and tokens
+
+
+@NETWORKING
+def test_the_token_of_the_service_account_is_mounted_in_the_sidecar_alone(networking: Networking) -> None:
+    made = pod(networking=networking, pod_spec=RICH)
+    assert [name for name in made.containers if TOKEN in made.mounts(name)] == ["tailscale"]
+    assert made.spec["automountServiceAccountToken"] is False
+
+
+def test_the_app_gets_the_token_if_asked_for() -> None:
+    made = pod(mount_token_in_app=True, pod_spec=RICH)
+    with_token = {name for name in made.containers if TOKEN in made.mounts(name)}
+    assert with_token == {"tailscale", "migrate", "log", APP["name"], "second"}
+
+
+@pytest.mark.parametrize("state", [PersistentVolumeState(), EmptyDirState()])
+def test_where_no_secret_is_written_there_is_no_token_at_all(state: State) -> None:
+    made = pod(state=state)
+    assert not [name for name in made.containers if TOKEN in made.mounts(name)]
+    assert made.spec["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        OAuthClient(client_id="k", client_secret=SECRET),
+        OAuthClient(existing_secret=AUTH_SECRET),
+        AuthKey(auth_key=SECRET.replace("client", "auth")),
+        WorkloadIdentity(client_id="k", audience="a"),
+        WorkloadIdentity(client_id="k", audience="a", token="projected"),
+    ],
+    ids=["OAuth", "existing", "auth key", "ambient", "projected"],
+)
+def test_the_credential_is_a_file_that_the_sidecar_alone_can_read(auth: Auth) -> None:
+    made = pod(auth=auth, pod_spec=RICH)
+    secrets = {name: volume["secret"] for name, volume in made.volumes.items() if "secret" in volume}
+    assert [secret["secretName"] for secret in secrets.values()] == [AUTH_SECRET]
+    assert [name for name in made.containers if made.mounted(name, "secret")] == ["tailscale"]
+    assert made.env()["CREDENTIAL_FILE"].rpartition("/")[0] in made.mounted("tailscale", "secret")
+    assert "s3cr3t" not in str(made.stateful_set)
+
+
+def test_an_id_token_for_tailscale_is_mounted_in_the_sidecar_alone() -> None:
+    made = pod(auth=WorkloadIdentity(client_id="k", audience="example", token="projected"), state=EmptyDirState())
+    assert [name for name in made.containers if made.mounted(name, "projected")] == ["tailscale"]
+    (folder,) = made.mounted("tailscale", "projected")
+    (source,) = made.volumes[made.mounts()[folder]["name"]]["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == "example"
+    assert made.env()["ID_TOKEN_FILE"] == f"{folder}/{source['serviceAccountToken']['path']}"
+
+
+@pytest.mark.parametrize(
+    ("state", "asked", "expected"),
+    [
+        (SecretState(), None, "false"),
+        (PersistentVolumeState(), None, "false"),
+        (EmptyDirState(), None, "true"),
+        (SecretState(), True, "true"),
+        (EmptyDirState(), False, "false"),
+    ],
+)
+def test_devices_are_ephemeral_where_their_state_is_lost_with_the_pod_unless_asked_otherwise(
+    state: State, asked: bool | None, expected: str
+) -> None:
+    for auth in (
+        OAuthClient(existing_secret="x", ephemeral=asked),
+        WorkloadIdentity(existing_secret="x", ephemeral=asked),
+    ):
+        assert f"ephemeral={expected}" in pod(auth=auth, state=state).env()["CREDENTIAL_ATTRIBUTES"].split()
+
+
+# State
+
+
+def test_each_pods_state_is_in_the_secret_named_like_it() -> None:
+    assert pod().env(ordinal=3)["TS_KUBE_SECRET"] == f"{NAME}-3"
+
+
+@pytest.mark.parametrize("networking", [KERNEL, USERSPACE])
+def test_state_on_a_volume_goes_to_a_claim_of_each_replica(networking: Networking) -> None:
+    made = pod(state=PersistentVolumeState(size="2Gi", storage_class="fast"), networking=networking)
+    assert made.env()["TS_KUBE_SECRET"] == ""
+    mount = made.mounts()[made.env()["TS_STATE_DIR"]]
+    spec = made.claims[mount["name"]]["spec"]
+    assert spec["resources"]["requests"]["storage"] == "2Gi"
+    assert spec["storageClassName"] == "fast"
+    assert mount["name"] not in made.volumes
+
+
+def test_the_users_claims_stay_beside_the_sidecars() -> None:
+    mine = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
+    made = pod(state=PersistentVolumeState(), volume_claim_templates=[mine])
+    assert made.claims["data"] == mine
+    assert len(made.claims) == 2
+
+
+def test_state_in_the_pod_goes_to_a_volume_on_disk_that_outlives_the_container() -> None:
+    made = pod(state=EmptyDirState())
+    assert made.env()["TS_KUBE_SECRET"] == ""
+    assert made.volumes[made.mounts()[made.env()["TS_STATE_DIR"]]["name"]]["emptyDir"].get("medium") != "Memory"
+
+
+def test_a_sidecar_that_is_not_root_can_write_its_claim() -> None:
+    made = pod(state=PersistentVolumeState(), networking=USERSPACE)
+    user = made.sidecar["securityContext"]
+    assert user["runAsUser"] != 0
+    assert made.spec["securityContext"]["fsGroup"] == user["runAsGroup"]
+
+
+@pytest.mark.parametrize("group", [70, pulumi.Output.from_input(70)])
+def test_the_users_group_for_volumes_is_kept(group: Any) -> None:
+    spec = {**app(), "securityContext": {"fsGroup": group}}
+    made = pod(pod_spec=spec, state=PersistentVolumeState(), networking=USERSPACE)
+    assert made.spec["securityContext"]["fsGroup"] is group
+
+
+@pytest.mark.parametrize("access", ["scoped", "guarded"])
+@pytest.mark.parametrize(("replicas", "max_replicas", "count"), [(1, None, 1), (3, None, 3), (3, 5, 5), (0, 2, 2)])
+def test_the_role_names_the_secrets_of_the_replicas_that_there_may_be(
+    access: Any, replicas: int, max_replicas: int | None, count: int
+) -> None:
+    rules = SecretState(access=access, max_replicas=max_replicas).additions(NAME, replicas).rules
+    named = [name for rule in rules for name in rule.get("resourceNames", ())]
+    assert named == [f"{NAME}-{ordinal}" for ordinal in range(count)]
+    unnamed = {
+        verb
+        for rule in rules
+        if "secrets" in rule["resources"] and "resourceNames" not in rule
+        for verb in rule["verbs"]
+    }
+    assert unnamed == ({"create"} if access == "guarded" else set())
+
+
+def test_without_replicas_the_role_gives_no_secret_away() -> None:
+    # RBAC reads an empty list of names as all names.
+    for rule in SecretState().additions(NAME, 0).rules:
+        assert "secrets" not in rule["resources"] or rule["resourceNames"]
+
+
+# Settings of the device
+
+EVERY_SETTING: dict[str, dict[str, Any]] = {
+    "none": {},
+    "routes accepted": {"accept_routes": True, "cluster_cidrs": ["10.96.0.0/12"]},
+    "an exit node": {"advertise_exit_node": True},
+    "routes advertised": {"advertise_routes": ["192.0.2.0/24", "2001:db8::/32"]},
+    "userspace": {"networking": USERSPACE},
+    "another name": {"hostname": "web"},
+}
+
+
+@pytest.mark.parametrize("changes", EVERY_SETTING.values(), ids=EVERY_SETTING.keys())
+def test_every_setting_is_given_with_its_value_so_that_a_removed_one_takes_effect(changes: dict[str, Any]) -> None:
+    made = pod(**changes)
+    assert made.flags == {
+        "reset": "",
+        "advertise-tags": "tag:k8s",
+        "accept-routes": str("accept_routes" in changes).lower(),
+        "advertise-exit-node": str("advertise_exit_node" in changes).lower(),
+        "shields-up": "false",
+    }
+    assert made.env()["TS_ROUTES"] == ",".join(changes.get("advertise_routes", ()))
+    assert made.env()["TS_HOSTNAME"]
+    assert made.env()["TS_ACCEPT_DNS"] in ("true", "false")
+
+
+@pytest.mark.filterwarnings("ignore:shields_up=True")
+def test_the_asked_settings_reach_tailscale_up() -> None:
+    made = pod(
+        shields_up=True,
+        login_server="https://hs.example.com",
+        tags=["tag:a", "tag:b"],
+        extra_args=["--ssh", "--exit-node=x"],
+    )
+    assert made.flags["shields-up"] == "true"
+    assert made.flags["login-server"] == "https://hs.example.com"
+    assert made.flags["advertise-tags"] == "tag:a,tag:b"
+    assert made.flags["exit-node"] == "x"
+    assert "ssh" in made.flags
+
+
+def test_an_auth_key_carries_the_tags_so_none_are_given() -> None:
+    assert "advertise-tags" not in pod(auth=AuthKey(existing_secret="x"), tags=[]).flags
+
+
+def test_a_device_is_called_like_its_pod() -> None:
+    assert pod().env(ordinal=2)["TS_HOSTNAME"] == f"{NAME}-2"
+
+
+def test_a_device_can_have_a_prefix_of_its_own_with_the_pods_ordinal() -> None:
+    assert [pod(hostname="web").env(ordinal=n)["TS_HOSTNAME"] for n in (0, 11)] == ["web-0", "web-11"]
+
+
+def test_the_users_variables_come_last_so_that_they_can_name_the_pods_fields() -> None:
+    made = pod(env={"TS_DEBUG_ADDR_PORT": "$(POD_IP):9010", "AWS_REGION": "eu-central-1"})
+    assert made.env(addresses="10.244.3.4")["TS_DEBUG_ADDR_PORT"] == "10.244.3.4:9010"
+    assert made.env()["AWS_REGION"] == "eu-central-1"
+
+
+def test_no_variable_is_set_twice() -> None:
+    for networking in (KERNEL, USERSPACE):
+        made = pod(networking=networking, env={"TS_BOOT_TIMEOUT": "10m", "TS_DEBUG_FIREWALL_MODE": "nftables"})
+        for name, container in made.containers.items():
+            names = [variable["name"] for variable in container.get("env", ())]
+            assert len(names) == len(set(names)), name
+
+
+def test_a_sidecar_that_waits_for_a_rate_limit_or_an_approval_is_not_restarted_within_minutes_unless_asked() -> None:
+    assert pod().env()["TS_BOOT_TIMEOUT"].endswith("h")
+    assert pod(env={"TS_BOOT_TIMEOUT": "90s"}).env()["TS_BOOT_TIMEOUT"] == "90s"
+
+
+# Metrics and waiting
+
+
+def test_metrics_and_health_are_served_on_the_pods_address() -> None:
+    made = pod(metrics_port=9100)
+    assert made.env(addresses="10.244.3.4")["TS_LOCAL_ADDR_PORT"] == "10.244.3.4:9100"
+    assert [port["containerPort"] for port in made.sidecar["ports"]] == [9100]
+    assert made.sidecar["startupProbe"]["httpGet"]["port"] == 9100
+
+
+@pytest.mark.parametrize("addresses", ["fd00::7", "fd00::7,10.244.0.7", "10.244.0.7,fd00::7"])
+def test_metrics_are_served_on_the_address_of_an_ipv6_pod(addresses: str) -> None:
+    env = pod().env(addresses=addresses)
+    address, _, port = env["TS_LOCAL_ADDR_PORT"].rpartition(":")
+    assert address.strip("[]") == addresses.partition(",")[0]
+    assert port == "9002"
+    # An IPv6 address without brackets is fine as long as containerboot knows it as the pod's: it then adds them.
+    if ipaddress.ip_address(address.strip("[]")).version == 6 and not address.startswith("["):
+        assert address in env["POD_IPS"].split(",")
+
+
+def test_the_app_waits_for_the_tailnet_for_as_long_as_it_takes() -> None:
+    probe = pod().sidecar["startupProbe"]
+    assert probe["failureThreshold"] * probe["periodSeconds"] > 10 * 365 * 86400
+    assert "livenessProbe" not in pod().sidecar
+
+
+def test_without_metrics_and_waiting_nothing_listens() -> None:
+    made = pod(metrics=False, wait_for_tailnet=False, pod_spec=app(ports=[{"containerPort": 9002}]))
+    assert made.env()["TS_ENABLE_METRICS"] == made.env()["TS_ENABLE_HEALTH_CHECK"] == "false"
+    assert "ports" not in made.sidecar
+    assert "startupProbe" not in made.sidecar
+
+
+def test_waiting_does_not_need_metrics_nor_metrics_waiting() -> None:
+    waits = pod(metrics=False)
+    assert "startupProbe" in waits.sidecar
+    assert (waits.env()["TS_ENABLE_METRICS"], waits.env()["TS_ENABLE_HEALTH_CHECK"]) == ("false", "true")
+    serves = pod(wait_for_tailnet=False)
+    assert "startupProbe" not in serves.sidecar
+    assert serves.sidecar["ports"]
+    assert (serves.env()["TS_ENABLE_METRICS"], serves.env()["TS_ENABLE_HEALTH_CHECK"]) == ("true", "false")
+
+
+# DNS
+
+
+@pytest.mark.parametrize("dns", [InPodSplitDns(), SplitDns()])
+def test_every_container_of_the_user_gets_the_modes_resolver(dns: Dns) -> None:
+    made = pod(dns=dns, pod_spec=RICH)
+    for name in ("migrate", "log", APP["name"], "second"):
+        assert made.mounts(name)["/etc/resolv.conf"]["readOnly"] is True
+    assert made.env()["TS_ACCEPT_DNS"] == "true"
+
+
+@pytest.mark.parametrize("networking", [KERNEL, USERSPACE])
+def test_with_the_clusters_dns_the_apps_resolver_is_left_alone(networking: Networking) -> None:
+    made = pod(dns=ClusterDns(), networking=networking)
+    assert "/etc/resolv.conf" not in made.mounts(APP["name"])
+    assert made.env()["TS_ACCEPT_DNS"] == "false"
+
+
+@pytest.mark.parametrize("dns", [InPodSplitDns(), SplitDns(), ClusterDns()])
+def test_tailscaled_never_writes_the_file_that_the_app_reads(dns: Dns) -> None:
+    made = pod(dns=dns)
+
+    def file(container: str) -> object:
+        mount = made.mounts(container).get("/etc/resolv.conf")
+        return mount and (mount["name"], mount["subPath"])
+
+    assert file("tailscale") != file(APP["name"])  # without a mount, the kubelet gives all containers the same file
+
+
+def test_the_resolver_sends_the_tailnets_domains_to_tailscale_and_all_else_to_the_cluster() -> None:
+    made = pod(dns=InPodSplitDns(tailnet_domains=["ts.net", "hs.example.com"], ready_port=9999))
+    corefile = made.env("tailscale-init")["COREFILE"]
+    tailnet, rest = corefile.split("\n. {\n")
+    assert tailnet.startswith("ts.net hs.example.com {")
+    assert "forward . 100.100.100.100" in tailnet
+    assert "100.100.100.100" not in rest
+    assert ":9999" in rest
+    assert made.containers["tailscale-dns"]["startupProbe"]["httpGet"]["port"] == 9999
+
+
+# Privileges
+
+
+def test_kernel_networking_is_root_whatever_the_pod_asks_of_the_app() -> None:
+    for networking in (KERNEL, TUN):
+        made = pod(pod_spec=RICH, networking=networking)
+        for name in ("tailscale", "tailscale-init"):
+            context = made.containers[name]["securityContext"]
+            assert (context["runAsUser"], context["runAsNonRoot"]) == (0, False)
+
+
+def test_a_tun_device_takes_the_place_of_privileges() -> None:
+    made = pod(networking=TUN, resources={"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}})
+    assert not [name for name, c in made.containers.items() if c.get("securityContext", {}).get("privileged")]
+    assert made.sidecar["resources"] == {
+        "requests": {"cpu": "1"},
+        "limits": {"memory": "1Gi", "devic.es/tun": 1},
+    }
+
+
+def test_the_sidecar_asks_for_resources_and_takes_the_users() -> None:
+    assert set(pod().sidecar["resources"]["requests"]) == {"cpu", "memory"}
+    mine = {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}}
+    assert pod(resources=mine).sidecar["resources"] == mine
+
+
+def test_the_sysctls_that_routing_needs_are_set_where_they_can_be() -> None:
+    routes = {"cluster_cidrs": ["10.96.0.0/12"], "accept_routes": True}
+    assert pod(**routes).env("tailscale-init")["FORWARD"] == "true"
+    assert pod(advertise_routes=["192.0.2.0/24"]).env("tailscale-init")["FORWARD"] == "true"
+    assert pod(advertise_exit_node=True).env("tailscale-init")["FORWARD"] == "true"
+    assert pod().env("tailscale-init")["FORWARD"] == "false"
+    assert pod(**routes, networking=TUN).env("tailscale-init")["FORWARD"] == "false"
+
+
+def test_userspace_networking_needs_no_init_container() -> None:
+    assert list(pod(networking=USERSPACE).containers) == ["tailscale", APP["name"]]
+
+
+def test_the_proxy_listens_on_localhost_only() -> None:
+    env = pod(networking=UserspaceNetworking(proxy_port=1080)).env()
+    assert env["TS_SOCKS5_SERVER"] == env["TS_OUTBOUND_HTTP_PROXY_LISTEN"] == "localhost:1080"
+
+
+RESTRICTED_VOLUMES = {
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
+
+
+def breaks_restricted(spec: dict[str, Any]) -> list[str]:
+    """What Pod Security `restricted` refuses (kubernetes.io/docs/concepts/security/pod-security-standards/)."""
+    found = [f"pod {field}" for field in ("hostNetwork", "hostPID", "hostIPC") if spec.get(field)]
+    for volume in spec.get("volumes", ()):
+        found += [f"volume {kind}" for kind in volume.keys() - {"name"} - RESTRICTED_VOLUMES]
+    for container in (*spec.get("initContainers", ()), *spec["containers"]):
+        context = {**spec.get("securityContext", {}), **container.get("securityContext", {})}
+        capabilities = context.get("capabilities", {})
+        rules = {
+            "privileged": not context.get("privileged"),
+            "privilege escalation": context.get("allowPrivilegeEscalation") is False,
+            "run as non-root": context.get("runAsNonRoot") is True,
+            "run as user": context.get("runAsUser") != 0,
+            "seccomp": context.get("seccompProfile", {}).get("type") in ("RuntimeDefault", "Localhost"),
+            "dropped capabilities": "ALL" in capabilities.get("drop", ()),
+            "added capabilities": set(capabilities.get("add", ())) <= {"NET_BIND_SERVICE"},
+            "host ports": not any(port.get("hostPort") for port in container.get("ports", ())),
+        }
+        found += [f"{container['name']} {rule}" for rule, holds in rules.items() if not holds]
+    return found
+
+
+HARDENED = {
+    "allowPrivilegeEscalation": False,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+@pytest.mark.parametrize("state", [SecretState(), PersistentVolumeState(), EmptyDirState()])
+def test_a_userspace_pod_passes_pod_security_restricted_by_itself(state: State) -> None:
+    made = pod(networking=USERSPACE, state=state, pod_spec=app(securityContext=HARDENED))
+    assert breaks_restricted(made.spec) == []
+
+
+def test_a_kernel_pod_does_not_pass_pod_security_restricted() -> None:
+    assert breaks_restricted(pod(pod_spec=app(securityContext=HARDENED)).spec) != []
+
+
+# Images and scripts
+
+
+@NETWORKING
+def test_images_come_from_a_mirror_if_asked_for(networking: Networking) -> None:
+    made = pod(
+        networking=networking,
+        image="mirror.example.com/tailscale:v1.102.5",
+        dns_image="mirror.example.com/coredns:1.15.0",
+        image_pull_policy="Always",
+    )
+    for name, container in made.containers.items():
+        if name != APP["name"]:
+            assert container["image"].startswith("mirror.example.com/")
+            assert container["imagePullPolicy"] == "Always"
+
+
+def test_a_volume_of_the_user_can_be_mounted_in_the_sidecar() -> None:
+    spec = {**app(), "volumes": [{"name": "serve", "configMap": {"name": "serve"}}]}
+    made = pod(pod_spec=spec, sidecar_volume_mounts=[{"name": "serve", "mount_path": "/serve"}])
+    assert made.mounts()["/serve"] == {"name": "serve", "mountPath": "/serve"}
+    assert "/serve" not in made.mounts(APP["name"])
+
+
+@NETWORKING
+def test_every_mounted_volume_exists(networking: Networking) -> None:
+    for state in (SecretState(), PersistentVolumeState(), EmptyDirState()):
+        made = pod(networking=networking, state=state)
+        for name in made.containers:
+            for mount in made.mounts(name).values():
+                assert mount["name"] in {*made.volumes, *made.claims}
+
+
+@NETWORKING
+def test_kubernetes_leaves_the_scripts_as_they_are(networking: Networking) -> None:
+    made = pod(networking=networking, env={"run": "x", "date": "x"})
+    for name, container in made.containers.items():
+        for text in (*container.get("command", ()), *container.get("args", ())):
+            assert expanded(text, made.env(name)) == text
+
+
+def test_args_classes_give_the_same_pod_as_dicts() -> None:
+    spec = PodSpecArgs(containers=[ContainerArgs(name="app", image="nginx:1.29")])
+    assert pod(pod_spec=spec).stateful_set == pod().stateful_set
+
+
+# The StatefulSet around it
+
+
+def test_fields_of_the_stateful_set_are_passed_on() -> None:
+    made = pod(
+        replicas=3,
+        pod_management_policy="Parallel",
+        update_strategy={"type": "OnDelete"},
+        persistent_volume_claim_retention_policy={"when_deleted": "Delete"},
+    ).stateful_set
+    assert made["replicas"] == 3
+    assert made["podManagementPolicy"] == "Parallel"
+    assert made["updateStrategy"] == {"type": "OnDelete"}
+    assert made["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Delete"}
+
+
+def test_a_scaled_stateful_set_has_the_same_template() -> None:
+    template = pod(replicas=1).template
+    for replicas in (0, 2, 50):
+        assert pod(replicas=replicas).template == template
