@@ -51,7 +51,8 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         Args:
             name: Name of the StatefulSet, in Pulumi and in Kubernetes; a DNS label of at most 52 characters.
             args: What it is made from.
-            opts: Pulumi's options; a provider given here is that of all resources.
+            opts: Pulumi's options; a provider given here is that of all resources. `custom_timeouts` are the
+                StatefulSet's: how long Pulumi waits for the pods to be on the tailnet, 10 minutes unless given.
 
         Raises:
             ValueError: `name` cannot be the name of a StatefulSet with its Service and pods.
@@ -60,6 +61,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         super().__init__("tailscale-sidecar:index:TailscaleSidecarStatefulSet", name, {}, opts)
         self._name = name
         self._args = args
+        self._timeouts = opts.custom_timeouts if opts else None  # Pulumi's engine does not pass them on to children
         self.service = self._service()
         self.service_account = self._service_account()
         self.role, self.role_binding = self._rbac()
@@ -144,11 +146,12 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         before = [self.service, self.service_account, self.role_binding, self.policy_binding, self.auth_secret]
         auth_secret = self._args.auth.existing_secret or f"{self._name}-auth"
         spec: Any = pod_template.stateful_set_spec(self._name, self._args, auth_secret)
+        waiting = pulumi.ResourceOptions(custom_timeouts=self._timeouts)
         return StatefulSet(
             f"{self._name}-stateful-set",
             metadata=self._metadata(self._name, self._args.annotations),
             spec=spec,
-            opts=self._child(*before, *self.state_secrets),
+            opts=pulumi.ResourceOptions.merge(self._child(*before, *self.state_secrets), waiting),
         )
 
     def _metadata(self, name: str, annotations: Mapping[str, Input[str]] | None = None) -> Any:

@@ -95,7 +95,7 @@ def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_to
         **_image(args),
         "restartPolicy": "Always",
         "command": ["/bin/sh", "-c", _script("start.sh"), "start.sh", _script("connect.sh")],
-        "env": [*_pod_fields(args), *added.env, *_settings(args, added), *_user_env(args)],
+        "env": _with_user_env([*_pod_fields(args), *added.env, *_settings(args, added)], args),
         "volumeMounts": mounts,
         "resources": _resources(args),
         "securityContext": args.networking.security_context,
@@ -141,7 +141,7 @@ def _settings(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> list[J
         *added.flags,
         *args.extra_args,
     ]
-    settings = [
+    return [
         env_value("TS_HOSTNAME", "$(POD_NAME)" if args.hostname is None else f"{args.hostname}-$(POD_INDEX)"),
         env_value("TS_ROUTES", ",".join(args.advertise_routes)),
         env_value("TS_EXTRA_ARGS", " ".join(flags)),
@@ -150,9 +150,9 @@ def _settings(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> list[J
         env_value("TS_ENABLE_METRICS", str(args.metrics).lower()),
         env_value("TS_ENABLE_HEALTH_CHECK", str(args.wait_for_tailnet).lower()),
         env_value("TS_LOCAL_ADDR_PORT", f"$(POD_IP):{args.metrics_port}"),
+        # Waiting for the control plane, a rate limit or an approval is not cured by a restart.
+        env_value("TS_BOOT_TIMEOUT", "24h"),
     ]
-    # Waiting for the control plane, a rate limit or an approval is not cured by a restart.
-    return settings if "TS_BOOT_TIMEOUT" in args.env else [*settings, env_value("TS_BOOT_TIMEOUT", "24h")]
 
 
 def _pod_fields(args: TailscaleSidecarStatefulSetArgs) -> list[Json]:
@@ -167,8 +167,10 @@ def _pod_fields(args: TailscaleSidecarStatefulSetArgs) -> list[Json]:
     return [env_field(variable, path) for variable, path in fields.items()]
 
 
-def _user_env(args: TailscaleSidecarStatefulSetArgs) -> list[Json]:
-    return [env_value(variable, value) for variable, value in args.env.items()]
+def _with_user_env(own: list[Json], args: TailscaleSidecarStatefulSetArgs) -> list[Json]:
+    """Adds the argument `env`. It wins over defaults; what must not be changed, rules.env has refused."""
+    user = [env_value(variable, value) for variable, value in args.env.items()]
+    return [*(variable for variable in own if variable["name"] not in args.env), *user]
 
 
 def _image(args: TailscaleSidecarStatefulSetArgs) -> Json:

@@ -51,7 +51,11 @@ FREE_FLAGS = (
 (scripts/connect.sh)."""
 
 ENV_FIELDS = {
+    "CREDENTIAL_ATTRIBUTES": "auth",
+    "CREDENTIAL_FILE": "auth",
+    "CREDENTIAL_FLAG": "auth",
     "EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS": None,
+    "ID_TOKEN_FILE": "auth",
     "KUBERNETES_SERVICE_HOST": None,
     "PATH": None,
     "POD_INDEX": "hostname",

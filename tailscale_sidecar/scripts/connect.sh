@@ -78,13 +78,15 @@ login() {
   rm -f $run/credential
 }
 
-apply_settings() { # what `tailscale set` knows of the flags, after the defaults of those that extra_args may have had
+apply_settings() { # what `tailscale set` knows of the flags, after the defaults of those that extra_args may have
   for flag in "$@"; do
     shift
     case $flag in --advertise-tags=* | --login-server=* | --reset) ;; *) set -- "$@" "$flag" ;; esac
   done
+  # Two calls, for a flag must not come twice; tailscaled is disconnected meanwhile.
   ts set --ssh=false --exit-node= --exit-node-allow-lan-access=false --snat-subnet-routes=true \
-    --stateful-filtering=false --netfilter-mode=on --advertise-connector=false --webclient=false "$@"
+    --stateful-filtering=false --netfilter-mode=on --advertise-connector=false --webclient=false &&
+    ts set "$@"
 }
 
 connect() { # fails where the control plane wants a login after all: the device was deleted, or its key expired

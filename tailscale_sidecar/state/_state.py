@@ -6,7 +6,9 @@ from typing import ClassVar
 from .._additions import Additions, Json, env_value
 from .._model import Model
 
-STATE_DIR = "/var/lib/tailscale"
+VOLUME_DIR = "/var/lib/tailscale"
+STATE_DIR = f"{VOLUME_DIR}/state"
+"""A folder that tailscaled makes itself: it sets the mode of its state folder, and a volume's own is another user's."""
 
 
 class State(Model):
@@ -24,7 +26,7 @@ def state_dir(*, volumes: tuple[Json, ...] = (), claims: tuple[Json, ...] = ()) 
     """State in files on the volume tailscale-state; an empty TS_KUBE_SECRET turns the Secret store off."""
     return Additions(
         env=(env_value("TS_KUBE_SECRET", ""), env_value("TS_STATE_DIR", STATE_DIR)),
-        mounts=({"name": "tailscale-state", "mountPath": STATE_DIR},),
+        mounts=({"name": "tailscale-state", "mountPath": VOLUME_DIR},),
         volumes=volumes,
         volume_claim_templates=claims,
     )

@@ -43,6 +43,7 @@ class SecretState(State):
         secrets = {"apiGroups": [""], "resources": ["secrets"]}
         if self.access == "open":
             return [{**secrets, "verbs": ["get", "create", "update", "patch"]}]
-        own: Json = {**secrets, "verbs": ["get", "update", "patch"], "resourceNames": names}
+        # Without names, RBAC would read the rule as one for all Secrets.
+        own: list[Json] = [{**secrets, "verbs": ["get", "update", "patch"], "resourceNames": names}] if names else []
         # RBAC cannot restrict create by name; with `guarded` the admission policy does.
-        return [own] if self.access == "scoped" else [own, {**secrets, "verbs": ["create"]}]
+        return own if self.access == "scoped" else [*own, {**secrets, "verbs": ["create"]}]

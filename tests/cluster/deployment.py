@@ -101,7 +101,11 @@ class Deployment:
 
     def apply(self, *, wait: bool = True) -> None:
         """Applies the objects; waits until all replicas are ready."""
-        self.workspace.apply(self.objects)
+        objects = self.objects
+        (stateful_set,) = [found for found in objects if found["kind"] == "StatefulSet"]
+        claims = len(stateful_set["spec"].get("volumeClaimTemplates", ()))
+        self.workspace.lab.add_volumes(claims * self.replicas)
+        self.workspace.apply(objects)
         if wait:
             self.await_ready()
 

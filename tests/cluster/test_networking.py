@@ -39,7 +39,7 @@ def test_one_replica_reaches_the_others_app_over_the_tailnet_by_name_and_by_addr
     app = workspace.deploy(replicas=2)
     other = app.device(1)
     for host in (other.fqdn.rstrip("."), other.addresses[0], f"[{other.addresses[1]}]"):
-        assert app.pod(1) in app.exec("wget", "-q", "-T", "10", "-O", "-", f"http://{host}/")
+        assert app.pod(1) in app.exec("fetch", f"http://{host}/")
 
 
 @pytest.mark.parametrize("state", [SecretState(), PersistentVolumeState()], ids=lambda state: type(state).__name__)
@@ -55,7 +55,7 @@ def test_userspace_replicas_reach_each_other_through_the_proxy(workspace: Worksp
     app = restricted(workspace, replicas=2)
     other = app.device(1)
     for host in (other.addresses[0], other.fqdn.rstrip(".")):
-        request = f"http_proxy=http://localhost:1055 wget -q -T 10 -O - http://{host}:8080/"
+        request = f"http_proxy=http://localhost:1055 fetch http://{host}:8080/"
         assert app.pod(1) in app.exec("sh", "-c", request)
 
 
@@ -88,11 +88,9 @@ def test_routes_and_exit_nodes_are_offered_with_the_sysctls_that_they_need(works
 
 def test_metrics_are_served_on_the_pods_address_and_not_on_the_tailnet(workspace: Workspace) -> None:
     app = workspace.deploy(replicas=2, metrics_port=9100)
-    assert "tailscaled_" in app.exec(
-        "wget", "-q", "-T", "10", "-O", "-", f"http://{app.status(1)['podIP']}:9100/metrics"
-    )
+    assert "tailscaled_" in app.exec("fetch", f"http://{app.status(1)['podIP']}:9100/metrics")
     with pytest.raises(LabError, match="refused"):
-        app.exec("wget", "-q", "-T", "5", "-O", "-", f"http://{app.device(1).addresses[0]}:9100/metrics")
+        app.exec("fetch", "-timeout=5s", f"http://{app.device(1).addresses[0]}:9100/metrics")
 
 
 def test_devices_can_be_named_by_a_prefix_and_the_ordinal(workspace: Workspace) -> None:
@@ -106,9 +104,9 @@ def test_devices_can_be_named_by_a_prefix_and_the_ordinal(workspace: Workspace) 
 def test_shields_up_accepts_no_connection_and_lets_the_pods_own_through(workspace: Workspace) -> None:
     shielded = workspace.deploy(shields_up=True)
     other = workspace.deploy()
-    with pytest.raises(LabError, match="timed out"):
-        other.exec("wget", "-q", "-T", "3", "-O", "-", f"http://{shielded.device().addresses[0]}/")
-    assert other.pod() in shielded.exec("wget", "-q", "-T", "10", "-O", "-", f"http://{other.device().addresses[0]}/")
+    with pytest.raises(LabError, match="Timeout"):
+        other.exec("fetch", "-timeout=3s", f"http://{shielded.device().addresses[0]}/")
+    assert other.pod() in shielded.exec("fetch", f"http://{other.device().addresses[0]}/")
 
 
 def test_the_app_starts_when_the_tailnet_is_there(workspace: Workspace) -> None:
@@ -132,7 +130,7 @@ def test_the_app_need_not_wait_for_the_tailnet(workspace: Workspace) -> None:
 @pytest.mark.parametrize("mode", ["iptables", "nftables"])
 def test_the_firewall_may_be_legacy_iptables_or_nftables(workspace: Workspace, mode: str) -> None:
     app = workspace.deploy(env={"TS_DEBUG_FIREWALL_MODE": mode}, replicas=2)
-    assert app.pod(1) in app.exec("wget", "-q", "-T", "10", "-O", "-", f"http://{app.device(1).addresses[0]}/")
+    assert app.pod(1) in app.exec("fetch", f"http://{app.device(1).addresses[0]}/")
 
 
 def test_a_tun_device_from_a_plugin_is_asked_for_by_the_sidecar_alone(workspace: Workspace) -> None:

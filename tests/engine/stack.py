@@ -83,9 +83,10 @@ class Stack:
 
     def planned(self) -> dict[str, str]:
         """What a preview says that it would do to each resource that does not stay the same."""
-        preview: dict[str, Any] = json.loads(self.pulumi("preview", "--json"))
-        steps = {step["urn"].rpartition("::")[2]: step["op"] for step in preview["steps"]}
-        return {name: op for name, op in steps.items() if op != "same"}
+        printed = self.pulumi("preview", "--json")
+        preview: dict[str, Any] = json.loads(printed[printed.index("{") :])
+        steps = [(step["urn"].rpartition("::")[2], step["op"]) for step in preview["steps"]]
+        return {name: op for name, op in steps if op != "same"}
 
     def export(self) -> dict[str, Any]:
         """The resources in the state, by name, with secrets as they are stored: encrypted."""

@@ -16,13 +16,7 @@ def test_a_replica_keeps_its_identity_through_all_commands_until_it_is_removed(p
 
     app.change(labels={"tier": "web"})
     program.up()
-    assert app.identities() == first
-
-    program.stack.refresh()
-    program.stack.expect_no_changes()
-    app.change(labels={"tier": "database"})
-    program.up()
-    assert app.identities() == first
+    assert app.identities() == first, "the label rolled the pods"
 
     pods = app.pods()
     app.change(replicas=3)
@@ -32,9 +26,43 @@ def test_a_replica_keeps_its_identity_through_all_commands_until_it_is_removed(p
     assert grown.items() > first.items()
     assert app.pods().items() > pods.items(), "a scale-up harms no pod"
 
-    app.change(replicas=1)
+    program.stack.refresh()
+    program.stack.expect_no_changes()
+    app.change(replicas=1, labels={"tier": "database"})
     program.up()
-    assert app.identities() == {name: first[name] for name in sorted(first)[:1]}
+    assert app.identities() == dict([min(first.items())]), "the Secrets of removed replicas are gone"
 
     program.stack.destroy()
     await_nothing_left(program.workspace, before)
+
+
+def test_state_secrets_that_sidecars_made_outlive_destroy_and_keep_the_devices(program: Program) -> None:
+    before = everything(program.workspace)
+    apps = [program.add(access, state=SecretState(access=access)) for access in ("guarded", "open")]
+    program.up()
+    first = [app.identities() for app in apps]
+    for app in apps:
+        app.change(replicas=2)
+    program.up()
+    grown = [app.identities() for app in apps]
+    assert all(len(now) == 2 and now.items() > then.items() for now, then in zip(grown, first, strict=True))
+
+    program.stack.destroy()
+    kept = {f"secret/{app.name}-{ordinal}" for app in apps for ordinal in (0, 1)}
+    await_nothing_left(program.workspace, before | kept)
+    assert kept <= everything(program.workspace)
+    program.up()
+    assert [app.identities() for app in apps] == grown
+
+
+def test_a_replacement_is_announced_and_brings_the_same_devices_back(program: Program) -> None:
+    app = program.add(replicas=2)
+    program.up()
+    first, pods = app.identities(), app.pods()
+    app.change(pod_management_policy="Parallel")
+    program.write()
+    assert program.stack.planned() == {f"{app.name}-stateful-set": "replace"}
+    program.up()
+    assert app.pods().keys() == pods.keys()
+    assert not set(app.pods().values()) & set(pods.values())
+    assert app.identities() == first

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tests.cluster.deployment import Deployment
-from tests.lab import cgroups
+from tests.lab import LabError, cgroups
 from tests.lab.tailnet_client import Device
 
 LIMIT = 10.0
@@ -49,6 +51,12 @@ class Sidecar:
             container=self.container,
         )
 
+    def shell(self, script: str) -> str:
+        """Runs a script in the container; that the container ends under it is no error."""
+        with contextlib.suppress(LabError):
+            return self.app.exec("sh", "-c", script, ordinal=self.ordinal, container=self.container)
+        return ""
+
     def prefs(self) -> dict[str, Any]:
         """The settings that tailscaled has in force."""
         return dict(json.loads(self.tailscale("debug", "prefs")))
@@ -68,13 +76,20 @@ class Sidecar:
 
     def kill(self, name: str = "tailscaled") -> None:
         """Kills a process of the container (SIGKILL)."""
+        self.app.wait_for(f"{name} to run", lambda: self.pids(name) != [])
         os.kill(self.pids(name)[0], signal.SIGKILL)
 
-    def crash(self, name: str = "tailscaled") -> float:
-        """Kills a process of the container; waits until the replica is back; returns what `await_return` does."""
+    def crash(
+        self,
+        name: str = "tailscaled",
+        fault: Callable[[], object] | None = None,
+        while_down: Callable[[], object] = lambda: None,
+    ) -> float:
+        """Kills a process, or brings its end about by another fault; returns what `await_return` does."""
         before, health = self.status()["restartCount"], self.health_url()
-        self.kill(name)
+        (fault or (lambda: self.kill(name)))()
         self.app.wait_for("the sidecar to end", lambda: not answers(health))
+        while_down()
         return self.await_return(before)
 
     def await_return(self, restarts_before: int, seconds: float = 120) -> float:

@@ -1,26 +1,26 @@
-"""What the app's containers look up, from their first instruction and while tailscaled is killed again and again."""
+"""What the app's containers look up, from their first instruction on and while tailscaled is killed again and again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
 from tailscale_sidecar.dns import Dns
 from tests.cluster.deployment import APP, Deployment, Workspace
-from tests.cluster.test_dns import split_route
-from tests.lab.tailnet_client import Tailnet
+from tests.lab.tailnet_client import Device
 
 from .look_ups import CLUSTER_NAME, RESOLVERS, TAILNET_NAME, LookUp, failed, look_ups, resolver_containers
 from .sidecar import LIMIT, Sidecar, identity
 
 MODES: tuple[Dns, ...] = (InPodSplitDns(), SplitDns(), ClusterDns())
+EVERY_MODE = [type(dns).__name__ for dns in MODES]
 KILLS = 3
-T = TypeVar("T")
+FIRST = 50
 
 
 @dataclass(frozen=True)
@@ -28,42 +28,99 @@ class Crashed:
     """What was seen of one replica whose tailscaled was killed."""
 
     app: Deployment
-    identities: tuple[Any, Any]
+    devices_before: list[Device]
+    devices_after: list[Device]
     seconds_to_return: list[float]
-    resolv_conf: dict[str, str]
+    resolv_conf: list[str]
+    """Before, during each and after the crashes."""
     look_ups: list[LookUp]
-    requests: int
+    back_since: float
+    """Time of the last return to the tailnet."""
 
 
 @pytest.fixture(scope="module")
-def crashed(shared_workspace: Workspace, tailnet: Tailnet) -> Iterator[dict[str, Crashed]]:
-    """One replica for each mode, all at once, each with three app containers that do nothing but look up."""
-    with split_route(tailnet):
+def crashed(shared_workspace: Workspace) -> dict[str, Crashed]:
+    """One replica for each mode, all at once."""
+    with ThreadPoolExecutor(len(MODES)) as pool:
         apps = [shared_workspace.deploy(wait=False, dns=dns, pod_spec=pod_spec(dns)) for dns in MODES]
-        seen = at_once(crash, apps)
-        yield {type(dns).__name__: one for dns, one in zip(MODES, seen, strict=True)}
+        return dict(zip(EVERY_MODE, pool.map(crash, apps), strict=True))
 
 
 def pod_spec(dns: Dns) -> dict[str, Any]:
+    """Three app containers that do nothing but look up, and an init container that must find a name to succeed."""
     names = [CLUSTER_NAME] if isinstance(dns, ClusterDns) else [CLUSTER_NAME, TAILNET_NAME]
     return {
-        "initContainers": [{**APP, "name": "first", "command": ["resolve-musl", *names[:1]]}],
+        "initContainers": [{**APP, "name": "first", "command": ["resolve-musl", CLUSTER_NAME]}],
         "containers": resolver_containers(*names),
         "terminationGracePeriodSeconds": 1,
     }
 
 
-def at_once(function: Callable[[Deployment], T], apps: list[Deployment]) -> list[T]:
-    with ThreadPoolExecutor(len(apps)) as pool:
-        return list(pool.map(function, apps))
-
-
 def crash(app: Deployment) -> Crashed:
     app.await_ready()
-    app.wait_for("50 look-ups of each resolver", lambda: first_look_ups(look_ups(app)) is not None)
-    sidecar, before = Sidecar(app), identity(app.devices())
-    resolv_conf = {"before": read_resolv_conf(app)}
-    taken = []
+    app.wait_for(f"{FIRST} look-ups of each resolver", lambda: has_looked_up(app, FIRST))
+    sidecar, before = Sidecar(app), app.devices()
+    seconds, resolv_conf = [], [read_resolv_conf(app)]
     for _ in range(KILLS):
-        taken.append(sidecar.crash())
-    ...
+        seconds.append(sidecar.crash(while_down=lambda: resolv_conf.append(read_resolv_conf(app))))
+    back_since = time.time()
+    resolv_conf.append(read_resolv_conf(app))
+    looked_up = len(look_ups(app))
+    app.wait_for("more look-ups", lambda: len(look_ups(app)) > looked_up + 10 * len(RESOLVERS))
+    return Crashed(app, before, app.devices(), seconds, resolv_conf, look_ups(app), back_since)
+
+
+def has_looked_up(app: Deployment, count: int) -> bool:
+    found = look_ups(app)
+    return all(sum(one.resolver == resolver for one in found) >= count for resolver in RESOLVERS)
+
+
+def read_resolv_conf(app: Deployment) -> str:
+    return app.exec("cat", "/etc/resolv.conf", container="musl")
+
+
+@pytest.mark.parametrize("mode", EVERY_MODE)
+def test_no_resolver_fails_from_the_first_instruction_on(crashed: dict[str, Crashed], mode: str) -> None:
+    for resolver in RESOLVERS:
+        of_one = [one for one in crashed[mode].look_ups if one.resolver == resolver]
+        assert failed(of_one[:FIRST]) == []
+
+
+@pytest.mark.parametrize("mode", ["InPodSplitDns", "ClusterDns"])
+def test_no_look_up_of_a_cluster_name_fails_while_tailscaled_is_killed(crashed: dict[str, Crashed], mode: str) -> None:
+    assert failed([one for one in crashed[mode].look_ups if one.name == CLUSTER_NAME]) == []
+
+
+def test_with_split_dns_all_look_ups_work_again_when_the_replica_is_back(crashed: dict[str, Crashed]) -> None:
+    seen = crashed["SplitDns"]
+    assert failed([one for one in seen.look_ups if one.time > seen.back_since]) == []
+
+
+@pytest.mark.parametrize("mode", EVERY_MODE)
+def test_no_name_is_ever_said_not_to_exist(crashed: dict[str, Crashed], mode: str) -> None:
+    assert [one for one in failed(crashed[mode].look_ups) if one.error in ("NXDOMAIN", "NODATA")] == []
+
+
+@pytest.mark.parametrize("mode", EVERY_MODE)
+def test_the_replica_is_back_on_the_tailnet_soon_after_each_start(crashed: dict[str, Crashed], mode: str) -> None:
+    assert len(crashed[mode].seconds_to_return) == KILLS
+    assert max(crashed[mode].seconds_to_return) < LIMIT
+
+
+@pytest.mark.parametrize("mode", EVERY_MODE)
+def test_the_replica_stays_the_same_device(crashed: dict[str, Crashed], mode: str) -> None:
+    seen = crashed[mode]
+    assert len(seen.devices_before) == 1
+    assert identity(seen.devices_after) == identity(seen.devices_before)
+    assert len(seen.app.credential_requests()) == 2  # a token and a key, at the first login
+
+
+@pytest.mark.parametrize("mode", EVERY_MODE)
+def test_the_kubelets_search_list_and_ndots_stay_in_the_apps_resolv_conf(
+    crashed: dict[str, Crashed], mode: str
+) -> None:
+    seen = crashed[mode]
+    (lines,) = {tuple(text.splitlines()) for text in seen.resolv_conf}
+    namespace = seen.app.workspace.namespace
+    assert f"search {namespace}.svc.cluster.local svc.cluster.local cluster.local" in lines
+    assert "options ndots:5" in lines

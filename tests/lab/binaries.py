@@ -102,8 +102,8 @@ TAILSCALE = Build(
     tags="ts_kube,ts_package_container",  # as the released image is built
 )
 TAILNET = Build(name="tailnet", module="tailnet", packages=(".",), keyed_by=WITH_SOURCES)
-RESOLVE_GO = Build(name="resolve-go", module="images/resolve-go", packages=(".",), keyed_by=WITH_SOURCES)
-BUILDS = (KUBERNETES, COREDNS, TAILSCALE, TAILNET, RESOLVE_GO)
+APP_TOOLS = Build(name="app-tools", module="images/go", packages=("./resolve-go", "./fetch"), keyed_by=WITH_SOURCES)
+BUILDS = (KUBERNETES, COREDNS, TAILSCALE, TAILNET, APP_TOOLS)
 
 
 def go(*arguments: str, cwd: Path = HERE) -> str:

@@ -192,7 +192,8 @@ def app_image() -> Image:
             built = Path(folder) / f"resolve-{name}"
             run([*compiler, "-Os", "-s", "-Wall", "-o", built, SOURCES / "resolve.c"])
             tree.add_program(built, f"usr/local/bin/resolve-{name}")
-    tree.add_program(binaries.RESOLVE_GO.bin / "resolve-go", "usr/local/bin/resolve-go")
+    for name in ("resolve-go", "fetch"):
+        tree.add_program(binaries.APP_TOOLS.bin / name, f"usr/local/bin/{name}")
     tree.add("usr/local/bin/app", APP_ENTRYPOINT.encode(), 0o755)
     tree.add("www/cgi-bin/index.cgi", APP_PAGE.encode(), 0o755)
     ports: dict[str, object] = {"80/tcp": {}}
@@ -239,7 +240,7 @@ def ensure() -> Path:
 def key() -> str:
     """Name everything the images depend on."""
     digest = hashlib.sha256()
-    for build in (binaries.TAILSCALE, binaries.COREDNS, binaries.RESOLVE_GO):
+    for build in (binaries.TAILSCALE, binaries.COREDNS, binaries.APP_TOOLS):
         digest.update(build.key().encode())
     tools = [program(name) for name in ("xtables-legacy-multi", "nft", "ip", "dash")]
     own = [Path(__file__), *sorted(SOURCES.glob("*.c"))]

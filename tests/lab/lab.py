@@ -169,14 +169,16 @@ class Lab:
 
     def add_volumes(self, count: int) -> None:
         """Make local volumes of the storage class `lab` available. One serves one claim, ever."""
-        taken = len(list((DISKS / "volumes").iterdir()))
-        names = [f"lab-{number:03}" for number in range(taken + 1, taken + count + 1)]
-        for name in names:
-            (DISKS / "volumes" / name).mkdir()
+        with locked(RUN / "volumes.lock", "adds volumes"):
+            taken = len(list((DISKS / "volumes").iterdir()))
+            names = [f"lab-{number:03}" for number in range(taken + 1, taken + count + 1)]
+            for name in names:
+                (DISKS / "volumes" / name).mkdir()
         manifests = (
             components.filled("volume.yaml", name=name, path=f"/var/lib/volumes/{name}", node=NODE) for name in names
         )
-        self.kubectl("create", "--filename=-", stdin="".join(manifests))
+        if count:
+            self.kubectl("create", "--filename=-", stdin="".join(manifests))
 
     # -- faults ----------------------------------------------------------------------------
 

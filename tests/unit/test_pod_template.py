@@ -9,6 +9,7 @@ from typing import Any
 import pulumi
 import pytest
 from pulumi_kubernetes.core.v1 import ContainerArgs, PodSpecArgs
+from pydantic import ValidationError
 
 from tailscale_sidecar import (
     AuthKey,
@@ -339,12 +340,17 @@ def test_the_users_variables_come_last_so_that_they_can_name_the_pods_fields() -
     assert made.env()["AWS_REGION"] == "eu-central-1"
 
 
-def test_no_variable_is_set_twice() -> None:
-    for networking in (KERNEL, USERSPACE):
-        made = pod(networking=networking, env={"TS_BOOT_TIMEOUT": "10m", "TS_DEBUG_FIREWALL_MODE": "nftables"})
-        for name, container in made.containers.items():
-            names = [variable["name"] for variable in container.get("env", ())]
-            assert len(names) == len(set(names)), name
+@NETWORKING
+def test_a_variable_of_the_sidecar_is_either_refused_as_the_components_own_or_the_users_to_change(
+    networking: Networking,
+) -> None:
+    made = pod(networking=networking, auth=WorkloadIdentity(client_id="k", audience="a", token="projected"))
+    for variable in made.env():
+        try:
+            changed = pod(networking=networking, env={variable: "10m"})
+        except ValidationError:
+            continue
+        assert [v["value"] for v in changed.sidecar["env"] if v["name"] == variable] == ["10m"]
 
 
 def test_a_sidecar_that_waits_for_a_rate_limit_or_an_approval_is_not_restarted_within_minutes_unless_asked() -> None:

@@ -1,3 +1,0 @@
-module lab.local/resolve-go
-
-go 1.26.0
