@@ -79,14 +79,20 @@ login() {
 }
 
 apply_settings() { # what `tailscale set` knows of the flags, after the defaults of those that extra_args may have
+  ssh=--ssh=false
   for flag in "$@"; do
     shift
-    case $flag in --advertise-tags=* | --login-server=* | --reset) ;; *) set -- "$@" "$flag" ;; esac
+    case $flag in
+    --advertise-tags=* | --login-server=* | --reset) ;;
+    --ssh*) ssh=$flag ;;
+    *) set -- "$@" "$flag" ;;
+    esac
   done
-  # Two calls, for a flag must not come twice; tailscaled is disconnected meanwhile.
-  ts set --ssh=false --exit-node= --exit-node-allow-lan-access=false --snat-subnet-routes=true \
-    --stateful-filtering=false --netfilter-mode=on --advertise-connector=false --webclient=false &&
-    ts set "$@"
+  # One call more, for a flag must not come twice; tailscaled is disconnected meanwhile.
+  ts set --exit-node= --exit-node-allow-lan-access=false --snat-subnet-routes=true --stateful-filtering=false \
+    --netfilter-mode=on --advertise-connector=false --webclient=false && ts set "$@" || return
+  # That the tailnet no longer allows SSH is no reason to keep the app down.
+  ts set "$ssh" || log "going on without $ssh"
 }
 
 connect() { # fails where the control plane wants a login after all: the device was deleted, or its key expired

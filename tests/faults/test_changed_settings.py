@@ -21,14 +21,14 @@ CHANGES: dict[str, Any] = {
     "advertise_exit_node": True,
     "shields_up": True,
     "dns": ClusterDns(),
-    "extra_args": ["--ssh=true", "--snat-subnet-routes=false"],
+    "extra_args": ["--exit-node=100.64.77.77", "--snat-subnet-routes=false"],
 }
 PREFS: dict[str, Any] = {
     "RouteAll": True,
     "AdvertiseRoutes": ["10.77.0.0/16", "fd77::/64", "0.0.0.0/0", "::/0"],
     "ShieldsUp": True,
     "CorpDNS": False,
-    "RunSSH": True,
+    "ExitNodeIP": "100.64.77.77",
     "NoSNAT": True,
 }
 

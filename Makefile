@@ -1,0 +1,45 @@
+# `make demo` and `make test` are all that a newcomer needs; each sets up what it uses. Debian or Ubuntu, Python 3.11+.
+PYTHON ?= python3
+BIN := .venv/bin
+LAB := $(PYTHON) -m tests.lab
+TEST := $(BIN)/pytest -q -m "not soak"
+# A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
+test soak bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
+
+.PHONY: demo test soak check golden setup clean
+
+demo: $(if $(KUBECONFIG),.venv/ready,setup) ## the main job, on a cluster and tailnet on this machine, or on KUBECONFIG=...
+	$(BIN)/python -m tests.demo
+
+test: setup check ## every check and test but the long ones
+	$(TEST) -n 2 tests/unit tests/component
+	cd tests/lab/tailnet && go vet ./... && go test ./...
+	$(LAB) up
+	$(TEST) -n 4 tests/cluster tests/faults --ignore=tests/faults/node && \
+	$(TEST) tests/faults/node tests/engine; \
+	status=$$?; $(LAB) down; exit $$status
+
+soak: setup ## the long faults
+	$(BIN)/pytest -q -m soak tests
+
+check: .venv/ready ## linters and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+golden: .venv/ready ## accept changed pod templates; the CHANGELOG has to name them
+	$(BIN)/python -m tests.golden
+
+setup: .venv/ready ## install and build all that the tests use
+	$(LAB) setup
+
+.venv/ready: pyproject.toml constraints.txt
+	@echo "… installing Python packages into .venv"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean: ## stop the labs and remove what was installed here
+	-$(LAB) down
+	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-test $(LAB) down
+	rm -rf .venv dist
