@@ -357,6 +357,7 @@ def arguments(draw: st.DrawFn) -> Json:
     if draw(st.booleans()):
         chosen |= {"accept_routes": True, "cluster_cidrs": draw(several(cidrs, least=1, most=4))}
     mountable = [v["name"] for v in spec.get("volumes", ())]
-    if mountable and draw(st.booleans()):
+    mounts_it: bool = draw(st.booleans())
+    if mountable and mounts_it:
         chosen["sidecar_volume_mounts"] = [{"name": mountable[0], "mountPath": "/extra"}]
     return chosen

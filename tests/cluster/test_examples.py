@@ -18,7 +18,7 @@ from tests.lab.tailnet_client import Tailnet
 from .deployment import QUIET, Workspace
 
 EXAMPLES = sorted(path.parent.name for path in Path(__file__).parents[2].glob("examples/*/__main__.py"))
-NEEDS_A_CLOUD = ("workload_identity_aws", "workload_identity_google", "tun_device")
+NEEDS_A_CLOUD = ("workload_identity_aws", "workload_identity_google")
 
 
 def configuration(workspace: Workspace, lab: Lab, tailnet: Tailnet) -> dict[str, str]:

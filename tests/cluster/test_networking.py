@@ -133,7 +133,14 @@ def test_the_firewall_may_be_legacy_iptables_or_nftables(workspace: Workspace, m
     assert app.pod(1) in app.exec("fetch", f"http://{app.device(1).addresses[0]}/")
 
 
-def test_a_tun_device_from_a_plugin_is_asked_for_by_the_sidecar_alone(workspace: Workspace) -> None:
-    app = workspace.deploy(networking=KernelNetworking(tun_device="devic.es/tun"), wait=False)
-    app.wait_for("the pod", lambda: app.pod() in workspace.kubectl("get", "pods"))
-    app.wait_for("the scheduler", lambda: "Insufficient devic.es/tun" in workspace.kubectl("get", "events"))
+def test_a_device_plugins_tun_device_and_net_admin_do_for_a_sidecar_that_is_not_privileged(
+    workspace: Workspace,
+) -> None:
+    app = workspace.deploy(
+        networking=KernelNetworking(tun_device="devic.es/tun"),
+        accept_routes=True,
+        cluster_cidrs=["10.244.0.0/16", "10.96.0.0/16", "10.200.0.0/24"],
+        replicas=2,
+    )
+    assert app.pod(1) in app.exec("fetch", f"http://{app.device(1).fqdn.rstrip('.')}/")
+    assert "/proc/sys proc ro" in app.exec("cat", "/proc/mounts", container="tailscale")

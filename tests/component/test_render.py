@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -218,7 +217,7 @@ NEEDS_ENGINE = {
         "random:index/randomPassword:RandomPassword 'pw'",
     ),
     "a function": ("pulumi.runtime.invoke('random:index:get', {})", "the function random:index:get"),
-    "a YAML file": ("k8s.yaml.ConfigGroup('yaml', yaml=['kind: ConfigMap'])", "kubernetes:yaml:decode"),
+    "a YAML file": ("k8s.yaml.ConfigGroup('yaml', yaml=['kind: ConfigMap'])", "kubernetes:yaml"),
     "a Helm chart": ("k8s.helm.v3.Chart('web', k8s.helm.v3.LocalChartOpts(path='web'))", "kubernetes:helm:template"),
     "a Helm release": ("k8s.helm.v3.Release('web', chart='web')", "kubernetes:helm.sh/v3:Release"),
     "a Helm chart of version 4": ("k8s.helm.v4.Chart('web', chart='web')", "kubernetes:helm.sh/v4:Chart"),
@@ -279,7 +278,7 @@ def test_the_command_needs_neither_engine_nor_cluster_nor_home(tmp_path: Path) -
     done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert one(objects(done.stdout), "StatefulSet")
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.xfail(strict=True, reason="render._plain keeps the order of the SDK's messages, which is random")

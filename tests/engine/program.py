@@ -95,11 +95,14 @@ class Program:
         (self.stack.project / "__main__.py").write_text(text, encoding="utf-8")
 
     def up(self) -> str:
-        """Deploys the program; what is deployed is then what it asks for. Returns what Pulumi printed."""
+        """Writes and deploys the program; returns what Pulumi printed."""
         self.write()
-        said = self.stack.up()
+        return self.stack.up()
+
+    def settle(self) -> None:
+        """Deploys the program; fails if a second `up` would change anything."""
+        self.up()
         self.stack.expect_no_changes()
-        return said
 
 
 @dataclass(frozen=True)
@@ -153,19 +156,24 @@ def private_keys(state: dict[str, str]) -> tuple[str, str]:
     return state["_machinekey"], profile["Config"]["PrivateNodeKey"]
 
 
-def everything(workspace: Workspace) -> set[str]:
-    """All objects of the namespace, events apart, and all cluster-scoped ones."""
-    found = set[str]()
-    for scope in ("true", "false"):
-        kinds = workspace.kubectl("api-resources", "--verbs=list", f"--namespaced={scope}", "--output=name").split()
+def everything(program: Program) -> set[str]:
+    """All objects of the program's namespace, events apart, and the cluster-scoped ones that bear its names."""
+    workspace = program.workspace
+    names = (workspace.namespace, *program.components)
+
+    def listed(*, namespaced: bool) -> list[str]:
+        scope = f"--namespaced={str(namespaced).lower()}"
+        kinds = workspace.kubectl("api-resources", "--verbs=list", scope, "--output=name").split()
         asked = ",".join(kind for kind in kinds if not kind.startswith("events"))
-        found.update(workspace.kubectl("get", asked, "--output=name", "--ignore-not-found").splitlines())
-    return found
+        return workspace.kubectl("get", asked, "--output=name", "--ignore-not-found").splitlines()
+
+    cluster_scoped = {found for found in listed(namespaced=False) if any(name in found for name in names)}
+    return cluster_scoped | set(listed(namespaced=True))
 
 
-def await_nothing_left(workspace: Workspace, before: set[str]) -> None:
-    """Waits until Kubernetes has collected what is left without owner; fails if the namespace is not as it was."""
+def await_nothing_but(expected: set[str], program: Program) -> None:
+    """Waits until Kubernetes has collected what lost its owner; fails if not exactly these objects are left then."""
     try:
-        wait_for("everything to be gone", lambda: everything(workspace) <= before, 30)
+        wait_for("everything else to be gone", lambda: everything(program) == expected, 30)
     except LabError:
-        assert everything(workspace) - before == set()
+        assert everything(program) == expected

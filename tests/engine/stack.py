@@ -37,12 +37,16 @@ class Stack:
         return self.project.parent / "state"
 
     def init(self, **config: str) -> None:
-        """Makes the stack, unless it is there, and sets its configuration; a key in `secret` style ends with Secret."""
+        """Makes the stack, unless it is there, and sets its configuration; what a key ending in Secret has is one."""
         self.state.mkdir(parents=True, exist_ok=True)
         self.pulumi("stack", "select", "--create", NAME)
         for key, value in config.items():
             kind = "--secret" if key.endswith("Secret") else "--plaintext"
             self.pulumi("config", "set", kind, key, stdin=value)
+
+    def exists(self) -> bool:
+        """Whether there is a stack, deployed or not."""
+        return (self.project / f"Pulumi.{NAME}.yaml").exists()
 
     def pulumi(self, *arguments: str, stdin: str = "") -> str:
         """Runs a command; returns all that it prints."""

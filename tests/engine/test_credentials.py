@@ -40,7 +40,7 @@ def test_a_corrected_credential_heals_waiting_pods_which_nobody_has_to_delete(pr
     program.stack.pulumi("config", "set", "--secret", "clientSecret", stdin=WRONG + right[right.index("?") :])
     app = program.add(replicas=2, opts=Source(SHORT_TIMEOUT), pod_management_policy="Parallel")
     program.write()
-    with pytest.raises(PulumiError, match="timed out|timeout"):
+    with pytest.raises(PulumiError, match="timed out waiting"):
         program.stack.up()
     waiting = app.pods()
     assert len(waiting) == 2
@@ -50,7 +50,7 @@ def test_a_corrected_credential_heals_waiting_pods_which_nobody_has_to_delete(pr
     del program.components[app.name]["opts"]
     program.write()
     assert program.stack.planned()[f"{app.name}-auth"] == "replace"
-    program.up()
+    program.settle()
     assert app.pods() == waiting
     assert [device.hostname for device in app.devices()] == sorted(waiting)
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from tailscale_sidecar import SecretState
 
-from .program import Program, await_nothing_left, everything
+from .program import Program, await_nothing_but, everything
 
 
 def test_a_replica_keeps_its_identity_through_all_commands_until_it_is_removed(program: Program) -> None:
-    before = everything(program.workspace)
+    before = everything(program)
     app = program.add(replicas=2)
-    program.up()
+    program.settle()
     first = app.identities()
     assert len(first) == 2
 
     app.change(labels={"tier": "web"})
-    program.up()
+    program.settle()
     assert app.identities() == first, "the label rolled the pods"
 
     pods = app.pods()
     app.change(replicas=3)
-    program.up()
+    program.settle()
     grown = app.identities()
     assert len(grown) == 3
     assert grown.items() > first.items()
@@ -29,15 +29,15 @@ def test_a_replica_keeps_its_identity_through_all_commands_until_it_is_removed(p
     program.stack.refresh()
     program.stack.expect_no_changes()
     app.change(replicas=1, labels={"tier": "database"})
-    program.up()
+    program.settle()
     assert app.identities() == dict([min(first.items())]), "the Secrets of removed replicas are gone"
 
     program.stack.destroy()
-    await_nothing_left(program.workspace, before)
+    await_nothing_but(before, program)
 
 
 def test_state_secrets_that_sidecars_made_outlive_destroy_and_keep_the_devices(program: Program) -> None:
-    before = everything(program.workspace)
+    before = everything(program)
     apps = [program.add(access, state=SecretState(access=access)) for access in ("guarded", "open")]
     program.up()
     first = [app.identities() for app in apps]
@@ -49,10 +49,10 @@ def test_state_secrets_that_sidecars_made_outlive_destroy_and_keep_the_devices(p
 
     program.stack.destroy()
     kept = {f"secret/{app.name}-{ordinal}" for app in apps for ordinal in (0, 1)}
-    await_nothing_left(program.workspace, before | kept)
-    assert kept <= everything(program.workspace)
-    program.up()
+    await_nothing_but(before | kept, program)
+    program.settle()
     assert [app.identities() for app in apps] == grown
+    program.stack.destroy()  # the admission policy belongs to no namespace, with which it would go
 
 
 def test_a_replacement_is_announced_and_brings_the_same_devices_back(program: Program) -> None:
@@ -62,7 +62,7 @@ def test_a_replacement_is_announced_and_brings_the_same_devices_back(program: Pr
     app.change(pod_management_policy="Parallel")
     program.write()
     assert program.stack.planned() == {f"{app.name}-stateful-set": "replace"}
-    program.up()
+    program.settle()
     assert app.pods().keys() == pods.keys()
     assert not set(app.pods().values()) & set(pods.values())
     assert app.identities() == first

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 from tailscale_sidecar import SecretState
 
-from .program import HEAD, Program, Source, await_nothing_left, everything
+from .program import HEAD, Program, Source, await_nothing_but, everything
 
 PROVIDERS = """\
-provider = k8s.Provider("users-own", kubeconfig={kubeconfig!r}, namespace={namespace!r})
-made = k8s.core.v1.Namespace("made", opts=pulumi.ResourceOptions(provider=provider))
+provider = k8s.Provider("users-own", kubeconfig={kubeconfig!r}, namespace='{namespace}')
+made = k8s.core.v1.Namespace("made", metadata={{"name": "{namespace}-made"}}, opts=pulumi.ResourceOptions(provider=provider))
 """
 
 
 def test_the_users_provider_and_namespace_reach_all_resources(program: Program) -> None:
     workspace = program.workspace
-    before = everything(workspace)
+    before = everything(program)
     kubeconfig = str(workspace.lab.kubeconfig)
     program.head = HEAD + PROVIDERS.format(kubeconfig=kubeconfig, namespace=workspace.namespace)
     elsewhere = {**program.stack.environment, "KUBECONFIG": "/nowhere"}  # the default provider would fail
@@ -26,17 +26,16 @@ def test_the_users_provider_and_namespace_reach_all_resources(program: Program) 
     app = program.add("app", opts=one, namespace=None)
     guarded = SecretState(access="guarded")  # has cluster-scoped resources too
     other = program.add("other", opts=several, namespace=Source("made.metadata['name']"), state=guarded)
-    program.up()
+    program.settle()
 
     resources = program.stack.export()
     children = [r for r in resources.values() if r["type"].startswith("kubernetes:")]
     assert len(children) == 1 + 7 + 8, "the namespace, and what the two components consist of"
     assert all("::users-own::" in child["provider"] for child in children)
     assert app.pods().keys() == {f"{app.name}-0"}
-    made = resources["made"]["outputs"]["metadata"]["name"]
     namespaced = [r for name, r in resources.items() if name.startswith(other.name) and "/" in r.get("id", "")]
-    assert {r["id"].partition("/")[0] for r in namespaced} == {made}
+    assert {r["id"].partition("/")[0] for r in namespaced} == {f"{workspace.namespace}-made"}
     assert {device.online for device in other.devices()} == {True}
 
     program.stack.destroy()
-    await_nothing_left(workspace, before)
+    await_nothing_but(before, program)

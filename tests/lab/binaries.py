@@ -103,7 +103,8 @@ TAILSCALE = Build(
 )
 TAILNET = Build(name="tailnet", module="tailnet", packages=(".",), keyed_by=WITH_SOURCES)
 APP_TOOLS = Build(name="app-tools", module="images/go", packages=("./resolve-go", "./fetch"), keyed_by=WITH_SOURCES)
-BUILDS = (KUBERNETES, COREDNS, TAILSCALE, TAILNET, APP_TOOLS)
+TUN_DEVICE_PLUGIN = Build(name="tun-device-plugin", module="tun-device-plugin", packages=(".",), keyed_by=WITH_SOURCES)
+BUILDS = (KUBERNETES, COREDNS, TAILSCALE, TAILNET, APP_TOOLS, TUN_DEVICE_PLUGIN)
 
 
 def go(*arguments: str, cwd: Path = HERE) -> str:

@@ -149,6 +149,13 @@ KUBELET = Component(
     on_node=True,
     group=cgroups.NODE,
 )
+TUN_DEVICES = Component(
+    "tun-device-plugin",
+    (BIN / "tun-device-plugin",),
+    ready=f"{DISKS}/kubelet/device-plugins/tun.sock",
+    on_node=True,
+    group=cgroups.NODE,
+)
 PROXY = Component(
     "kube-proxy",
     (
@@ -201,6 +208,7 @@ COMPONENTS = {
         COREDNS,
         PROXY,
         KUBELET,
+        TUN_DEVICES,
     )
 }
 

@@ -116,7 +116,7 @@ class Lab:
             self.start_components(("coredns", "kube-proxy"))
             imported.result()
         began = now()
-        self.start_components(("kubelet",))
+        self.start_components(("kubelet", "tun-device-plugin"))
         self._await(*COMPONENTS)
         self._await_node(began)
         self.kubectl("wait", "--for=create", "serviceaccount/default", "--namespace=default", "--timeout=60s")
@@ -221,7 +221,7 @@ class Lab:
         self.start_components(("node", "containerd", "kube-proxy"))
         self._await("containerd")
         began = now()
-        self.start_components(("kubelet",))
+        self.start_components(("kubelet", "tun-device-plugin"))
         self._await(*NODE_COMPONENTS)
         self._await_node(began)
 

@@ -1,0 +1,275 @@
+"""What the component tells Pulumi's engine: parents, names, providers, secrets, dependencies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes
+import pytest
+
+from tailscale_sidecar import (
+    AuthKey,
+    EmptyDirState,
+    OAuthClient,
+    PersistentVolumeState,
+    SecretState,
+    TailscaleSidecarStatefulSet,
+    WorkloadIdentity,
+)
+from tailscale_sidecar.auth import Auth
+from tests.arguments import SECRET, app, arguments
+
+from .engine import COMPONENT, Registration, is_secret, registered, value_of
+
+CHOICES: dict[str, dict[str, Any]] = {
+    "scoped": {"replicas": 2},
+    "room to scale": {"replicas": 1, "state": SecretState(max_replicas=3)},
+    "guarded": {"state": SecretState(access="guarded")},
+    "open": {"state": SecretState(access="open")},
+    "on a volume": {"state": PersistentVolumeState()},
+    "in the pod": {"state": EmptyDirState()},
+    "an existing Secret": {"auth": OAuthClient(existing_secret="x")},
+    "workload identity": {"auth": WorkloadIdentity(client_id="x", audience="y")},
+    "an existing account": {"service_account_name": "robot"},
+}
+EVERY_CHOICE = pytest.mark.parametrize("changes", CHOICES.values(), ids=CHOICES.keys())
+
+
+def children(changes: Mapping[str, Any] = {}, opts: pulumi.ResourceOptions | None = None) -> list[Registration]:
+    found = registered(lambda: TailscaleSidecarStatefulSet("db", arguments(**changes), opts))
+    return [item for item in found if item.type not in (COMPONENT, "pulumi:pulumi:Stack")]
+
+
+def one(found: list[Registration], kind: str, name: str = "") -> Registration:
+    (only,) = (item for item in found if item.kind == kind and name in item.name)
+    return only
+
+
+def name_of(found: Registration) -> Any:
+    return found.inputs["metadata"]["name"]
+
+
+@EVERY_CHOICE
+def test_everything_has_the_component_as_its_parent_and_its_name_as_prefix(changes: dict[str, Any]) -> None:
+    for child in children(changes):
+        assert child.parent.endswith(f"{COMPONENT}::db"), child.name
+        assert child.name.startswith("db-")
+
+
+def test_the_component_has_the_type_that_state_files_remember() -> None:
+    (component,) = (
+        item
+        for item in registered(lambda: TailscaleSidecarStatefulSet("db", arguments()))
+        if item.name == "db" and item.type != "pulumi:pulumi:Stack"
+    )
+    assert component.type == "tailscale-sidecar:index:TailscaleSidecarStatefulSet"
+
+
+def test_the_names_in_pulumi_are_those_that_state_files_remember() -> None:
+    # A changed name without an alias deletes and makes anew: the StatefulSet with its pods, or each device's state.
+    changes = {"state": SecretState(access="guarded")}
+    assert [(item.kind, item.name) for item in children({"replicas": 2})] == [
+        ("StatefulSet", "db-stateful-set"),
+        ("Secret", "db-auth"),
+        ("Secret", "db-state-0"),
+        ("Secret", "db-state-1"),
+        ("Service", "db-service"),
+        ("ServiceAccount", "db-service-account"),
+        ("Role", "db-role"),
+        ("RoleBinding", "db-role-binding"),
+    ]
+    assert [item.name for item in children(changes) if item.kind.startswith("Validating")] == [
+        "db-own-secret",
+        "db-own-secret-binding",
+    ]
+
+
+def test_the_names_in_kubernetes_follow_from_the_components() -> None:
+    found = children({"replicas": 2})
+    assert {item.name: name_of(item) for item in found} == {
+        "db-stateful-set": "db",
+        "db-auth": "db-auth",
+        "db-state-0": "db-0",
+        "db-state-1": "db-1",
+        "db-service": "db",
+        "db-service-account": "db",
+        "db-role": "db",
+        "db-role-binding": "db",
+    }
+
+
+@EVERY_CHOICE
+def test_everything_goes_to_the_users_provider(changes: dict[str, Any]) -> None:
+    def program() -> None:
+        provider = pulumi_kubernetes.Provider("prod", context="prod")
+        TailscaleSidecarStatefulSet("db", arguments(**changes), pulumi.ResourceOptions(provider=provider))
+
+    for item in registered(program):
+        if item.type.startswith("kubernetes:"):
+            assert "pulumi:providers:kubernetes::prod::" in item.provider, item.name
+
+
+@EVERY_CHOICE
+def test_everything_is_in_the_asked_namespace(changes: dict[str, Any]) -> None:
+    for child in children({**changes, "namespace": pulumi.Output.from_input("apps")}):
+        if not child.kind.startswith("Validating"):
+            assert child.inputs["metadata"]["namespace"] == "apps", child.name
+
+
+def test_a_protected_component_is_protected() -> None:
+    found = registered(lambda: TailscaleSidecarStatefulSet("db", arguments(), pulumi.ResourceOptions(protect=True)))
+    assert [item.protect for item in found if item.type == COMPONENT] == [True]
+
+
+# Secrets
+
+
+@pytest.mark.parametrize(
+    ("auth", "keys"),
+    [
+        (OAuthClient(client_id="k", client_secret=SECRET), {"TS_CLIENT_ID", "TS_CLIENT_SECRET"}),
+        (OAuthClient(client_secret=SECRET), {"TS_CLIENT_SECRET"}),
+        (OAuthClient(client_secret=pulumi.Output.from_input(SECRET)), {"TS_CLIENT_SECRET"}),
+        (AuthKey(auth_key="tskey-auth-x"), {"TS_AUTHKEY"}),
+        (AuthKey(auth_key=pulumi.Output.secret("tskey-auth-x")), {"TS_AUTHKEY"}),
+        (WorkloadIdentity(client_id="k", audience="a"), {"TS_CLIENT_ID", "TS_AUDIENCE"}),
+    ],
+)
+def test_the_credential_is_secret_however_it_was_given(auth: Auth, keys: set[str]) -> None:
+    data = one(children({"auth": auth}), "Secret", "auth").inputs["stringData"]
+    values = data["value"] if is_secret(data) else data
+    assert values.keys() == keys
+    assert is_secret(data) or all(is_secret(value) for value in values.values())
+
+
+def test_the_credential_is_nowhere_but_in_its_secret() -> None:
+    for child in children({"auth": OAuthClient(client_secret=pulumi.Output.secret(SECRET))}):
+        if child.name != "db-auth":
+            assert "s3cr3t" not in str(child.inputs), child.name
+
+
+def test_an_existing_secret_is_left_alone() -> None:
+    found = children({"auth": OAuthClient(existing_secret="mine")})
+    assert not [item for item in found if name_of(item) in ("mine", "db-auth")]
+    assert "'secretName': 'mine'" in str(one(found, "StatefulSet").inputs)
+
+
+def test_a_secret_in_the_pod_spec_stays_secret_and_hides_nothing_else() -> None:
+    hidden = pulumi.Output.secret("S3CR3T")
+    found = one(children({"pod_spec": app(env=[{"name": "PASSWORD", "value": hidden}])}), "StatefulSet")
+    (container,) = found.inputs["spec"]["template"]["spec"]["containers"]
+    assert is_secret(container["env"][0]["value"])
+    assert container["image"] == "nginx:1.29"
+
+
+def test_state_secrets_have_no_data_that_pulumi_could_ever_put_back() -> None:
+    found = [item for item in children({"replicas": 3}) if "-state-" in item.name]
+    assert len(found) == 3
+    for item in found:
+        assert not {"data", "stringData", "immutable"} & item.inputs.keys()
+
+
+# Order
+
+
+def test_the_pods_come_after_what_they_need_to_log_in() -> None:
+    found = children({"replicas": 2})
+    others = {item.urn for item in found if item.kind not in ("StatefulSet", "Role")}
+    assert others <= one(found, "StatefulSet").dependencies
+
+
+def test_the_pods_come_after_the_policy_that_keeps_each_to_its_own_secret() -> None:
+    found = children({"state": SecretState(access="guarded")})
+    assert one(found, "ValidatingAdmissionPolicyBinding").urn in one(found, "StatefulSet").dependencies
+
+
+def test_a_dependency_of_the_component_is_one_of_its_pods() -> None:
+    def program() -> None:
+        first = pulumi_kubernetes.core.v1.ConfigMap("first", metadata={"name": "first"})
+        TailscaleSidecarStatefulSet("db", arguments(), pulumi.ResourceOptions(depends_on=[first]))
+
+    found = registered(program)
+    (component,) = (item for item in found if item.type == COMPONENT)
+    assert one(found, "ConfigMap").urn in component.dependencies
+
+
+# Permissions
+
+
+@EVERY_CHOICE
+def test_the_role_is_bound_to_the_pods_service_account(changes: dict[str, Any]) -> None:
+    found = children(changes)
+    account = one(found, "StatefulSet").inputs["spec"]["template"]["spec"]["serviceAccountName"]
+    made = [name_of(item) for item in found if item.kind == "ServiceAccount"]
+    assert made == ([] if account == "robot" else [account])
+    for binding in (item for item in found if item.kind == "RoleBinding"):
+        assert binding.inputs["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": "default"}]
+        assert binding.inputs["roleRef"]["name"] == name_of(one(found, "Role"))
+
+
+@pytest.mark.parametrize("state", [PersistentVolumeState(), EmptyDirState()])
+def test_where_no_secret_is_written_there_are_no_permissions(state: Any) -> None:
+    assert not [item for item in children({"state": state}) if item.kind.startswith(("Role", "Validating"))]
+
+
+def test_the_policy_is_about_the_service_account_of_the_namespace() -> None:
+    found = children({"state": SecretState(access="guarded"), "namespace": "apps"})
+    assert "system:serviceaccount:apps:db" in str(one(found, "ValidatingAdmissionPolicy").inputs["spec"])
+    assert (
+        one(found, "ValidatingAdmissionPolicyBinding").inputs["spec"]["policyName"] == "db-own-secret-1a2b3c4d"
+    )  # autonamed: it is the cluster's, and two namespaces may have a component of the same name
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_scaling_up_adds_secrets_and_changes_none(replicas: int) -> None:
+    before = {item.name: item.inputs for item in children({"replicas": replicas}) if "-state-" in item.name}
+    after = {item.name: item.inputs for item in children({"replicas": replicas + 1}) if "-state-" in item.name}
+    assert before.items() <= after.items()
+    assert len(after) == replicas + 1
+
+
+# What the program gets
+
+
+def test_the_resources_are_outputs_of_the_component() -> None:
+    made: list[TailscaleSidecarStatefulSet] = []
+    registered(lambda: made.append(TailscaleSidecarStatefulSet("db", arguments(replicas=2))))
+    (component,) = made
+    assert value_of(component.stateful_set.metadata["name"]) == "db"
+    assert value_of(component.service.metadata["name"]) == "db"
+    assert [value_of(secret.metadata["name"]) for secret in component.state_secrets] == ["db-0", "db-1"]
+    assert component.auth_secret is not None
+    assert component.role is not None
+    assert component.service_account is not None
+
+
+def test_what_was_not_made_is_none() -> None:
+    made: list[TailscaleSidecarStatefulSet] = []
+    changes = {
+        "auth": OAuthClient(existing_secret="x"),
+        "state": EmptyDirState(),
+        "service_account_name": "robot",
+    }
+    registered(lambda: made.append(TailscaleSidecarStatefulSet("db", arguments(**changes))))
+    (component,) = made
+    for resource in (component.auth_secret, component.service_account, component.role, component.role_binding):
+        assert resource is None
+    assert component.policy is None
+    assert component.policy_binding is None
+    assert component.state_secrets == []
+
+
+def test_a_wrong_name_is_refused_before_anything_is_registered() -> None:
+    with pytest.raises(ValueError, match="is no name for a Service"):
+        registered(lambda: TailscaleSidecarStatefulSet("Not.A.Name", arguments()))
+
+
+def test_the_service_gives_pods_a_name_and_no_address_of_its_own() -> None:
+    found = children()
+    service, stateful_set = one(found, "Service"), one(found, "StatefulSet")
+    assert service.inputs["spec"]["clusterIP"] == "None"
+    assert stateful_set.inputs["spec"]["serviceName"] == name_of(service)
+    labels = stateful_set.inputs["spec"]["template"]["metadata"]["labels"]
+    assert service.inputs["spec"]["selector"].items() <= labels.items()
