@@ -6,7 +6,7 @@ TEST := $(BIN)/pytest -q -m "not soak"
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
 test soak bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test soak check golden setup clean
+.PHONY: demo test soak bench check golden setup clean
 
 demo: $(if $(KUBECONFIG),.venv/ready,setup) ## the main job, on a cluster and tailnet on this machine, or on KUBECONFIG=...
 	$(BIN)/python -m tests.demo
@@ -21,6 +21,9 @@ test: setup check ## every check and test but the long ones
 
 soak: setup ## the long faults
 	$(BIN)/pytest -q -m soak tests
+
+bench: setup ## figures beside the guide's manifest, into docs/benchmarks.md
+	$(BIN)/python -m tests.bench; status=$$?; $(LAB) down; exit $$status
 
 check: .venv/ready ## linters and types
 	$(BIN)/ruff check

@@ -15,12 +15,17 @@ import pulumi
 from pulumi import _types
 
 
+QUANTITIES = ("divisor", "sizeLimit")
+"""Fields that the SDK calls text, and that Kubernetes takes as numbers too."""
+
+
 def to_camel_case(value: Any, kind: type, path: str) -> Any:
     """Returns `value` as plain dicts and lists with camelCase keys; `kind` is the args class that describes it.
 
-    Outputs pass as they are, at any depth. A field that `kind` does not have is a ValueError that names it by `path`.
+    Outputs pass as they are, at any depth. A field that `kind` does not have, or that has a value of another kind, is a
+    ValueError that names it by `path`.
     """
-    if isinstance(value, pulumi.Output) or value is None:
+    if isinstance(value, pulumi.Output):
         return value
     if _types.is_input_type(type(value)):
         value = _types.input_type_to_dict(value)
@@ -44,12 +49,29 @@ def _field(value: Any, hint: Any, path: str) -> Any:
     if isinstance(value, pulumi.Output):
         return value
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        hint = next((h for h in typing.get_args(hint) if isinstance(h, type) and _types.is_input_type(h)), hint)
+        known = [
+            h for h in typing.get_args(hint) if isinstance(h, type) and (_types.is_input_type(h) or h in (str, int))
+        ]
+        hint = known[0] if len(known) == 1 else hint  # else a number or a text, such as a port's
     if isinstance(hint, type) and _types.is_input_type(hint):
         return to_camel_case(value, hint, path)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        (item_hint,) = typing.get_args(hint) or (Any,)
+    if typing.get_origin(hint) is Sequence:
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise ValueError(f"{path} must be a list")
+        (item_hint,) = typing.get_args(hint)
         return [_field(item, item_hint, f"{path}[{index}]") for index, item in enumerate(value)]
-    if isinstance(value, Mapping):  # a map of the user's own keys, such as labels
+    if typing.get_origin(hint) is Mapping:  # the user's own keys, such as labels
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{path} must be a dict")
         return dict(value)
+    _check_scalar(value, hint, path)
     return value
+
+
+def _check_scalar(value: Any, hint: Any, path: str) -> None:
+    if hint is bool and not isinstance(value, bool):
+        raise ValueError(f"{path} must be True or False")
+    if hint is int and (isinstance(value, bool) or not isinstance(value, int)):
+        raise ValueError(f"{path} must be an integer")
+    if hint is str and not isinstance(value, str) and path.rpartition(".")[2] not in QUANTITIES:
+        raise ValueError(f"{path} must be text; write it in quotes")

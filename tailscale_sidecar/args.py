@@ -6,12 +6,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
+import pulumi
 from pulumi_kubernetes.apps.v1 import (
     StatefulSetPersistentVolumeClaimRetentionPolicyArgs,
     StatefulSetUpdateStrategyArgs,
 )
 from pulumi_kubernetes.core.v1 import PersistentVolumeClaimArgs, ResourceRequirementsArgs, VolumeMountArgs
-from pydantic import Field, InstanceOf, field_validator, model_validator
+from pydantic import Field, InstanceOf, ValidationInfo, field_validator, model_validator
 
 from . import pod_spec as _pod_spec
 from . import rules
@@ -120,12 +121,16 @@ class TailscaleSidecarStatefulSetArgs(Model):
     @field_validator("volume_claim_templates")
     @classmethod
     def _normalise_claims(cls, value: tuple[Any, ...]) -> tuple[Json, ...]:
+        if any(isinstance(claim, pulumi.Output) for claim in value):
+            raise ValueError("volume_claim_templates has an Output; give a dict, with Outputs inside")
         claims = tuple(
             to_camel_case(claim, PersistentVolumeClaimArgs, f"volume_claim_templates[{i}]")
             for i, claim in enumerate(value)
         )
         for index, claim in enumerate(claims):
-            if claim.get("metadata", {}).get("name") in _pod_spec.OWN_VOLUMES:
+            metadata = claim.get("metadata")
+            name = metadata.get("name") if isinstance(metadata, Mapping) else None
+            if isinstance(name, str) and name in _pod_spec.OWN_VOLUMES:
                 raise ValueError(
                     f"volume_claim_templates[{index}].metadata.name is the sidecar's own; rename the claim"
                 )
@@ -145,6 +150,8 @@ class TailscaleSidecarStatefulSetArgs(Model):
     @field_validator("resources")
     @classmethod
     def _normalise_resources(cls, value: Any) -> Json | None:
+        if isinstance(value, pulumi.Output):
+            raise ValueError("resources is an Output; give a dict, with Outputs inside")
         return None if value is None else to_camel_case(value, ResourceRequirementsArgs, "resources")
 
     @field_validator("sidecar_volume_mounts")
@@ -169,6 +176,11 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _check_image(cls, image: str) -> str:
         return rules.tailscale_image(image)
 
+    @field_validator("dns_image")
+    @classmethod
+    def _check_dns_image(cls, image: str) -> str:
+        return rules.image(image)
+
     @field_validator("hostname")
     @classmethod
     def _check_hostname(cls, hostname: str | None) -> str | None:
@@ -189,7 +201,22 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _check_labels(cls, labels: Mapping[str, Input[str]]) -> Mapping[str, Input[str]]:
         if "app" in labels:
             raise ValueError("labels: app is the selector's own, with the component's name as its value; remove it")
+        rules.labels(labels, "labels")
         return labels
+
+    @field_validator("annotations", "service_account_annotations")
+    @classmethod
+    def _check_annotations(cls, annotations: Mapping[str, Input[str]]) -> Mapping[str, Input[str]]:
+        for key in annotations:
+            rules.map_key(key, "annotations")
+        return annotations
+
+    @field_validator("namespace", "service_account_name")
+    @classmethod
+    def _check_object_name(cls, name: Input[str] | None, info: ValidationInfo) -> Input[str] | None:
+        if name is not None:
+            rules.object_name(name, str(info.field_name))
+        return name
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -235,6 +262,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
         return any(isinstance(s, Mapping) and s.get("name") == "net.ipv4.ip_forward" for s in sysctls)
 
     def _check_pod(self) -> None:
+        self._check_own_ports()
         _pod_spec.refuse_ports(self.pod_spec, self.taken_ports)
         paths = {"/etc/resolv.conf": f"dns={type(self.dns).__name__}()"} if self.dns.needs_tun else {}
         if self.mount_token_in_app:
@@ -263,6 +291,13 @@ class TailscaleSidecarStatefulSetArgs(Model):
                 "which defeats most uses of a sidecar",
                 stacklevel=6,
             )
+
+    def _check_own_ports(self) -> None:
+        if not (self.metrics or self.wait_for_tailnet):
+            return
+        for port, argument in {**self.dns.ports(), **self.networking.ports()}.items():
+            if port == self.metrics_port:
+                raise ValueError(f"metrics_port {port} is taken by {argument}; change one")
 
     @property
     def taken_ports(self) -> dict[int, str]:

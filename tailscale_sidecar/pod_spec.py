@@ -37,6 +37,9 @@ def normalised(value: Any) -> Json:
         for index, item in enumerate(spec.get(field, ())):
             if isinstance(item, pulumi.Output):
                 raise ValueError(f"pod_spec.{field}[{index}] is an Output; give a dict, with Outputs inside")
+    for path, container in containers(spec):
+        if isinstance(container.get("volumeMounts"), pulumi.Output):
+            raise ValueError(f"{path}.volumeMounts is an Output; give a list, with Outputs inside")
     _refuse_pod_fields(spec)
     _refuse_names(spec)
     return spec
@@ -99,12 +102,17 @@ def _refuse_pod_fields(spec: Json) -> None:
         "serviceAccountName": "use the argument service_account_name",
         "serviceAccount": "use the argument service_account_name",
         "automountServiceAccountToken": "use the argument mount_token_in_app",
+        "activeDeadlineSeconds": "Kubernetes allows it in Jobs, and not in a StatefulSet; remove it",
+        "ephemeralContainers": "they are added to pods that run, by kubectl debug; remove it",
     }
     for field, advice in instead.items():
         if field in spec and spec[field] is not False:
             raise ValueError(f"pod_spec.{field} cannot be set: {advice}")
     if spec.get("restartPolicy", "Always") != "Always":
         raise ValueError("pod_spec.restartPolicy must be Always, as in every StatefulSet; remove it")
+    system = spec.get("os")
+    if isinstance(system, Mapping) and system.get("name") == "windows":
+        raise ValueError("pod_spec.os.name windows cannot be set: the sidecar needs Linux; remove it")
 
 
 def _refuse_names(spec: Json) -> None:

@@ -10,9 +10,14 @@ from urllib.parse import urlsplit
 
 import pulumi
 
+from ._model import Input
+
 if TYPE_CHECKING:
     from .args import TailscaleSidecarStatefulSetArgs
 
+DNS_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+QUALIFIED_NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+MAX_OBJECT_NAME = 253
 MAX_NAME = 52
 """Longest name of a StatefulSet: its pods' label controller-revision-hash adds 11 characters to it, of 63 allowed."""
 OLDEST_RELEASE = (1, 94)
@@ -115,6 +120,32 @@ def name(value: str) -> str:
     return value
 
 
+def object_name(value: Input[str], field: str) -> None:
+    """Checks the name of an object that exists already. An Output is not known yet."""
+    if isinstance(value, str) and (
+        len(value) > MAX_OBJECT_NAME or not re.fullmatch(rf"{DNS_LABEL}(\.{DNS_LABEL})*", value)
+    ):
+        raise ValueError(f"{field} {value!r} is no name of a Kubernetes object: use a-z, 0-9, '-' and '.'")
+
+
+def labels(values: Mapping[str, Any], field: str) -> None:
+    """Checks keys and plain values of labels (kubernetes.io/docs/concepts/overview/working-with-objects/labels/)."""
+    for key, value in values.items():
+        map_key(key, field)
+        if isinstance(value, str) and value and not re.fullmatch(QUALIFIED_NAME, value):
+            raise ValueError(
+                f"{field}: the value of {key} must be at most 63 letters, digits, '-', '_' or '.', with a letter or "
+                "digit at both ends; use annotations for other text"
+            )
+
+
+def map_key(key: str, field: str) -> None:
+    """Checks a key of labels or annotations, or the name of a resource: a name, or a domain, `/` and a name."""
+    prefix, slash, own = key.rpartition("/")
+    if not re.fullmatch(QUALIFIED_NAME, own) or (slash and not re.fullmatch(rf"{DNS_LABEL}(\.{DNS_LABEL})*", prefix)):
+        raise ValueError(f"{field}: {key!r} is not a key that Kubernetes takes, such as team or example.com/team")
+
+
 def tags(values: tuple[str, ...]) -> tuple[str, ...]:
     """Checks tags by Tailscale's rule (tailscale.com@v1.102.5 tailcfg.CheckTag)."""
     for value in values:
@@ -148,10 +179,16 @@ def outside_cgnat(values: tuple[str, ...], *, kernel: bool) -> None:
             )
 
 
-def tailscale_image(value: str) -> str:
-    """Refuses releases of the Tailscale image that are too old. A digest or a tag of another form is taken as it is."""
+def image(value: str) -> str:
+    """Checks that an image is named, by tag or digest."""
     if not re.fullmatch(r"[^\s@]+(@sha256:[0-9a-f]{64})?", value):
         raise ValueError(f"{value!r} is not an image reference")
+    return value
+
+
+def tailscale_image(value: str) -> str:
+    """Refuses releases of the Tailscale image that are too old. A digest or a tag of another form is taken as it is."""
+    image(value)
     tag = value.partition("@")[0].rpartition("/")[2].partition(":")[2]
     release = re.match(r"(?:unstable-)?v?(\d+)\.(\d+)(?:\.(\d+))?", tag)
     if release is None:
@@ -202,6 +239,8 @@ def extra_args(flags: tuple[str, ...]) -> tuple[str, ...]:
 def env(values: Mapping[str, Any], *, kernel: bool) -> None:
     """Refuses what the component sets itself, and what containerboot would (cmd/containerboot/settings.go:246)."""
     for variable in values:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", variable):
+            raise ValueError(f"env: {variable!r} is not the name of a variable")
         if variable in ENV_FIELDS:
             field = ENV_FIELDS[variable]
             raise ValueError(f"env: {variable} cannot be set" + (f"; use the argument {field}" if field else ""))

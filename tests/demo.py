@@ -9,6 +9,7 @@ DEMO_APP_IMAGE (default nginx:1.29) and TS_LOGIN_SERVER (default Tailscale's) ar
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import shutil
@@ -16,8 +17,9 @@ import sys
 import tempfile
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from tailscale_sidecar.render import render
@@ -31,11 +33,21 @@ from tests.lab.shell import run, say, step
 from tests.lab.tailnet_client import Tailnet
 
 NAMESPACE = "tailscale-sidecar-demo"
+NAMESPACE_OBJECT = {
+    "apiVersion": "v1",
+    "kind": "Namespace",
+    # The sidecar is privileged, which some clusters refuse unless a namespace is marked so.
+    "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "privileged"}},
+}
 EXAMPLE = REPOSITORY / "examples/quickstart"
 STATEFUL_SET = "my-app"
 REPLICAS = 2
 API = "https://api.tailscale.com"
 
+INTRODUCTION = """\
+Two replicas of an app on Kubernetes, each a device of a tailnet: a pod goes, its device and addresses stay.
+On {where}.
+"""
 LOOK_AROUND = """
 The lab is still up. Look around:
   {lab} run -- kubectl get all,secrets --namespace {namespace}
@@ -58,20 +70,24 @@ class Replica:
     name: str
     addresses: tuple[str, ...]
 
+    def address(self, version: int) -> str:
+        """Its address of an IP version; a dash if it has none."""
+        return next((found for found in self.addresses if ip_address(found).version == version), "-")
+
 
 @dataclass(frozen=True)
 class Demo:
     """The example, on a cluster and a tailnet."""
 
     environment: Mapping[str, str]
-    """With KUBECONFIG, and a PATH with kubectl."""
+    """Of the commands, in full: with KUBECONFIG, and a PATH with kubectl."""
     config: Mapping[str, str]
     """Of the example."""
     stack: Stack | None
     """None where Pulumi cannot be had."""
 
-    def show(self) -> list[Replica]:
-        """Deploys the example, deletes a pod, and shows that the device stayed; returns the replicas."""
+    def show(self) -> None:
+        """Deploys the example, deletes a pod, and shows that the device stayed."""
         self.deploy()
         before = self.replicas()
         print_table(before)
@@ -80,17 +96,16 @@ class Demo:
             self.kubectl("delete", "pod", pod)
             self.await_pods()
         print_comparison(before[0], self.replica(pod))
-        return before
 
     def deploy(self) -> None:
         """Deploys the example: by Pulumi or, without it, what Pulumi would make."""
-        self.kubectl("create", "namespace", NAMESPACE)
+        self.kubectl("create", "--filename=-", stdin=json.dumps(NAMESPACE_OBJECT))
         if self.stack:
-            with step("pulumi up: examples/quickstart (Pulumi gives up after 10 minutes)"):
+            with step("pulumi up, in examples/quickstart"):
                 self.stack.init(**self.config, **{"kubernetes:namespace": NAMESPACE})
                 self.stack.up()
         else:
-            with step("tailscale-sidecar render examples/quickstart | kubectl apply --server-side"):
+            with step("tailscale-sidecar render examples/quickstart | kubectl apply"):
                 objects = render(EXAMPLE, namespace=NAMESPACE, config=self.config, show_secrets=True)
                 self.kubectl("apply", "--server-side", "--filename=-", stdin=objects)
                 self.await_pods()
@@ -110,11 +125,21 @@ class Demo:
         device = json.loads(self.kubectl("exec", pod, "--container=tailscale", "--", *status))["Self"]
         return Replica(pod, uid, device["ID"], device["DNSName"].rstrip("."), tuple(device["TailscaleIPs"]))
 
+    def registered(self) -> dict[str, str]:
+        """The devices that the replicas registered: their names by their IDs, as the state Secrets have them."""
+        secrets = json.loads(self.kubectl("get", "secrets", "--output=json"))["items"]
+        data = [secret.get("data", {}) for secret in secrets]
+        decoded = [{key: base64.b64decode(value).decode() for key, value in found.items()} for found in data]
+        return {found["device_id"]: found["device_fqdn"].rstrip(".") for found in decoded if "device_id" in found}
+
     def remove(self) -> None:
         """Removes the example and its namespace, whatever there is of them."""
         if self.stack and self.stack.exists():
-            with step("pulumi destroy"):
-                self.stack.destroy()
+            try:
+                with step("pulumi destroy"):
+                    self.stack.destroy()
+            except PulumiError as error:  # such as a lock, after an interrupted `up`
+                say(f"! {error}")
         with step(f"kubectl delete namespace {NAMESPACE}"):
             self.remove_namespace()
 
@@ -131,8 +156,7 @@ class Demo:
         program = shutil.which("kubectl", path=self.environment["PATH"])
         if program is None:
             raise DemoError("kubectl is not on PATH; get it from https://kubernetes.io/docs/tasks/tools/")
-        environment = {**os.environ, **self.environment}
-        return run([program, f"--namespace={NAMESPACE}", *arguments], stdin=stdin, env=environment)
+        return run([program, f"--namespace={NAMESPACE}", *arguments], stdin=stdin, env=self.environment)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -158,6 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def on_lab() -> None:
     """The demo on the lab, which stays up, so that one can look around."""
+    say(INTRODUCTION.format(where="a real cluster and a tailnet on this machine, without internet"))
     cli = find_pulumi()  # before the lab's network is entered, from which nothing can be downloaded
     was_up = Lab().is_healthy()
     lab = Lab.start()
@@ -171,9 +196,10 @@ def on_lab() -> None:
     demo = Demo(lab.environment(), config, stack)
     if demo.has_namespace():
         with step("removing what an earlier demo left"):
-            demo.remove_namespace()
             client = ApiClient(*tailnet.oauth_client(scopes=("devices:core",)))
-            client.delete_devices([device.id for device in tailnet.devices(f"{STATEFUL_SET}-")])
+            earlier = demo.registered()
+            demo.remove_namespace()
+            client.delete_devices(earlier)
     demo.show()
     if os.environ.get("CI") and not was_up:
         with step("stopping the lab"):
@@ -189,7 +215,8 @@ def on_own_cluster(kubeconfig: Path) -> None:
     config, client = own_config()
     if not kubeconfig.is_file():
         raise DemoError(f"there is no kubeconfig {kubeconfig}")
-    environment = {"KUBECONFIG": str(kubeconfig.resolve()), "PATH": os.environ["PATH"]}
+    say(INTRODUCTION.format(where=f"the cluster of {kubeconfig}, and your tailnet"))
+    environment = {**os.environ, "KUBECONFIG": str(kubeconfig.resolve())}
     cli = find_pulumi()
     with tempfile.TemporaryDirectory(prefix="tailscale-sidecar-demo-") as folder:
         stack = of_repository(cli, Path(folder), environment) if cli else None
@@ -199,12 +226,12 @@ def on_own_cluster(kubeconfig: Path) -> None:
                 f"the namespace {NAMESPACE} is there already; if an earlier demo left it, delete it: "
                 f"kubectl --kubeconfig={kubeconfig} delete namespace {NAMESPACE}"
             )
-        made: list[Replica] = []
         try:
-            made += demo.show()
+            demo.show()
         finally:
+            devices = demo.registered()
             demo.remove()
-        remove_devices(client, made)
+            delete_devices(client, devices)
 
 
 def own_config() -> tuple[dict[str, str], ApiClient]:
@@ -238,7 +265,7 @@ class ApiClient:
     client_id: str
     client_secret: str
 
-    def delete_devices(self, ids: Sequence[str]) -> None:
+    def delete_devices(self, ids: Iterable[str]) -> None:
         """Deletes devices.
 
         Raises:
@@ -260,23 +287,22 @@ class ApiClient:
         return answer
 
 
-def remove_devices(client: ApiClient, replicas: Sequence[Replica]) -> None:
+def delete_devices(client: ApiClient, devices: Mapping[str, str]) -> None:
     """Deletes the devices from the tailnet, or says which ones stay: a device outlives its pod."""
     try:
         with step("deleting the devices from the tailnet"):
-            client.delete_devices([replica.device for replica in replicas])
+            client.delete_devices(devices)
     except OSError as error:
-        names = " and ".join(replica.name for replica in replicas)
         say(
-            f"! {names} stay in your tailnet ({error}: it takes the scope devices:core); "
-            "delete them at https://login.tailscale.com/admin/machines"
+            f"! {' and '.join(devices.values())} stay in your tailnet: {error}. To delete devices, the OAuth client needs "
+            "the scope devices:core; by hand, it is done at https://login.tailscale.com/admin/machines"
         )
 
 
 def print_table(replicas: Sequence[Replica]) -> None:
     """Prints the replicas."""
     rows = [("POD", "TAILNET NAME", "IPV4", "IPV6")]
-    rows += [(replica.pod, replica.name, *sorted(replica.addresses, key=len)) for replica in replicas]
+    rows += [(replica.pod, replica.name, replica.address(4), replica.address(6)) for replica in replicas]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     print("\n" + "\n".join(f"  {line}" for line in lines) + "\n", flush=True)

@@ -4,8 +4,9 @@ from abc import abstractmethod
 from typing import ClassVar, Self
 
 import pulumi
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
+from .. import rules
 from .._additions import Additions, env_value
 from .._model import Input, Model
 
@@ -33,6 +34,13 @@ class Auth(Model):
     def plain_secrets(self) -> list[str]:
         """The values that were given as plain strings, so that callers can keep them out of what they print."""
         return [value for value in self.secret_data().values() if isinstance(value, str)]
+
+    @field_validator("existing_secret")
+    @classmethod
+    def _check_existing_secret(cls, name: Input[str] | None) -> Input[str] | None:
+        if name is not None:
+            rules.object_name(name, "existing_secret")
+        return name
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

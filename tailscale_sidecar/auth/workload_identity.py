@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 from typing_extensions import override
 
 from .._additions import Additions, env_value
 from .._model import Input
-from ._auth import Auth, attributes, credential
+from ._auth import Auth, attributes, credential, refuse_prefixes
 
 TOKEN_DIR = "/var/run/secrets/tailscale-sidecar"
 TOKEN_SECONDS = 3600
@@ -34,6 +34,12 @@ class WorkloadIdentity(Auth):
     Tailscale can reach; the subject is `system:serviceaccount:<namespace>:<service account>`."""
     ephemeral: bool | None = None
     """Whether the tailnet removes a device soon after it goes offline. Default: only with `EmptyDirState`."""
+
+    @field_validator("client_id", "audience")
+    @classmethod
+    def _check_text(cls, value: Input[str] | None, info: ValidationInfo) -> Input[str] | None:
+        refuse_prefixes(value, str(info.field_name), {})
+        return value
 
     @model_validator(mode="after")
     def _check_audience(self) -> Self:

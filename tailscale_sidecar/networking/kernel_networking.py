@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import field_validator
 from typing_extensions import override
 
+from .. import rules
 from .._additions import Additions, Json, env_value
 from ._networking import Networking
 
@@ -23,6 +25,15 @@ class KernelNetworking(Networking):
     """Resource name of a device plugin that gives /dev/net/tun, such as `devic.es/tun`. The sidecar is then not
     privileged, but has NET_ADMIN and NET_RAW; /proc/sys is read-only, so advertising routes needs the sysctls in
     `pod_spec.securityContext.sysctls`. Default: privileged, as in the guide and the operator."""
+
+    @field_validator("tun_device")
+    @classmethod
+    def _check_tun_device(cls, tun_device: str | None) -> str | None:
+        if tun_device is not None:
+            if "/" not in tun_device:
+                raise ValueError(f"tun_device {tun_device!r} must have its domain before it, such as devic.es/tun")
+            rules.map_key(tun_device, "tun_device")
+        return tun_device
 
     @property
     @override

@@ -7,6 +7,7 @@ import pulumi
 from pydantic import field_validator
 from typing_extensions import override
 
+from .. import rules
 from .._additions import Additions, Json
 from .._model import Input
 from ._state import State, state_dir
@@ -28,6 +29,13 @@ class PersistentVolumeState(State):
         if not isinstance(size, pulumi.Output) and not re.fullmatch(r"[1-9]\d*(\.\d+)?([KMGTPE]i|[kMGTPE])?", size):
             raise ValueError(f"{size!r} is not a positive quantity such as '1Gi'")
         return size
+
+    @field_validator("storage_class")
+    @classmethod
+    def _check_storage_class(cls, name: Input[str] | None) -> Input[str] | None:
+        if name is not None:
+            rules.object_name(name, "storage_class")
+        return name
 
     @override
     def additions(self, name: str, replicas: int) -> Additions:

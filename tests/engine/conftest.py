@@ -19,26 +19,27 @@ MISSING = pytest.StashKey[str]()
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Finds or installs the CLI now: once a test has entered the lab's network, nothing can be downloaded."""
-    need = [item for item in items if "cli" in getattr(item, "fixturenames", ())]
-    if not need or config.option.collectonly:
+    is_needed = any("cli" in getattr(item, "fixturenames", ()) for item in items)
+    if not is_needed or config.option.collectonly:
         return
     try:
         config.stash[CLI] = ensure()
     except MissingError as error:
         config.stash[MISSING] = f"engine tests skipped: {error}"
-        for item in need:
-            item.add_marker(pytest.mark.skip(reason=config.stash[MISSING]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says what is missing, however quiet the run."""
-    if reason := config.stash.get(MISSING, ""):
+    """Says what is missing also where pytest was not asked to list what it skips."""
+    reason = config.stash.get(MISSING, "")
+    if reason and not terminalreporter.hasopt("s"):
         terminalreporter.write_line(f"! {reason}", yellow=True, bold=True)
 
 
 @pytest.fixture(scope="session")
 def cli(pytestconfig: pytest.Config) -> PulumiCli:
     """The Pulumi CLI. Tests that ask for it are skipped where it cannot be had."""
+    if reason := pytestconfig.stash.get(MISSING, ""):
+        pytest.skip(reason)
     return pytestconfig.stash[CLI]
 
 

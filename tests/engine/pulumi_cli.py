@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,9 +13,8 @@ from pathlib import Path
 from tests.lab.settings import CACHE
 from tests.lab.shell import locked
 
-HOME = CACHE / "pulumi"
-"""Pulumi's own folder for plugins and the like, so that the user's stays as it is."""
-INSTALLED = CACHE / f"pulumi-{version('pulumi')}"
+HOME = Path(os.environ.get("TAILSCALE_SIDECAR_PULUMI_HOME") or CACHE / "pulumi")
+"""Folder of what is installed here, and of what Pulumi keeps for itself, so that the user's own stays as it is."""
 
 
 class MissingError(Exception):
@@ -27,10 +27,12 @@ class PulumiCli:
 
     program: Path
 
-    def environment(self, *, state: Path, passphrase: str) -> dict[str, str]:
-        """What a command needs, beside the user's own environment, to keep to a local state and ask nothing."""
+    def environment(self, outer: Mapping[str, str], *, state: Path, passphrase: str) -> dict[str, str]:
+        """An environment in which a command keeps to a local state, asks nothing, and finds nothing of the user's."""
+        own = {name: value for name, value in outer.items() if not name.startswith("PULUMI_")}
         return {
-            "PATH": f"{self.program.parent}:{os.environ['PATH']}",
+            **own,
+            "PATH": f"{self.program.parent}:{own['PATH']}",  # the CLI finds its language hosts there
             "PULUMI_HOME": str(HOME),
             "PULUMI_BACKEND_URL": f"file://{state}",
             "PULUMI_CONFIG_PASSPHRASE": passphrase,
@@ -59,7 +61,7 @@ def _installed() -> PulumiCli:
     from pulumi.automation import InvalidVersionError, PulumiCommand  # noqa: PLC0415 - takes a moment
 
     try:
-        command = PulumiCommand.install(root=str(INSTALLED))
+        command = PulumiCommand.install(root=str(HOME / f"cli-{version('pulumi')}"))
     except (OSError, subprocess.SubprocessError, InvalidVersionError) as error:
         raise MissingError(
             f"the Pulumi CLI is not on PATH and its installer failed ({_last_words(error)}); "

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class Stack:
     project: Path
     """Folder with Pulumi.yaml."""
     environment: Mapping[str, str]
-    """The cluster and the way to it: KUBECONFIG, PATH and the like."""
+    """Of the commands, in full: with KUBECONFIG, and a PATH."""
 
     @property
     def state(self) -> Path:
@@ -50,11 +50,10 @@ class Stack:
 
     def pulumi(self, *arguments: str, stdin: str = "") -> str:
         """Runs a command; returns all that it prints."""
-        own = self.cli.environment(state=self.state, passphrase=PASSPHRASE)
         done = subprocess.run(
             [str(self.cli.program), "--non-interactive", "--color=never", *arguments],
             cwd=self.project,
-            env={**os.environ, **self.environment, **own, "PATH": _path(self.environment, own)},
+            env=self.cli.environment(self.environment, state=self.state, passphrase=PASSPHRASE),
             input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -102,12 +101,9 @@ def of_repository(cli: PulumiCli, folder: Path, environment: Mapping[str, str]) 
     """The repository's own project (its root's Pulumi.yaml), with what Pulumi writes kept out of the repository."""
     project = folder / "project"
     project.mkdir(parents=True, exist_ok=True)
-    for name in ("Pulumi.yaml", "examples", ".venv"):
+    targets = [REPOSITORY / "Pulumi.yaml", REPOSITORY / "examples", Path(sys.prefix)]
+    for name, target in zip(("Pulumi.yaml", "examples", ".venv"), targets, strict=True):
         link = project / name
         link.unlink(missing_ok=True)
-        link.symlink_to(REPOSITORY / name)
+        link.symlink_to(target)
     return Stack(cli, project, environment)
-
-
-def _path(*environments: Mapping[str, str]) -> str:
-    return ":".join(environment["PATH"] for environment in environments if "PATH" in environment)

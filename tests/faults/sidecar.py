@@ -61,6 +61,12 @@ class Sidecar:
         """The settings that tailscaled has in force."""
         return dict(json.loads(self.tailscale("debug", "prefs")))
 
+    def logs(self) -> str:
+        """The container's log; nothing while it has not started."""
+        with contextlib.suppress(LabError):
+            return self.app.logs(self.ordinal, self.container)
+        return ""
+
     def pids(self, name: str = "") -> list[int]:
         """The host's numbers of the container's processes of that name, the oldest first."""
         container_id = str(self.status()["containerID"]).removeprefix("containerd://")

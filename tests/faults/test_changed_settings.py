@@ -13,19 +13,18 @@ from tests.lab.settings import FAMILIES
 
 from .sidecar import Sidecar, identity
 
-CLUSTER = tuple(cidr for family in FAMILIES for cidr in (family.pods, family.services, f"{family.node}/128"))
+CLUSTER = [cidr for family in FAMILIES for cidr in (family.pods, family.services)]
 CHANGES: dict[str, Any] = {
     "accept_routes": True,
-    "cluster_cidrs": [cidr.replace("10.200.0.1/128", "10.200.0.0/24") for cidr in CLUSTER],
+    "cluster_cidrs": [*CLUSTER, "10.200.0.0/24"],
     "advertise_routes": ["10.77.0.0/16", "fd77::/64"],
-    "advertise_exit_node": True,
     "shields_up": True,
     "dns": ClusterDns(),
     "extra_args": ["--exit-node=100.64.77.77", "--snat-subnet-routes=false"],
 }
 PREFS: dict[str, Any] = {
     "RouteAll": True,
-    "AdvertiseRoutes": ["10.77.0.0/16", "fd77::/64", "0.0.0.0/0", "::/0"],
+    "AdvertiseRoutes": ["10.77.0.0/16", "fd77::/64"],
     "ShieldsUp": True,
     "CorpDNS": False,
     "ExitNodeIP": "100.64.77.77",
@@ -56,7 +55,7 @@ def stages(shared_workspace: Workspace) -> list[Stage]:
         replicas=2, pod_management_policy="Parallel", update_strategy={"rollingUpdate": {"maxUnavailable": 2}}
     )
     before = dict(app.arguments)
-    return [look(app), changed(app, {**before, **CHANGES, "hostname": f"{app.name}-renamed"}), changed(app, before)]
+    return [look(app), changed(app, {**before, **CHANGES, "hostname": f"{app.name}-new"}), changed(app, before)]
 
 
 def changed(app: Deployment, arguments: dict[str, Any]) -> Stage:
@@ -93,7 +92,7 @@ def test_the_control_plane_learns_of_routes_and_host_names(stages: list[Stage]) 
     assert {tuple(sorted(replica.advertised_routes)) for replica in changed.replicas} == {
         tuple(sorted(PREFS["AdvertiseRoutes"]))
     }
-    assert [replica.hostname[-10:] for replica in changed.replicas] == ["-renamed-0", "-renamed-1"]
+    assert [replica.hostname[-6:] for replica in changed.replicas] == ["-new-0", "-new-1"]
     assert [replica[1:] for replica in after.replicas] == [replica[1:] for replica in before.replicas]
 
 
@@ -104,3 +103,12 @@ def test_no_device_is_new_and_no_sidecar_crashes(stages: list[Stage]) -> None:
 
 def sorted_if_list(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else value
+
+
+def test_ssh_that_the_tailnet_does_not_allow_keeps_no_pod_down(workspace: Workspace) -> None:
+    app = workspace.deploy()
+    app.change(extra_args=["--ssh=true"], advertise_exit_node=True)
+    sidecar = Sidecar(app)
+    assert "going on without --ssh=true" in app.logs()
+    assert sidecar.prefs()["AdvertiseRoutes"] == ["0.0.0.0/0", "::/0"]
+    assert sidecar.status()["restartCount"] == 0

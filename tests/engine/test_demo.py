@@ -1,0 +1,108 @@
+"""`make demo` ends well, on the lab and on a cluster of one's own, with Pulumi and without."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.demo import NAMESPACE
+from tests.lab import Lab
+from tests.lab.images import APP_IMAGE
+from tests.lab.settings import CACHE, NAME
+from tests.lab.shell import locked
+from tests.lab.tailnet_client import Tailnet
+
+from .stack import REPOSITORY
+
+ROW = re.compile(r"^  (my-app-\d) +(\S+\.lab\.ts\.net) +(100\.\S+) +(fd7a:\S+)$", re.MULTILINE)
+
+
+def run_demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the demo as Make does; both streams come as one, as on a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.demo", *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def assert_same_address(shown: str) -> list[tuple[str, ...]]:
+    """Fails unless the first of two replicas is shown to have the same addresses as another pod; returns their table."""
+    rows: list[tuple[str, ...]] = ROW.findall(shown)
+    (pod, name, ipv4, ipv6), _ = rows
+    uids = re.search(rf"{pod} is a new pod \(UID (\S+) before, (\S+) now\) and the same device", shown)
+    assert uids
+    assert uids[1] != uids[2]
+    assert f"{name} is still {ipv4} and {ipv6}" in shown
+    return rows
+
+
+@pytest.fixture
+def alone(lab: Lab) -> Iterator[None]:
+    """The demo's namespace has a fixed name: one test at a time, and none finds what another left."""
+    with locked(CACHE / f"{NAME}-demo.lock", "runs the demo"):
+        yield
+        lab.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+
+
+@pytest.fixture
+def path_without_pulumi(tmp_path: Path) -> str:
+    """A PATH with all programs but Pulumi's."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for program in (program for other in os.environ["PATH"].split(":") for program in Path(other).glob("*")):
+        link = folder / program.name
+        if not link.name.startswith("pulumi") and not link.is_symlink():
+            link.symlink_to(program)
+    return str(folder)
+
+
+@pytest.mark.usefixtures("cli", "alone")
+def test_the_demo_shows_the_same_address_and_can_be_run_again_also_without_pulumi(
+    lab: Lab, path_without_pulumi: str, tmp_path: Path
+) -> None:
+    done = run_demo()
+    assert done.returncode == 0, done.stdout
+    assert "pulumi up" in done.stdout
+    assert_same_address(done.stdout)
+
+    # The installer fails, too: this process, and so the demo, is in the lab's network, which has no way out.
+    done = run_demo(PATH=path_without_pulumi, TAILSCALE_SIDECAR_PULUMI_HOME=str(tmp_path))
+    assert done.returncode == 0, done.stdout
+    assert "the Pulumi CLI is not on PATH and its installer failed" in done.stdout
+    assert "removing what an earlier demo left" in done.stdout
+    assert_same_address(done.stdout)
+    assert "Look around" in done.stdout
+    assert lab.is_healthy()
+
+
+@pytest.mark.usefixtures("cli", "alone")
+def test_the_demo_on_a_cluster_of_ones_own_leaves_nothing_there_and_in_the_tailnet(lab: Lab, tailnet: Tailnet) -> None:
+    client_id, client_secret = tailnet.oauth_client(scopes=("auth_keys", "devices:core"))
+    own = {
+        **lab.environment(),
+        "TS_CLIENT_ID": client_id,
+        "TS_CLIENT_SECRET": client_secret,
+        "TS_LOGIN_SERVER": lab.tailnet_url,
+    }
+    done = run_demo(f"--kubeconfig={lab.kubeconfig}", **own, DEMO_APP_IMAGE=APP_IMAGE)
+    assert done.returncode == 0, done.stdout
+    rows = assert_same_address(done.stdout)
+    assert not {name for _, name, _, _ in rows} & {device.fqdn.rstrip(".") for device in tailnet.devices()}
+    assert NAMESPACE not in lab.kubectl("get", "namespaces", "--output=name")
+
+
+def test_the_demo_on_a_cluster_of_ones_own_names_the_credentials_that_it_needs() -> None:
+    done = run_demo("--kubeconfig=whichever", TS_CLIENT_ID="", TS_CLIENT_SECRET="")
+    assert done.returncode == 1
+    assert "set TS_CLIENT_ID and TS_CLIENT_SECRET: an OAuth client" in done.stdout

@@ -1,0 +1,44 @@
+"""The examples are short, right, and easy to find."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from mypy import api
+
+from tests.examples import EXAMPLES, ROOT, one, rendered
+
+LINES = 60
+"""What fits on a screen."""
+EXAMPLE = pytest.mark.parametrize("example", EXAMPLES)
+
+
+@EXAMPLE
+def test_an_example_fits_on_a_screen_and_says_what_it_is(example: str) -> None:
+    text = (EXAMPLES[example] / "__main__.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LINES
+    assert ast.get_docstring(ast.parse(text))
+
+
+@EXAMPLE
+def test_an_example_makes_one_stateful_set_that_is_called_like_it(example: str) -> None:
+    name = one(rendered(EXAMPLES[example]), "StatefulSet")["metadata"]["name"]
+    assert name == {"quickstart": "my-app"}.get(example, example.replace("_", "-"))
+
+
+def test_the_type_checker_is_content_with_every_example(tmp_path: Path) -> None:
+    # All are called __main__, which one run takes once only: check them by other names.
+    for example, folder in EXAMPLES.items():
+        text = (folder / "__main__.py").read_text(encoding="utf-8")
+        (tmp_path / f"{example}.py").write_text(text, encoding="utf-8")
+    files = [str(path) for path in sorted(tmp_path.glob("*.py"))]
+    cache = ROOT / ".mypy_cache"  # what the check of the whole left there makes this quick
+    report, errors, _ = api.run([f"--config-file={ROOT}/pyproject.toml", f"--cache-dir={cache}", *files])
+    assert report.startswith("Success"), report + errors
+
+
+def test_every_example_is_named_in_the_documentation() -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *ROOT.glob("docs/**/*.md")))
+    assert [example for example in EXAMPLES if f"examples/{example}" not in text] == []

@@ -1,0 +1,99 @@
+"""What users install: a wheel that works by itself, and a public face with a description of everything in it."""
+
+from __future__ import annotations
+
+import email
+import inspect
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+import tailscale_sidecar
+from tests.examples import ROOT
+
+PUBLIC = {
+    "TailscaleSidecarStatefulSet", "TailscaleSidecarStatefulSetArgs",
+    "OAuthClient", "AuthKey", "WorkloadIdentity",
+    "InPodSplitDns", "SplitDns", "ClusterDns",
+    "SecretState", "PersistentVolumeState", "EmptyDirState",
+    "KernelNetworking", "UserspaceNetworking",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel, built without network."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", f"--outdir={folder}", str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_has_all_of_the_package_and_nothing_else(wheel: Path) -> None:
+    in_wheel = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    package = ROOT / "tailscale_sidecar"
+    in_tree = {str(path.relative_to(ROOT)) for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert in_wheel == in_tree
+    assert {"tailscale_sidecar/py.typed", "tailscale_sidecar/scripts/connect.sh"} <= in_wheel
+
+
+def test_the_wheel_says_what_it_is_and_what_it_needs(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    metadata = email.message_from_bytes(archive.read(name))
+    assert metadata["Name"] == "tailscale-sidecar"
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    needs = {line.split(">")[0] for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line}
+    assert {line.partition("<")[0] for line in needs} == {
+        *("pulumi", "pulumi-kubernetes", "pydantic", "pyyaml", "typing-extensions")
+    }
+
+
+def test_the_wheel_works_outside_of_the_source_tree(wheel: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    zipfile.ZipFile(wheel).extractall(target)
+    program = tmp_path / "infra.py"
+    program.write_text((ROOT / "examples/existing_secret/__main__.py").read_text(encoding="utf-8"), encoding="utf-8")
+    code = "import tailscale_sidecar, sys; from tailscale_sidecar.__main__ import main; print(tailscale_sidecar.__file__); sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "render", str(program)],
+        env={"PYTHONPATH": str(target)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    where, _, shown = done.stdout.partition("\n")
+    assert where.startswith(str(target))
+    assert "kind: StatefulSet" in shown
+    assert "containerboot" in shown
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(tailscale_sidecar.__all__) == PUBLIC
+    assert all(inspect.isclass(getattr(tailscale_sidecar, name)) for name in PUBLIC)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_every_public_class_says_what_it_is_and_so_does_every_argument(name: str) -> None:
+    found = getattr(tailscale_sidecar, name)
+    assert (found.__doc__ or "").strip()
+    if issubclass(found, BaseModel):
+        undescribed = [field for field, info in found.model_fields.items() if not (info.description or "").strip()]
+        assert undescribed == []
+
+
+def test_importing_the_package_says_nothing_and_warns_of_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "import tailscale_sidecar"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
