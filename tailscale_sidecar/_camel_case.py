@@ -14,7 +14,6 @@ import pulumi
 # alternative, guessing camelCase from snake_case, is wrong for setHostnameAsFQDN, hostIPC and about 30 others.
 from pulumi import _types
 
-
 QUANTITIES = ("divisor", "sizeLimit")
 """Fields that the SDK calls text, and that Kubernetes takes as numbers too."""
 

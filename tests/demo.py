@@ -168,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.kubeconfig:
-            on_own_cluster(options.kubeconfig)
+            on_own_cluster(options.kubeconfig.expanduser())
         else:
             on_lab()
     except (DemoError, LabError, PulumiError, OSError) as error:

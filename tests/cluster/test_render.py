@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tailscale_sidecar.render import render
@@ -32,3 +34,19 @@ def test_kubernetes_refuses_a_secret_that_was_redacted(workspace: Workspace, exa
 
 def test_kubernetes_takes_a_redacted_program_that_has_no_secret(workspace: Workspace) -> None:
     assert "statefulset.apps/" in dry_run(workspace, "existing_secret", show_secrets=False)
+
+
+def test_kubernetes_refuses_a_redacted_value_outside_of_secrets_too(workspace: Workspace, tmp_path: Path) -> None:
+    program = tmp_path / "infra.py"
+    text = (EXAMPLES["existing_secret"] / "__main__.py").read_text(encoding="utf-8")
+    assert "replicas=2," in text
+    program.write_text(text.replace("replicas=2,", 'replicas=2, env={"A": Output.secret("x")},'), encoding="utf-8")
+    program.write_text(f"from pulumi import Output\n{program.read_text(encoding='utf-8')}", encoding="utf-8")
+    for show_secrets in (True, False):
+        objects = render(program, namespace=workspace.namespace, show_secrets=show_secrets)
+        apply = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename=-")
+        if show_secrets:
+            assert "statefulset.apps/" in workspace.kubectl(*apply, stdin=objects)
+        else:
+            with pytest.raises(LabError, match="StatefulSet"):
+                workspace.kubectl(*apply, stdin=objects)

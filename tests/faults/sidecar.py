@@ -43,6 +43,10 @@ class Sidecar:
         """The replica's device."""
         return self.app.device(self.ordinal)
 
+    def is_online(self) -> bool:
+        """Whether the control plane has a connection to it, under whatever name."""
+        return any(device.online for device in self.app.devices() if device.hostname.endswith(f"-{self.ordinal}"))
+
     def tailscale(self, *arguments: str) -> str:
         """The real `tailscale`, asked in the container."""
         return self.app.exec(
@@ -104,7 +108,7 @@ class Sidecar:
         How long the kubelet waits before the start (CrashLoopBackOff) is not the sidecar's to decide.
         """
         health = self.health_url()
-        self.app.wait_for("the sidecar to be back", lambda: answers(health) and self.device().online, seconds)
+        self.app.wait_for("the sidecar to be back", lambda: answers(health) and self.is_online(), seconds)
         back = time.time()
         status = self.status()
         assert status["restartCount"] > restarts_before

@@ -75,6 +75,10 @@ class Pod:
         """The container's volume mounts by path."""
         return {mount["mountPath"]: mount for mount in self.containers[container].get("volumeMounts", ())}
 
+    def mount_of(self, path: str) -> dict[str, Any]:
+        """The sidecar's volume mount that a path is in."""
+        return next(mount for parent, mount in self.mounts().items() if path == parent or path.startswith(f"{parent}/"))
+
     def mounted(self, container: str, source: str) -> list[str]:
         """Paths at which the container sees a volume of this kind, such as `secret`."""
         return [path for path, m in self.mounts(container).items() if source in self.volumes.get(m["name"], {})]

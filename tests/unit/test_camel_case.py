@@ -41,10 +41,11 @@ def args_classes(value: Any, kind: Any) -> Any:
 def _rebuilt(value: Any, kind: Any, build: typing.Callable[[Any, dict[str, Any]], Any]) -> Any:
     for choice in (kind, *typing.get_args(kind)):
         if isinstance(choice, type) and _types.is_input_type(choice) and isinstance(value, Mapping):
-            names = {pulumi_name: name for name, pulumi_name in _types.input_type_py_to_pulumi_names(choice).items()}
-            kinds = _types.input_type_types(choice)
+            names = {str(other): name for name, other in _types.input_type_py_to_pulumi_names(choice).items()}
+            kinds = dict(_types.input_type_types(choice))
             return build(
-                choice, {names.get(key, key): _rebuilt(item, kinds[key], build) for key, item in value.items()}
+                choice,
+                {names[key] if key in names else key: _rebuilt(item, kinds[key], build) for key, item in value.items()},
             )
     if isinstance(value, list):
         (item_kind,) = typing.get_args(kind) or (Any,)
@@ -115,6 +116,8 @@ def test_values_are_left_as_they_are() -> None:
 
 
 def test_outputs_pass_as_they_are_at_any_depth() -> None:
+    leaf: Any
+    part: Any
     leaf, part = pulumi.Output.from_input("x"), pulumi.Output.from_input([{"container_port": 80}])
     made = normal(
         PodSpecArgs(
@@ -122,7 +125,7 @@ def test_outputs_pass_as_they_are_at_any_depth() -> None:
                 ContainerArgs(name="a", image=leaf, ports=part, env=[EnvVarArgs(name="A", value=leaf)]),
                 ContainerArgs(name="b", ports=[ContainerPortArgs(container_port=80)]),
             ],
-            node_selector=leaf,  # type: ignore[arg-type] # of another type than a map: that is not looked into
+            node_selector=leaf,
         )
     )
     first, second = made["containers"]
@@ -134,16 +137,18 @@ def test_outputs_pass_as_they_are_at_any_depth() -> None:
 
 
 def test_dicts_and_args_classes_may_be_mixed() -> None:
-    mixed: Any = {
+    probe: Any = {"httpGet": {"port": 80}, "period_seconds": 3}
+    volume: Any = {"size_limit": "1Gi"}
+    mixed = {
         "containers": [
             ContainerArgs(
                 name="a",
-                liveness_probe={"httpGet": {"port": 80}, "period_seconds": 3},
+                liveness_probe=probe,
                 resources=ResourceRequirementsArgs(limits={"cpu": "1"}),
             ),
             {"name": "b", "readinessProbe": ProbeArgs(period_seconds=5)},
         ],
-        "volumes": [VolumeArgs(name="v", empty_dir={"size_limit": "1Gi"})],
+        "volumes": [VolumeArgs(name="v", empty_dir=volume)],
     }
     assert normal(mixed) == {
         "containers": [
@@ -159,7 +164,7 @@ def test_dicts_and_args_classes_may_be_mixed() -> None:
 
 
 def test_fields_without_value_are_left_out_and_false_ones_kept() -> None:
-    spec = {"containers": [{"name": "a", "image": None, "stdin": False, "command": []}], "subdomain": None}
+    spec: Any = {"containers": [{"name": "a", "image": None, "stdin": False, "command": []}], "subdomain": None}
     assert normal(spec) == {"containers": [{"name": "a", "stdin": False, "command": []}]}
 
 
@@ -199,3 +204,32 @@ def test_what_kubernetes_does_not_have_is_refused_by_its_path(spec: object, mess
 def test_what_should_be_a_list_is_refused_by_its_path_if_it_is_none(spec: object, path: str) -> None:
     with pytest.raises(ValueError, match=rf"pod_spec\.{path} must be"):
         normal(spec)
+
+
+@pytest.mark.parametrize(
+    ("container", "message"),
+    [
+        ({"stdin": "true"}, r"\.stdin must be True or False"),
+        ({"ports": [{"containerPort": "80"}]}, r"\.ports\[0\]\.containerPort must be an integer"),
+        ({"env": [{"name": "PORT", "value": 5432}]}, r"\.env\[0\]\.value must be text; write it in quotes"),
+        ({"command": ["sleep", 5]}, r"\.command\[1\] must be text"),
+        ({"resources": {"limits": "1Gi"}}, r"\.resources\.limits must be a dict"),
+    ],
+)
+def test_a_value_of_another_kind_than_kubernetes_takes_is_refused_by_its_path(
+    container: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"pod_spec\.containers\[0\]{message}"):
+        normal({"containers": [{"name": "a", **container}]})
+
+
+@pytest.mark.parametrize("port", [80, "http"])
+def test_a_port_may_be_a_number_or_a_name(port: int | str) -> None:
+    spec = {"containers": [{"name": "a", "livenessProbe": {"tcpSocket": {"port": port}}}]}
+    assert normal(spec) == spec
+
+
+@pytest.mark.parametrize("limit", [1, "1", 0.5])
+def test_a_quantity_may_be_a_number_or_a_text(limit: object) -> None:
+    spec = {"containers": [{"name": "a", "resources": {"limits": {"cpu": limit}}}]}
+    assert normal(spec) == spec

@@ -40,7 +40,6 @@ NETWORKING = pytest.mark.parametrize("networking", [KERNEL, TUN, USERSPACE], ids
 
 
 RICH: dict[str, Any] = {
-    "activeDeadlineSeconds": 3600,
     "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}},
     "containers": [
         {**APP, "command": ["serve"], "env": [{"name": "A", "value": "1"}], "stdin": True, "workingDir": "/srv"},
@@ -223,7 +222,7 @@ def test_each_pods_state_is_in_the_secret_named_like_it() -> None:
 def test_state_on_a_volume_goes_to_a_claim_of_each_replica(networking: Networking) -> None:
     made = pod(state=PersistentVolumeState(size="2Gi", storage_class="fast"), networking=networking)
     assert made.env()["TS_KUBE_SECRET"] == ""
-    mount = made.mounts()[made.env()["TS_STATE_DIR"]]
+    mount = made.mount_of(made.env()["TS_STATE_DIR"])
     spec = made.claims[mount["name"]]["spec"]
     assert spec["resources"]["requests"]["storage"] == "2Gi"
     assert spec["storageClassName"] == "fast"
@@ -240,7 +239,8 @@ def test_the_users_claims_stay_beside_the_sidecars() -> None:
 def test_state_in_the_pod_goes_to_a_volume_on_disk_that_outlives_the_container() -> None:
     made = pod(state=EmptyDirState())
     assert made.env()["TS_KUBE_SECRET"] == ""
-    assert made.volumes[made.mounts()[made.env()["TS_STATE_DIR"]]["name"]]["emptyDir"].get("medium") != "Memory"
+    volume = made.volumes[made.mount_of(made.env()["TS_STATE_DIR"])["name"]]
+    assert volume["emptyDir"].get("medium") != "Memory"
 
 
 def test_a_sidecar_that_is_not_root_can_write_its_claim() -> None:

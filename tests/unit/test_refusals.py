@@ -36,6 +36,21 @@ def probing(kind: str, **probe: Any) -> dict[str, Any]:
 REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown argument": ({"replica": 2}, "no argument replica; did you mean replicas?"),
     "no container": ({"pod_spec": {"containers": []}}, "pod_spec.containers is empty"),
+    "no pod_spec": ({"pod_spec": None}, "pod_spec must be PodSpecArgs or a dict"),
+    "volume mounts as an Output": (
+        {"pod_spec": app(volumeMounts=pulumi.Output.from_input([]))},
+        "pod_spec.containers[0].volumeMounts is an Output; give a list",
+    ),
+    "a volume claim as an Output": (
+        {"volume_claim_templates": [pulumi.Output.from_input({})]},
+        "volume_claim_templates has an Output; give a dict",
+    ),
+    "resources as an Output": ({"resources": pulumi.Output.from_input({})}, "resources is an Output; give a dict"),
+    "a deadline": (
+        {"pod_spec": {"containers": [APP], "activeDeadlineSeconds": 60}},
+        "in Jobs, and not in a StatefulSet",
+    ),
+    "Windows": ({"pod_spec": {"containers": [APP], "os": {"name": "windows"}}}, "the sidecar needs Linux"),
     "a typo in pod_spec": ({"pod_spec": {"containers": [{**APP, "imag": "x"}]}}, "no field imag; did you mean image?"),
     "pod_spec as an Output": ({"pod_spec": pulumi.Output.from_input({})}, "give a dict or PodSpecArgs"),
     "a container called tailscale": (
@@ -154,6 +169,15 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "memory state by flag": ({"extra_args": ["--state=mem:"]}, "--state cannot be given"),
     "an unknown flag": ({"extra_args": ["--force-reauth"]}, "--force-reauth cannot be given; there are:"),
     "a flag with white space": ({"extra_args": ["--exit-node 100.64.0.1"]}, "without white space"),
+    "a label's value with a space": ({"labels": {"team": "a b"}}, "labels: the value of team must be"),
+    "a label's key with two slashes": ({"labels": {"a/b/c": "d"}}, "labels: 'a/b/c' is not a key"),
+    "an annotation's key with a space": ({"annotations": {"a b": "c"}}, "annotations: 'a b' is not a key"),
+    "a namespace in capitals": ({"namespace": "Prod"}, "namespace 'Prod' is no name of a Kubernetes object"),
+    "a service account without name": ({"service_account_name": ""}, "service_account_name '' is no name"),
+    "a resolver image with a space": ({"dns_image": "core dns"}, "is not an image reference"),
+    "metrics on the resolver's port": ({"metrics_port": 9003}, "taken by dns=InPodSplitDns(ready_port=...)"),
+    "metrics on the proxy's port": ({**USERSPACE, "metrics_port": 1055}, "taken by networking=UserspaceNetworking"),
+    "a variable without name": ({"env": {"": "x"}}, "env: '' is not the name of a variable"),
     "the selector's label": ({"labels": {"app": "x"}}, "labels: app is the selector's own"),
     # containerboot's settings.validate, cmd/containerboot/settings.go:246
     "a credential by env": ({"env": {"TS_AUTHKEY": "tskey-auth-x"}}, "TS_AUTHKEY cannot be set; use the argument auth"),
@@ -229,6 +253,18 @@ REFUSED_CHOICES: dict[str, tuple[Callable[[], object], str]] = {
     "no Secret at all": (lambda: SecretState(max_replicas=0), "max_replicas"),
     "an unknown access": (lambda: SecretState(access="all"), "access"),  # type: ignore[arg-type]
     "an argument that a mode does not have": (lambda: ClusterDns(domains=1), "ClusterDns has no argument domains"),  # type: ignore[call-arg]
+    "a Secret without name": (lambda: OAuthClient(existing_secret=""), "existing_secret '' is no name"),
+    "a Secret in capitals": (lambda: AuthKey(existing_secret="Auth"), "existing_secret 'Auth' is no name"),
+    "an audience that is empty": (lambda: WorkloadIdentity(client_id="x", audience=""), "audience is empty"),
+    "a storage class with a space": (
+        lambda: PersistentVolumeState(storage_class="a b"),
+        "storage_class 'a b' is no name",
+    ),
+    "a tun device without domain": (lambda: KernelNetworking(tun_device="tun"), "must have its domain before it"),
+    "a tun device of two slashes": (
+        lambda: KernelNetworking(tun_device="a/b/tun"),
+        "is not a key that Kubernetes takes",
+    ),
     "a long name": (lambda: rules.name("a" * 53), "a StatefulSet's may have 52: shorten it"),
     "a name with a dot": (lambda: rules.name("a.b"), "is no name for a Service"),
 }

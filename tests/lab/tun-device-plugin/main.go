@@ -38,6 +38,12 @@ func main() {
 
 // serve registers with the kubelet, and returns when the kubelet has gone.
 func serve() error {
+	// The kubelet clears the folder before it listens, so it has to be first.
+	probe, err := net.Dial("unix", api.KubeletSocket)
+	if err != nil {
+		return err
+	}
+	probe.Close()
 	socket := filepath.Join(api.DevicePluginPath, "tun.sock")
 	if err := os.Remove(socket); err != nil && !os.IsNotExist(err) {
 		return err

@@ -1,0 +1,56 @@
+"""A pod is deleted while it registers for the first time: in the end there is one device, whenever that was."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tailscale_sidecar import OAuthClient
+from tests.cluster.deployment import Deployment, Workspace
+from tests.lab.shell import wait_for
+
+from .sidecar import Sidecar
+
+MOMENTS: dict[str, Callable[[Deployment], bool]] = {
+    "when the sidecar starts": lambda app: bool(Sidecar(app).logs()),
+    "when it asks for a token": lambda app: len(app.credential_requests()) >= 1,
+    "when it has a key": lambda app: len(app.credential_requests()) >= 2,
+    "when its device is there": lambda app: bool(app.devices()),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("grace", [0, 5], ids=["killed", "deleted"])
+def test_there_is_one_device_in_the_end(workspace: Workspace, moment: str, grace: int) -> None:
+    app = workspace.deploy(wait=False)
+    wait_for(moment, lambda: MOMENTS[moment](app))
+    delete(app, grace)
+    app.await_ready()
+    assert [device.online for device in app.devices()] == [True]
+
+
+@pytest.mark.soak
+def test_there_is_one_device_a_replica_after_twenty_interruptions(workspace: Workspace) -> None:
+    chance = random.Random(20)  # noqa: S311 - the same moments in each run
+    app = workspace.deploy(wait=False, replicas=4, pod_management_policy="Parallel")
+    for _ in range(20):
+        wait_for("the pod", lambda: bool(Sidecar(app).logs()))
+        delete(app, chance.choice([0, 5]), *chance.sample(range(4), 2))
+    app.await_ready()
+    assert [device.online for device in app.devices()] == [True] * 4
+
+
+def test_a_pod_that_cannot_log_in_ends_at_once_when_it_is_deleted(workspace: Workspace) -> None:
+    _, secret = workspace.tailnet.oauth_client()
+    app = workspace.deploy(wait=False, auth=OAuthClient(client_secret=secret.replace("?", "x?")))
+    app.wait_for("the login to fail", lambda: "login failed" in Sidecar(app).logs())
+    workspace.kubectl("scale", "statefulset", app.name, "--replicas=0")
+    workspace.kubectl("wait", "pod", app.pod(), "--for=delete", "--timeout=10s")
+
+
+def delete(app: Deployment, grace: int, *ordinals: int) -> None:
+    """Deletes pods in their own time, or without any."""
+    force = [f"--grace-period={grace}", *(["--force"] if grace == 0 else [])]
+    app.workspace.kubectl("delete", "pod", *map(app.pod, ordinals or (0,)), *force, "--ignore-not-found")

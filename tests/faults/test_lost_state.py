@@ -1,0 +1,62 @@
+"""Somebody empties or deletes a replica's state Secret: it registers anew and says so; nothing crashes."""
+
+from __future__ import annotations
+
+import json
+
+from tailscale_sidecar import SecretState
+from tests.cluster.deployment import Deployment, Workspace
+
+from .sidecar import LIMIT, Sidecar
+
+
+def test_an_emptied_state_secret_leads_to_a_new_registration_at_the_next_start(workspace: Workspace) -> None:
+    app = workspace.deploy()
+    before = app.device()
+    empty(app)
+    app.delete_pods(0)
+    (after,) = [device for device in app.devices() if device.online]
+    assert after.node_key != before.node_key
+    assert "logging in: the state store holds no device" in app.logs()
+    assert app.restarts() == 0
+    assert state_keys(app) >= {"device_id", "_machinekey", "_current-profile"}
+
+
+def test_a_state_secret_emptied_under_a_running_replica_does_it_no_harm_until_it_restarts(workspace: Workspace) -> None:
+    app = workspace.deploy()
+    before = app.device()
+    empty(app)
+    assert app.device() == before
+    assert Sidecar(app).crash() < LIMIT
+    assert len([device for device in app.devices() if device.online]) == 1
+    app.delete_pods(0)
+    assert app.restarts() == 0
+
+
+def test_with_open_access_a_deleted_state_secret_is_made_again(workspace: Workspace) -> None:
+    app = workspace.deploy(state=SecretState(access="open"))
+    workspace.kubectl("delete", "secret", app.pod())
+    app.delete_pods(0)
+    assert len([device for device in app.devices() if device.online]) == 1
+    assert app.restarts() == 0
+
+
+def test_with_scoped_access_a_deleted_state_secret_is_named_in_the_log_and_restored_by_the_next_up(
+    workspace: Workspace,
+) -> None:
+    app = workspace.deploy()
+    workspace.kubectl("delete", "secret", app.pod())
+    workspace.kubectl("delete", "pod", app.pod())
+    # The pod may create no Secret; the kubelet starts it again and again until there is one.
+    message = f"tailscale state Secret {app.pod()} does not exist and we don't have permissions to create it"
+    app.wait_for("a clear message", lambda: message in Sidecar(app).logs(), 30)
+    app.apply()
+    assert len([device for device in app.devices() if device.online]) == 1
+
+
+def empty(app: Deployment) -> None:
+    app.workspace.kubectl("patch", "secret", app.pod(), "--type=merge", f"--patch={json.dumps({'data': None})}")
+
+
+def state_keys(app: Deployment) -> set[str]:
+    return set(app.workspace.get("secret", app.pod())["data"])
