@@ -109,13 +109,19 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         state = self._args.state
         if not isinstance(state, SecretState) or state.access != "guarded" or self.role is None:
             return None, None
+        namespace = self.role.metadata["namespace"]
         account = self._args.service_account_name or self._name
-        user = pulumi.Output.concat("system:serviceaccount:", self.role.metadata["namespace"], ":", account)
+        user = pulumi.Output.concat("system:serviceaccount:", namespace, ":", account)
+        # Policies belong to the whole cluster: the namespace keeps those of two components with one name apart.
+        unique: Any = {"name": pulumi.Output.concat(namespace, ".", self._name, ".own-secret")}
         spec: Any = own_secret_policy.spec(user)
-        policy = admission.ValidatingAdmissionPolicy(f"{self._name}-own-secret", spec=spec, opts=self._child())
+        policy = admission.ValidatingAdmissionPolicy(
+            f"{self._name}-own-secret", metadata=unique, spec=spec, opts=self._child()
+        )
         bound: Any = {"policyName": policy.metadata["name"], "validationActions": ["Deny"]}
         binding = admission.ValidatingAdmissionPolicyBinding(
             f"{self._name}-own-secret-binding",
+            metadata=unique,
             spec=bound,
             opts=self._child(policy),
         )

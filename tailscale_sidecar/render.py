@@ -13,6 +13,8 @@ from typing import Any
 import pulumi
 import pulumi.runtime
 import yaml
+from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped] # it has no types
+from pulumi.runtime.mocks import MockMonitor
 from typing_extensions import override
 
 from ._additions import Json
@@ -23,6 +25,10 @@ REDACTED = "<redacted; render with --show-secrets>"
 
 # Objects that others need come first, so that the output can be applied in one go.
 ORDER = ("Namespace", "ServiceAccount", "Secret", "ConfigMap", "Role", "RoleBinding", "Service")
+
+
+FIRST = ("apiVersion", "kind", "metadata", "name")
+"""Keys that a reader looks for first; the others follow by name, so that the same program always gives the same text."""
 
 
 class RenderError(Exception):
@@ -65,13 +71,18 @@ def record(
         RenderError: The function uses what needs an engine.
     """
     recorder = _Recorder(namespace)
-    pulumi.runtime.set_mocks(recorder, project=project, stack="render", preview=False)
+    monitor = _Monitor(recorder)
+    pulumi.runtime.set_mocks(recorder, project=project, stack="render", preview=False, monitor=monitor)
     pulumi.runtime.set_all_config(dict(config or {}))
     wait_for_resources: Any = pulumi.runtime.test  # the SDK does not type it
     try:
         wait_for_resources(program)()
     except pulumi.ConfigMissingError as error:
         raise RenderError(f"the program needs configuration: give --config {error.key}=VALUE") from error
+    except Exception as error:
+        if recorder.refusal is None:
+            raise
+        raise RenderError(recorder.refusal) from error  # what the program made of no answer says less
     if recorder.refusal is not None:
         raise RenderError(recorder.refusal)
     return sorted(recorder.objects, key=_rank)
@@ -106,30 +117,45 @@ def _run(file: Path) -> None:
         sys.path.remove(str(file.parent))
 
 
+class _Monitor(MockMonitor):
+    """Keeps which leaves are secret: what the SDK hands to mocks is secret as a whole if one leaf in it is."""
+
+    mocks: _Recorder
+
+    @override
+    def RegisterResource(self, request: Any) -> Any:
+        self.mocks.sent[request.type, request.name] = MessageToDict(request.object)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK does not type it
+
+
 class _Recorder(pulumi.runtime.Mocks):
     """Stands for the engine and keeps what the program registers."""
 
     def __init__(self, namespace: str) -> None:
         self.objects: list[Json] = []
         self.refusal: str | None = None
+        self.sent: dict[tuple[str, str], Json] = {}
         self._namespace = namespace
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        if not args.custom or args.typ.startswith("pulumi:providers:"):
+        if args.custom is None:
+            return self._refuse(f"reading {args.typ} {args.name!r} from the cluster")
+        is_kubernetes = args.typ.startswith("kubernetes:")
+        if args.typ.startswith("pulumi:providers:") or not (args.custom or is_kubernetes):
             return args.name, dict(args.inputs)
-        if not args.typ.startswith("kubernetes:"):
+        found = self.sent.pop((args.typ, args.name))
+        if not is_kubernetes or "kind" not in found or args.typ.endswith("Patch"):
             return self._refuse(f"{args.typ} {args.name!r}")
-        found = dict(args.inputs)
-        metadata = {"name": args.name, **found.get("metadata", {})}
+        given = found.get("metadata", {})
+        metadata = {"name": args.name, **(given["value"] if SECRET_KEY in given else given)}
         if not _is_cluster_scoped(found["kind"]):
             metadata.setdefault("namespace", self._namespace)
-        found["metadata"] = metadata
-        self.objects.append({"apiVersion": found.pop("apiVersion"), "kind": found.pop("kind"), **found})
-        return f"{metadata.get('namespace', '')}/{metadata['name']}", {**args.inputs, "metadata": metadata}
+        self.objects.append({**found, "metadata": metadata})
+        return f"{metadata.get('namespace', '')}/{metadata['name']}", {**found, "metadata": metadata}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         self._refuse(f"the function {args.token}")
-        return {}, None
+        return {}, []
 
     def _refuse(self, what: str) -> tuple[str, dict[Any, Any]]:
         self.refusal = self.refusal or f"{what} needs a Pulumi engine; render shows Kubernetes objects only"
@@ -166,7 +192,8 @@ def _plain(value: Any, *, show_secrets: bool) -> Any:
         if SECRET_KEY in value:
             # Where a string should be, the API server refuses an object.
             return _plain(value["value"], show_secrets=True) if show_secrets else {"redacted": REDACTED}
-        return {key: _plain(item, show_secrets=show_secrets) for key, item in value.items()}
+        keys = sorted(value, key=lambda key: (FIRST.index(key) if key in FIRST else len(FIRST), key))
+        return {key: _plain(value[key], show_secrets=show_secrets) for key in keys}
     if isinstance(value, list):
         return [_plain(item, show_secrets=show_secrets) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

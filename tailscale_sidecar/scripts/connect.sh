@@ -100,7 +100,7 @@ connect() { # fails where the control plane wants a login after all: the device 
   while :; do
     case $(compact status --json --peers=false) in
     *BackendState:Running*) return 0 ;;
-    *BackendState:NeedsLogin*) kill $! && return 1 ;;
+    *BackendState:NeedsLogin*) kill $! 2>/dev/null; return 1 ;;
     esac
     sleep 0.2
   done

@@ -217,9 +217,15 @@ def test_where_no_secret_is_written_there_are_no_permissions(state: Any) -> None
 def test_the_policy_is_about_the_service_account_of_the_namespace() -> None:
     found = children({"state": SecretState(access="guarded"), "namespace": "apps"})
     assert "system:serviceaccount:apps:db" in str(one(found, "ValidatingAdmissionPolicy").inputs["spec"])
-    assert (
-        one(found, "ValidatingAdmissionPolicyBinding").inputs["spec"]["policyName"] == "db-own-secret-1a2b3c4d"
-    )  # autonamed: it is the cluster's, and two namespaces may have a component of the same name
+    assert one(found, "ValidatingAdmissionPolicyBinding").inputs["spec"]["policyName"] == "apps.db.own-secret"
+
+
+def test_two_namespaces_may_have_a_guarded_component_of_one_name() -> None:
+    guarded = {"state": SecretState(access="guarded")}
+    names = {
+        one(children({**guarded, "namespace": n}), "ValidatingAdmissionPolicy").inputs["metadata"]["name"] for n in "ab"
+    }
+    assert len(names) == 2
 
 
 @pytest.mark.parametrize("replicas", [1, 2])

@@ -150,7 +150,6 @@ def test_no_secret_value_is_shown_unless_asked_for(program: Path) -> None:
     assert "redacted" in shown
 
 
-@pytest.mark.xfail(strict=True, reason="a secret leaf redacts all of metadata or spec")
 def test_a_secret_hides_nothing_but_itself(program: Path) -> None:
     found = one(objects(render(write(program, SECRETS_EVERYWHERE))), "StatefulSet")
     assert found["metadata"]["name"] == "app"
@@ -160,7 +159,6 @@ def test_a_secret_hides_nothing_but_itself(program: Path) -> None:
     assert "redacted" in str(container["env"][0]["value"])
 
 
-@pytest.mark.xfail(strict=True, reason="the Pulumi name and no namespace, where metadata has a secret leaf")
 def test_an_object_with_a_secret_annotation_keeps_its_name_and_gets_its_namespace(program: Path) -> None:
     body = "component('a', annotations={'note': secret})\ncomponent('b')"
     for_apply = render(write(program, body), namespace="prod", show_secrets=True)
@@ -218,10 +216,13 @@ NEEDS_ENGINE = {
     ),
     "a function": ("pulumi.runtime.invoke('random:index:get', {})", "the function random:index:get"),
     "a YAML file": ("k8s.yaml.ConfigGroup('yaml', yaml=['kind: ConfigMap'])", "kubernetes:yaml"),
-    "a Helm chart": ("k8s.helm.v3.Chart('web', k8s.helm.v3.LocalChartOpts(path='web'))", "kubernetes:helm:template"),
+    "a Helm chart": ("k8s.helm.v3.Chart('web', k8s.helm.v3.LocalChartOpts(path='web'))", "kubernetes:helm.sh/v3:Chart"),
     "a Helm release": ("k8s.helm.v3.Release('web', chart='web')", "kubernetes:helm.sh/v3:Release"),
     "a Helm chart of version 4": ("k8s.helm.v4.Chart('web', chart='web')", "kubernetes:helm.sh/v4:Chart"),
-    "an object that is only read": ("k8s.core.v1.ConfigMap.get('kept', 'ns/kept')", "kept"),
+    "an object that is only read": (
+        "k8s.core.v1.ConfigMap.get('kept', 'ns/kept')",
+        "reading kubernetes:core/v1:ConfigMap 'kept'",
+    ),
     "a patch": (
         "k8s.core.v1.ConfigMapPatch('patched', metadata={'name': 'x'}, data={'a': 'b'})",
         "kubernetes:core/v1:ConfigMapPatch",
@@ -229,16 +230,7 @@ NEEDS_ENGINE = {
 }
 
 
-NOT_YET = pytest.mark.xfail(strict=True, reason="render fails in another way, or not at all")
-
-
-@pytest.mark.parametrize(
-    ("body", "named"),
-    [
-        pytest.param(*case, id=name, marks=() if name == "another provider's resource" else NOT_YET)
-        for name, case in NEEDS_ENGINE.items()
-    ],
-)
+@pytest.mark.parametrize(("body", "named"), NEEDS_ENGINE.values(), ids=NEEDS_ENGINE.keys())
 def test_what_needs_an_engine_is_refused_by_name(program: Path, body: str, named: str) -> None:
     with pytest.raises(RenderError) as error:
         render(write(program, f"{body}\ncomponent()"))
@@ -289,7 +281,6 @@ def test_the_command_needs_neither_engine_nor_cluster_nor_home(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="render._plain keeps the order of the SDK's messages, which is random")
 def test_two_runs_print_the_same_text() -> None:
     command = [sys.executable, "-m", "tailscale_sidecar", "render", str(EXAMPLES["existing_secret"])]
     first, second = (subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2))

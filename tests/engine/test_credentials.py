@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from tests.cluster.deployment import Workspace
+from tests.lab import LabError
+from tests.lab.shell import wait_for
 
 from .program import SHORT_TIMEOUT, Component, Program, Source, private_keys
 from .stack import NAME, PulumiError
@@ -47,6 +51,8 @@ def test_a_corrected_credential_heals_waiting_pods_which_nobody_has_to_delete(pr
         program.stack.up()
     waiting = app.pods()
     assert len(waiting) == 2
+    for pod in waiting:
+        wait_for(f"{pod} to be refused", partial(was_refused, program.workspace, pod))
     assert_hidden(WRONG, processes_and_logs(program.workspace, app), "processes and logs")
 
     program.stack.pulumi("config", "set", "--secret", "clientSecret", stdin=right)
@@ -56,6 +62,13 @@ def test_a_corrected_credential_heals_waiting_pods_which_nobody_has_to_delete(pr
     program.settle()
     assert app.pods() == waiting
     assert [device.hostname for device in app.devices()] == sorted(waiting)
+
+
+def was_refused(workspace: Workspace, pod: str) -> bool:
+    """Whether a pod tried to log in, in vain."""
+    with contextlib.suppress(LabError):  # its sidecar has not started yet
+        return "login failed" in workspace.kubectl("logs", pod, "--container=tailscale")
+    return False
 
 
 def assert_hidden(secret: str, text: str, where: str) -> None:
@@ -94,7 +107,13 @@ def objects(workspace: Workspace, *apps: Component) -> str:
 def processes_and_logs(workspace: Workspace, *apps: Component) -> str:
     """Command lines, environments and logs of the containers that are ours."""
     pods = [pod for app in apps for pod in app.pods()]
-    look = ("--container=tailscale", "--", "sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ")
+    look = (
+        "--container=tailscale",
+        "--",
+        "sh",
+        "-c",
+        "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ || true",
+    )  # some end meanwhile
     processes = [workspace.kubectl("exec", pod, *look) for pod in pods]
     assert all("tailscaled" in listed for listed in processes)
     containers = [(pod, f"--container={container}") for pod in pods for container in ("tailscale-init", "tailscale")]

@@ -38,14 +38,16 @@ def args_classes(value: Any, kind: Any) -> Any:
     return _rebuilt(value, kind, lambda cls, fields: cls(**fields))
 
 
-def _rebuilt(value: Any, kind: Any, build: typing.Callable[[Any, dict[str, Any]], Any]) -> Any:
+def _rebuilt(value: Any, kind: Any, build: typing.Callable[[Any, Any], Any]) -> Any:
     for choice in (kind, *typing.get_args(kind)):
         if isinstance(choice, type) and _types.is_input_type(choice) and isinstance(value, Mapping):
-            names = {str(other): name for name, other in _types.input_type_py_to_pulumi_names(choice).items()}
+            names: dict[Any, Any] = {
+                other: name for name, other in _types.input_type_py_to_pulumi_names(choice).items()
+            }
             kinds = dict(_types.input_type_types(choice))
             return build(
                 choice,
-                {names[key] if key in names else key: _rebuilt(item, kinds[key], build) for key, item in value.items()},
+                {names.get(key, key): _rebuilt(item, kinds[key], build) for key, item in value.items()},
             )
     if isinstance(value, list):
         (item_kind,) = typing.get_args(kind) or (Any,)

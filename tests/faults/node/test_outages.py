@@ -1,0 +1,103 @@
+"""The API server, the control plane or the API for keys is away: traffic goes on, and nothing restarts."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.cluster.deployment import Deployment, Workspace
+from tests.faults.sidecar import LIMIT, Sidecar, identity
+from tests.faults.test_strictness import Peer
+from tests.lab import Lab
+from tests.lab.tailnet_client import Tailnet
+
+SHORT, LONG = 30, 120
+
+
+@contextmanager
+def api_server_away(lab: Lab, tailnet: Tailnet) -> Iterator[None]:
+    del tailnet
+    lab.kill("kube-apiserver")
+    try:
+        yield
+    finally:
+        lab.start_component("kube-apiserver")
+
+
+@contextmanager
+def control_plane_away(lab: Lab, tailnet: Tailnet) -> Iterator[None]:
+    del lab
+    with tailnet.fault(target="connect", outage=True), tailnet.fault(target="all", outage=True):
+        yield
+
+
+@pytest.fixture(scope="module")
+def app(shared_workspace: Workspace) -> Deployment:
+    return shared_workspace.deploy()
+
+
+@pytest.fixture(scope="module")
+def peer(app: Deployment) -> Peer:
+    return Peer.of(app)
+
+
+@pytest.mark.parametrize("away", [api_server_away, control_plane_away])
+@pytest.mark.parametrize("seconds", [SHORT, pytest.param(LONG, marks=pytest.mark.soak)])
+def test_peers_go_on_talking_and_nothing_restarts(
+    app: Deployment, peer: Peer, lab: Lab, tailnet: Tailnet, seconds: float, away: Callable[..., object]
+) -> None:
+    before, restarts = app.devices(), app.restarts()
+    peer.await_connection()
+    began = time.time()
+    with away(lab, tailnet):  # type: ignore[attr-defined]
+        time.sleep(seconds)  # how long the fault lasts
+    ended = time.time()
+    tailnet.await_devices(app.name, 1)
+    connected = [began, *(moment for moment in peer.connected() if began < moment < ended), ended]
+    assert max(later - earlier for earlier, later in zip(connected, connected[1:], strict=False)) < 3
+    assert (app.restarts(), peer.peer.restarts()) == (restarts, 0)
+    assert identity(app.devices()) == identity(before)
+    app.await_ready()
+
+
+def test_what_could_not_be_saved_while_the_api_server_was_away_is_saved_later(app: Deployment, lab: Lab) -> None:
+    sidecar = Sidecar(app)
+    restarts = app.restarts()
+    lab.restart("kube-apiserver")  # cuts the connections that tailscaled has kept open
+    app.wait_for("the pod", lambda: bool(sidecar.shell("true; echo up")))
+    sidecar.tailscale("set", "--nickname=saved-again")
+    assert "saved-again" in state(app)
+    assert app.restarts() == restarts
+
+
+def test_replicas_restart_and_connect_while_the_api_for_keys_is_away(
+    app: Deployment, tailnet: Tailnet
+) -> None:
+    before = app.devices()
+    with tailnet.fault(target="oauth", status=503), tailnet.fault(target="api", status=503):
+        app.delete_pods(0)
+        assert Sidecar(app).crash() < LIMIT
+    assert identity(app.devices()) == identity(before)
+
+
+def test_a_replica_that_starts_while_the_control_plane_is_away_connects_when_it_is_back(
+    app: Deployment, tailnet: Tailnet
+) -> None:
+    before = app.devices()
+    with control_plane_away(app.workspace.lab, tailnet):
+        app.workspace.kubectl("delete", "pod", app.pod())
+        app.wait_for("the new sidecar", lambda: "Running 'tailscale up'" in Sidecar(app).logs())
+        time.sleep(10)  # how long the fault lasts
+    app.await_ready()
+    assert app.restarts() == 0
+    assert identity(app.devices()) == identity(before)
+
+
+def state(app: Deployment) -> str:
+    """All that the state Secret holds."""
+    data: dict[str, str] = app.workspace.get("secret", app.pod())["data"]
+    return "".join(base64.b64decode(value).decode() for value in data.values())
