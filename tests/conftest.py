@@ -1,26 +1,70 @@
-"""What all layers of the tests share: the lab ends with the session that started it."""
+"""What all layers of the tests share: the lab, which ends with the session that started it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from tests.cluster.deployment import Workspace
+from tests.lab import Lab
+from tests.lab.tailnet_client import Tailnet
+
+LAB_WAS_UP = pytest.StashKey[bool]()
+NEEDS_ROOT = "the tests on the lab are skipped: it makes a network namespace, which needs root (sudo make test)"
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Remembers, in the process that leads, whether a lab was up before."""
     if not hasattr(session.config, "workerinput") and os.geteuid() == 0:
-        from tests.lab import Lab  # noqa: PLC0415 - needs nothing that unit tests need
-
         session.config.stash[LAB_WAS_UP] = Lab().is_healthy()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Stops a lab that this session started."""
     if session.config.stash.get(LAB_WAS_UP, True) is False:
-        from tests.lab import Lab  # noqa: PLC0415 - as above
-
         Lab().stop()
 
 
-LAB_WAS_UP = pytest.StashKey[bool]()
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says what was skipped for want of root, however quiet the run."""
+    if os.geteuid() != 0 and terminalreporter.stats.get("skipped"):
+        terminalreporter.write_line(f"! {NEEDS_ROOT}", yellow=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """A real API server, kubelet and control plane, with this process inside their network."""
+    if os.geteuid() != 0:
+        pytest.skip(NEEDS_ROOT)
+    lab = Lab.start()
+    lab.enter()
+    return lab
+
+
+@pytest.fixture(scope="session")
+def tailnet(lab: Lab) -> Tailnet:
+    """The lab's tailnet, with the guide's split DNS route and a global nameserver that knows nothing of the cluster."""
+    tailnet = Tailnet(lab.tailnet_url)
+    dns = {
+        "split": {"svc.cluster.local": ["10.96.0.10"]},
+        "nameservers": ["10.200.0.2"],
+        "records": {"db.corp.example": "100.64.9.9"},
+    }
+    tailnet.call("PUT", "/lab/dns", dns)
+    return tailnet
+
+
+@pytest.fixture
+def workspace(lab: Lab, tailnet: Tailnet) -> Iterator[Workspace]:
+    """A namespace of the test's own."""
+    with Workspace.temporary(lab, tailnet) as temporary:
+        yield temporary
+
+
+@pytest.fixture(scope="module")
+def shared_workspace(lab: Lab, tailnet: Tailnet) -> Iterator[Workspace]:
+    """A namespace for all tests of a module, where they look at one deployment from several sides."""
+    with Workspace.temporary(lab, tailnet) as temporary:
+        yield temporary

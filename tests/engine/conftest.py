@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import lab, tailnet, workspace  # noqa: F401 - fixtures
 from tests.cluster.deployment import Workspace
 
 from .program import Program
@@ -44,6 +43,6 @@ def cli(pytestconfig: pytest.Config) -> PulumiCli:
 
 
 @pytest.fixture
-def program(cli: PulumiCli, workspace: Workspace, tmp_path: Path) -> Program:  # noqa: F811 - pytest's way
+def program(cli: PulumiCli, workspace: Workspace, tmp_path: Path) -> Program:
     """A Pulumi program of the test's own, in a namespace of the test's own."""
     return Program.create(workspace, cli, tmp_path)

@@ -50,7 +50,7 @@ class Sidecar:
     def tailscale(self, *arguments: str) -> str:
         """The real `tailscale`, asked in the container."""
         return self.app.exec(
-            *("/usr/local/bin/tailscale", "--socket=/tmp/tailscaled.sock", *arguments),  # noqa: S108 - containerboot's
+            *("/usr/local/bin/tailscale", "--socket=/tmp/tailscaled.sock", *arguments),
             ordinal=self.ordinal,
             container=self.container,
         )

@@ -50,7 +50,7 @@ def test_a_wrong_credential_is_corrected_by_applying_it_again(
 
 
 def test_a_rotated_credential_and_a_revoked_one_change_nothing_for_devices_that_are_there(
-    workspace: Workspace, tailnet: Tailnet
+    workspace: Workspace,
 ) -> None:
     app = workspace.deploy(replicas=2)
     before = app.devices()

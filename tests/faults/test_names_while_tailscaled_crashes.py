@@ -60,9 +60,8 @@ def crash(app: Deployment) -> Crashed:
     app.await_ready()
     app.wait_for(f"{FIRST} look-ups of each resolver", lambda: has_looked_up(app, FIRST))
     sidecar, before = Sidecar(app), app.devices()
-    seconds, resolv_conf = [], [read_resolv_conf(app)]
-    for _ in range(KILLS):
-        seconds.append(sidecar.crash(while_down=lambda: resolv_conf.append(read_resolv_conf(app))))
+    resolv_conf = [read_resolv_conf(app)]
+    seconds = [sidecar.crash(while_down=lambda: resolv_conf.append(read_resolv_conf(app))) for _ in range(KILLS)]
     back_since = time.time()
     resolv_conf.append(read_resolv_conf(app))
     looked_up = len(look_ups(app))

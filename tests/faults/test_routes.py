@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -29,7 +30,7 @@ def apps(shared_workspace: Workspace, tailnet: Tailnet) -> Iterator[list[Deploym
     with tailnet.router("overlap", [*CLUSTER, *MORE_SPECIFIC, OTHER]):
         after = deploy(shared_workspace, ClusterDns())
         for app in (before, after):
-            app.wait_for("the routes", lambda app=app: OTHER in table_52(app))
+            app.wait_for("the routes", partial(has_other_route, app))
         yield [before, after]
 
 
@@ -40,6 +41,10 @@ def deploy(workspace: Workspace, dns: Dns) -> Deployment:
 
 def table_52(app: Deployment) -> str:
     return app.exec("ip", "route", "show", "table", "52", container="tailscale")
+
+
+def has_other_route(app: Deployment) -> bool:
+    return OTHER in table_52(app)
 
 
 def way_to(app: Deployment, address: str) -> str:

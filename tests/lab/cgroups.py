@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +74,7 @@ def kill_member(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it has ended by itself
         handle = os.pidfd_open(pid)
         try:
-            if f"/{NAME}" in Path(f"/proc/{pid}/cgroup").read_text():
+            if NAME in re.split(r"[/\n]", Path(f"/proc/{pid}/cgroup").read_text()):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
         finally:
             os.close(handle)
