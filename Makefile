@@ -4,7 +4,7 @@ BIN := .venv/bin
 LAB := $(PYTHON) -m tests.lab
 ROOT := $(filter 0,$(shell id -u))
 OWN_CLUSTER := $(filter command line,$(origin KUBECONFIG))
-TEST := $(BIN)/pytest -q -m "not soak"
+TEST := $(BIN)/pytest -q -m "not soak" --durations=8
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
 test soak bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
@@ -19,7 +19,9 @@ test: check $(if $(ROOT),setup) ## every check and test but the long ones
 ifdef ROOT
 	cd tests/lab/tailnet && go vet ./... && go test ./...
 	$(LAB) up
-	$(TEST) -n 5 tests/cluster tests/faults tests/engine --ignore=tests/faults/node && $(TEST) tests/faults/node; \
+	$(TEST) -n 4 tests/cluster tests/engine && \
+	$(TEST) -n 3 tests/faults --ignore=tests/faults/node && \
+	$(TEST) tests/faults/node; \
 	status=$$?; $(LAB) down; exit $$status
 else
 	@echo "! cluster, fault and engine tests are skipped: the lab needs root (sudo make test)"

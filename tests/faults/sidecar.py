@@ -108,11 +108,9 @@ class Sidecar:
         How long the kubelet waits before the start (CrashLoopBackOff) is not the sidecar's to decide.
         """
         health = self.health_url()
+        self.app.wait_for("the restart", lambda: self.status()["restartCount"] > restarts_before, seconds)
         self.app.wait_for("the sidecar to be back", lambda: answers(health) and self.is_online(), seconds)
-        back = time.time()
-        status = self.status()
-        assert status["restartCount"] > restarts_before
-        return back - seconds_of(status["state"]["running"]["startedAt"])
+        return time.time() - seconds_of(self.status()["state"]["running"]["startedAt"])
 
 
 def comm(pid: int) -> str:
