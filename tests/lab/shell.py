@@ -44,10 +44,12 @@ def find_command(name: str) -> str | None:
 def wait_for(what: str, condition: Callable[[], bool], timeout: float = 60) -> None:
     """Return as soon as the condition holds."""
     deadline = time.monotonic() + timeout
+    pause = 0.05
     while not condition():
         if time.monotonic() > deadline:
             raise LabError(f"waited {timeout:.0f} s in vain for {what}")
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(1.3 * pause, 0.5)  # a condition may start a program each time
 
 
 def say(line: str) -> None:
