@@ -20,7 +20,7 @@ ifdef ROOT
 	cd tests/lab/tailnet && go vet ./... && go test ./...
 	$(LAB) up
 	$(TEST) -n 4 tests/cluster tests/engine && \
-	$(TEST) -n 3 tests/faults --ignore=tests/faults/node && \
+	$(TEST) -n 3 --dist loadfile tests/faults --ignore=tests/faults/node && \
 	$(TEST) tests/faults/node; \
 	status=$$?; $(LAB) down; exit $$status
 else

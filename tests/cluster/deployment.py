@@ -173,8 +173,19 @@ class Deployment:
 
     def delete_pods(self, *ordinals: int) -> None:
         """Deletes pods and waits until their successors are ready."""
+        gone = [self.uid(ordinal) for ordinal in ordinals]
         self.workspace.kubectl("delete", "pod", *map(self.pod, ordinals))
-        self.await_ready()
+        # The StatefulSet's own status may be of before, if its controller is slow to learn of the deletion.
+        self.wait_for("successors", lambda: all(self.uid(o) not in ("", *gone) for o in ordinals), 120)
+        self.workspace.kubectl(
+            "wait", "--for=condition=Ready", "--timeout=120s", *(f"pod/{self.pod(o)}" for o in ordinals)
+        )
+
+    def uid(self, ordinal: int = 0) -> str:
+        """Of a replica's pod, or nothing while there is none."""
+        return self.workspace.kubectl(
+            "get", "pod", self.pod(ordinal), "--ignore-not-found", "--output=jsonpath={.metadata.uid}"
+        )
 
     def credential_requests(self) -> list[dict[str, Any]]:
         """The requests for tokens and keys that this component's OAuth client made."""

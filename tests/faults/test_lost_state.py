@@ -7,7 +7,7 @@ import json
 from tailscale_sidecar import SecretState
 from tests.cluster.deployment import Deployment, Workspace
 
-from .sidecar import LIMIT, Sidecar
+from .sidecar import Sidecar
 
 
 def test_an_emptied_state_secret_leads_to_a_new_registration_at_the_next_start(workspace: Workspace) -> None:
@@ -27,7 +27,7 @@ def test_a_state_secret_emptied_under_a_running_replica_does_it_no_harm_until_it
     before = app.device()
     empty(app)
     assert app.device() == before
-    assert Sidecar(app).crash() < LIMIT
+    Sidecar(app).crash()
     assert len([device for device in app.devices() if device.online]) == 1
     app.delete_pods(0)
     assert app.restarts() == 0

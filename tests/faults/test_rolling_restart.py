@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cluster.deployment import Workspace
 
 from .sidecar import identity
@@ -9,6 +11,7 @@ from .sidecar import identity
 REPLICAS = 10
 
 
+@pytest.mark.soak
 def test_a_rolling_restart_of_ten_replicas_makes_no_request_for_a_key_and_no_device(workspace: Workspace) -> None:
     app = workspace.deploy(
         wait=False,

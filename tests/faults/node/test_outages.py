@@ -16,6 +16,7 @@ from tests.faults.test_strictness import Peer
 from tests.lab import Lab
 from tests.lab.tailnet_client import Tailnet
 
+pytestmark = pytest.mark.soak
 SHORT, LONG = 30, 120
 
 
@@ -47,7 +48,7 @@ def peer(app: Deployment) -> Peer:
 
 
 @pytest.mark.parametrize("away", [api_server_away, control_plane_away])
-@pytest.mark.parametrize("seconds", [SHORT, pytest.param(LONG, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("seconds", [SHORT, LONG])
 def test_peers_go_on_talking_and_nothing_restarts(
     app: Deployment, peer: Peer, lab: Lab, tailnet: Tailnet, seconds: float, away: Callable[..., object]
 ) -> None:

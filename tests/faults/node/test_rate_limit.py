@@ -8,13 +8,12 @@ from tests.cluster.deployment import Workspace
 from tests.faults.sidecar import Sidecar
 from tests.lab.tailnet_client import Tailnet
 
+pytestmark = pytest.mark.soak
 MOST_REQUESTS = 8
 """Of one replica, to the API and to register, in a minute of refusals and the login after it."""
 
 
-@pytest.mark.parametrize(
-    ("replicas", "seconds"), [(4, 15), pytest.param(20, 60, marks=pytest.mark.soak)], ids=["short", "long"]
-)
+@pytest.mark.parametrize(("replicas", "seconds"), [(4, 15), (20, 60)], ids=["short", "long"])
 @pytest.mark.parametrize("target", ["register", "api", "oauth"])
 def test_new_replicas_wait_for_the_limit_to_pass_and_then_all_register(
     workspace: Workspace, tailnet: Tailnet, target: str, replicas: int, seconds: int
