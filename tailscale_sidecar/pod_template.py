@@ -94,7 +94,7 @@ def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_to
         "name": "tailscale",
         **_image(args),
         "restartPolicy": "Always",
-        "command": ["/bin/sh", "-c", _script("start.sh"), "start.sh", _script("connect.sh")],
+        "command": ["/bin/sh", "-c", _script("start.sh"), "start.sh", _script("connect.sh"), _script("tailscaled.sh")],
         "env": _with_user_env([*_pod_fields(args), *added.env, *_settings(args, added)], args),
         "volumeMounts": mounts,
         "resources": _resources(args),

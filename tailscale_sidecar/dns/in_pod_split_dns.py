@@ -12,11 +12,20 @@ from ._dns import RUN_VOLUME, Dns, resolvers
 if TYPE_CHECKING:
     from ..args import TailscaleSidecarStatefulSetArgs
 
-# scripts/prepare.sh fills in POD_ADDRESS and CLUSTER_DNS.
+# scripts/prepare.sh fills in POD_ADDRESS and CLUSTER_DNS. The cache is for a tailscaled that is down: it then has the
+# last address of each name, for an hour. While tailscaled answers, nothing is older than a second, and it is never the
+# cache that says that a name does not exist. Without it glibc, told half of an answer by a tailscaled that is killed
+# before the other half, says so (getaddrinfo: EAI_NODATA).
 COREFILE = """\
 {domains} {{
   bind 127.0.0.1
   errors
+  cache {{
+    success 1000 1 0
+    disable denial
+    servfail 0
+    serve_stale 1h verify
+  }}
   forward . 100.100.100.100 {{
     max_fails 0
   }}
@@ -33,8 +42,9 @@ COREFILE = """\
 class InPodSplitDns(Dns):
     """A resolver in each pod: the tailnet's domains go to Tailscale, all else to the cluster's DNS.
 
-    It needs nothing from the tailnet, is the same for any number of clusters, and goes on answering the cluster's
-    names while tailscaled is down. It is CoreDNS, a native sidecar on 127.0.0.1:53.
+    It needs nothing from the tailnet, is the same for any number of clusters, and while tailscaled is down goes on
+    answering the cluster's names, and the tailnet's that were asked for in the hour before. It is CoreDNS, a native
+    sidecar on 127.0.0.1:53.
     """
 
     needs_tun: ClassVar[bool] = True

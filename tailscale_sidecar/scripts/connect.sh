@@ -24,6 +24,7 @@ ts() { tailscale "$socket" "$@"; }
 compact() { ts "$@" | tr -d ' \t\n"'; } # JSON in a form that `case` can match
 
 login_reason() { # says why a login is needed; nothing if the device in the state store will do
+  if [ -e $run/deleted ]; then echo "this device was deleted on the tailnet" && return; fi
   case $(compact status --json --peers=false) in *HaveNodeKey:true*) ;; *) echo "the state store holds no device" && return ;; esac
   prefs=$(compact debug prefs)
   case $prefs in *"AdvertiseTags:$tags,"*) ;; *) echo "the tags changed" && return ;; esac
@@ -55,10 +56,18 @@ try_login() {
     (umask 077 && printf '%s' "$credential" >$run/credential)
     set -- "$CREDENTIAL_FLAG=file:$run/credential" "$@"
   fi
-  ts up --force-reauth "$@" && is_running
+  ts up --force-reauth "$@" && gets_running
 }
 
 is_running() { case $(compact status --json --peers=false) in *BackendState:Running*) ;; *) return 1 ;; esac }
+
+gets_running() { # `tailscale up` may be done a moment before tailscaled is; another login now would use up another key
+  for _ in 1 2 3 4 5; do
+    if is_running; then return; fi
+    sleep 1
+  done
+  return 1
+}
 
 login() {
   log "logging in: $1"
@@ -75,7 +84,7 @@ login() {
     done
     pause=$((pause < 40 ? pause * 2 : 60))
   done
-  rm -f $run/credential
+  rm -f $run/credential $run/deleted
 }
 
 apply_settings() { # what `tailscale set` knows of the flags, after the defaults of those that extra_args may have

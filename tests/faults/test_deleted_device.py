@@ -7,16 +7,16 @@ from tests.cluster.deployment import Workspace
 from .sidecar import LIMIT, Sidecar
 
 
-def test_a_deleted_device_comes_back_as_one_device_when_its_sidecar_restarts(workspace: Workspace) -> None:
-    # tailscaled does not notice its deletion by itself (github.com/tailscale/tailscale/issues/20615).
+def test_a_deleted_device_comes_back_by_itself_as_one_device(workspace: Workspace) -> None:
     app = workspace.deploy()
-    before = app.device()
+    before, sidecar = app.device(), Sidecar(app)
+    restarts = sidecar.status()["restartCount"]
     workspace.tailnet.call("DELETE", f"/lab/devices/{before.id}")
     assert app.devices() == []
-    Sidecar(app).crash()
+    sidecar.await_return(restarts, seconds=120)
     (after,) = app.devices()
     assert after.id != before.id
-    assert "the control plane no longer knows this device" in app.logs()
+    assert "this device was deleted on the tailnet" in app.logs()
     app.delete_pods(0)
     assert [device.id for device in app.devices()] == [after.id]
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 SCRIPTS = {
     name: files("tailscale_sidecar").joinpath("scripts", name).read_text(encoding="utf-8")
-    for name in ("connect.sh", "prepare.sh", "start.sh")
+    for name in ("connect.sh", "prepare.sh", "start.sh", "tailscaled.sh")
 }
 DASH, BUSYBOX = shutil.which("dash"), shutil.which("busybox")
 SHELLS = {**({"dash": [DASH]} if DASH else {}), **({"busybox": [BUSYBOX, "sh"]} if BUSYBOX else {})}
 """Debian's shell, and that of the Tailscale image."""
-TOOLS = ("awk", "cat", "chmod", "cp", "cut", "grep", "ls", "mkdir", "mv", "rm", "sed", "tr")
+TOOLS = ("awk", "cat", "chmod", "cp", "cut", "grep", "ls", "mkdir", "mkfifo", "mv", "rm", "sed", "touch", "tr")
 
 # Calls are noted one a line.
 PROGRAM = """\
@@ -107,7 +107,9 @@ class Sandbox:
                 link.symlink_to(shutil.which(tool) or "/nonexistent")
         # busybox prefers programs of its own to those on the PATH, but not to functions.
         ours = [
-            path.name for path in (self.folder / "bin").iterdir() if path.name not in ("tailscale", "containerboot")
+            path.name
+            for path in (self.folder / "bin").iterdir()
+            if path.name not in ("tailscale", "tailscaled", "containerboot")
         ]
         functions = "".join(f'{program}() {{ "$SANDBOX/bin/{program}" "$@"; }}\n' for program in ours)
         path = f"{self.folder}/first-on-path:{self.folder}/bin:{tools}"

@@ -254,36 +254,86 @@ def test_other_commands_of_tailscale_pass_as_they_are(device: Sandbox) -> None:
 
 @pytest.fixture
 def started(sandbox: Sandbox) -> Sandbox:
-    sandbox.program("containerboot", PROGRAM + 'command -v tailscale\necho "up $KUBERNETES_SERVICE_HOST"\n')
+    sandbox.program("containerboot", PROGRAM + "command -v tailscale; command -v tailscaled\n")
     sandbox.program("tailscale")
+    sandbox.program("tailscaled")
     sandbox.write("resolv.conf", "nameserver 100.100.100.100\n")
     return sandbox
 
 
-def test_the_sidecar_finds_our_tailscale_before_the_images(started: Sandbox) -> None:
-    done = started.run("start.sh", "#!/bin/sh\necho ours\n")
+def test_the_sidecar_finds_our_programs_before_the_images(started: Sandbox) -> None:
+    given = ["#!/bin/sh\necho our tailscale\n", "#!/bin/sh\necho our tailscaled\n"]
+    done = started.run("start.sh", *given)
     assert done.returncode == 0, done.stderr
-    ours = Path(done.stdout.splitlines()[0])
-    assert ours.read_text(encoding="utf-8") == "#!/bin/sh\necho ours\n"
-    assert stat.S_IMODE(ours.stat().st_mode) & 0o111
+    ours = [Path(line) for line in done.stdout.splitlines()]
+    assert [path.read_text(encoding="utf-8") for path in ours] == given
+    assert all(stat.S_IMODE(path.stat().st_mode) & 0o111 for path in ours)
 
 
 def test_a_restarted_sidecar_looks_names_up_at_the_cluster_and_not_at_a_tailscaled_that_is_not_there(
     started: Sandbox,
 ) -> None:
     started.write("run/cluster.conf", "nameserver 10.96.0.10\n")
-    started.run("start.sh", "")
+    started.run("start.sh", "", "")
     assert started.read("resolv.conf") == "nameserver 10.96.0.10\n"
 
 
 def test_a_userspace_sidecar_keeps_the_kubelets_resolv_conf(started: Sandbox) -> None:
-    started.run("start.sh", "")
+    started.run("start.sh", "", "")
     assert started.read("resolv.conf") == "nameserver 100.100.100.100\n"
 
 
 def test_tailscaled_starts_disconnected(started: Sandbox) -> None:
-    started.run("start.sh", "")
+    started.run("start.sh", "", "")
     assert json.loads(started.read("run/tailscaled.json"))["enabled"] is False
+
+
+# tailscaled.sh
+
+
+NOT_FOUND = "Received error: PollNetMap: initial fetch failed 404: node not found\n"
+
+
+def run_tailscaled(sandbox: Sandbox, log: str) -> subprocess.CompletedProcess[str]:
+    """Runs it with a tailscaled that prints the log, and ends with status 7 unless it is told to end before."""
+    sandbox.write("log", log)
+    sandbox.program(
+        "tailscaled",
+        PROGRAM + "trap 'exit 0' TERM\n"
+        'while read -r line; do echo "$line" >&2; /bin/sleep 0.2; done <"$SANDBOX/log"\n'
+        "/bin/sleep 0.5; exit 7\n",
+    )
+    return sandbox.run("tailscaled.sh", "--statedir=/tmp")
+
+
+def test_the_log_of_tailscaled_stays_what_it_is(sandbox: Sandbox) -> None:
+    done = run_tailscaled(sandbox, "one\n%s $HOME two\n")
+    assert (done.stderr, done.stdout, done.returncode) == ("one\n%s $HOME two\n", "", 7)
+    assert sandbox.calls == [["tailscaled", "--statedir=/tmp"]]
+
+
+def test_a_tailscaled_whose_device_was_deleted_is_stopped_and_the_next_start_logs_in(device: Sandbox) -> None:
+    done = run_tailscaled(device, f"one\n{NOT_FOUND}REQ-1\n{NOT_FOUND}REQ-2\nmore\n")
+    assert done.returncode == 0
+    assert "was deleted on the tailnet" in done.stderr
+    connect(device)
+    assert len(logins(device)) == 1
+    connect(device)
+    assert len(logins(device)) == 1
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        NOT_FOUND,
+        "Received error: PollNetMap: initial fetch failed 503: node not found\n" * 3,
+        "Received error: PollNetMap: initial fetch failed 404: page not found\n" * 3,
+        'Received error: PollNetMap: Post "https://controlplane.tailscale.com/machine/map": connection refused\n' * 3,
+    ],
+    ids=["once", "outage", "proxy", "no connection"],
+)
+def test_an_outage_of_the_control_plane_stops_nothing(sandbox: Sandbox, log: str) -> None:
+    assert run_tailscaled(sandbox, log).returncode == 7
 
 
 # prepare.sh
