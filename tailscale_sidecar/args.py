@@ -95,7 +95,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     image: str = TAILSCALE_IMAGE
     """Image of the sidecar: a release from 1.94 on, by tag or digest, from any registry."""
     dns_image: str = DNS_IMAGE
-    """Image of the resolver of `InPodSplitDns`."""
+    """Image of the resolver of `InPodSplitDns`: CoreDNS from 1.15 on, by tag or digest, from any registry."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """Of the sidecar's images. Default: Kubernetes' own rule."""
     resources: Any = None
@@ -179,7 +179,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     @field_validator("dns_image")
     @classmethod
     def _check_dns_image(cls, image: str) -> str:
-        return rules.image(image)
+        return rules.dns_image(image)
 
     @field_validator("hostname")
     @classmethod

@@ -21,6 +21,7 @@ MAX_OBJECT_NAME = 253
 MAX_NAME = 52
 """Longest name of a StatefulSet: its pods' label controller-revision-hash adds 11 characters to it, of 63 allowed."""
 OLDEST_RELEASE = (1, 94)
+OLDEST_COREDNS = (1, 15)
 LAST_TPM_PATCH = 4
 """Releases 1.92.0 to 1.92.4 seal state to the node's TPM (github.com/tailscale/tailscale/issues/18302)."""
 CGNAT = ipaddress.IPv4Network("100.64.0.0/10")
@@ -201,6 +202,19 @@ def tailscale_image(value: str) -> str:
         )
     if (major, minor) < OLDEST_RELEASE:
         raise ValueError(f"{tag} is too old; use v{'.'.join(map(str, OLDEST_RELEASE))} or newer")
+    return value
+
+
+def dns_image(value: str) -> str:
+    """Refuses releases of CoreDNS that cannot read the Corefile. A digest or a tag of another form is taken as it is."""
+    image(value)
+    tag = value.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    release = re.match(r"v?(\d+)\.(\d+)", tag)
+    if release is not None and tuple(map(int, release.groups())) < OLDEST_COREDNS:
+        raise ValueError(
+            f"{tag} is too old: CoreDNS has `serve_stale ... verify TIMEOUT` since "
+            f"{'.'.join(map(str, OLDEST_COREDNS))}; use that or newer"
+        )
     return value
 
 

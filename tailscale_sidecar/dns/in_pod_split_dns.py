@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from ..args import TailscaleSidecarStatefulSetArgs
 
 # scripts/prepare.sh fills in POD_ADDRESS and CLUSTER_DNS. The cache is for a tailscaled that is down: it then has the
-# last address of each name, for an hour. While tailscaled answers, nothing is older than a second, and it is never the
-# cache that says that a name does not exist. Without it glibc, told half of an answer by a tailscaled that is killed
-# before the other half, says so (getaddrinfo: EAI_NODATA).
+# last answer for each name, for an hour, where tailscaled has not answered within half a second. While it answers,
+# nothing is older than a second. Without a cache glibc, told half of an answer by a tailscaled that is killed before
+# the other half, says that the name does not exist (getaddrinfo: EAI_NODATA).
 COREFILE = """\
 {domains} {{
   bind 127.0.0.1
   errors
   cache {{
     success 1000 1 0
-    disable denial
+    denial 1000 1 0
     servfail 0
-    serve_stale 1h verify
+    serve_stale 1h verify 500ms
   }}
   forward . 100.100.100.100 {{
     max_fails 0

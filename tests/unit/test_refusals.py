@@ -137,6 +137,7 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "a replica count as text": ({"replicas": "2"}, "replicas"),
     "fewer than no replicas": ({"replicas": -1}, "replicas"),
     "an old release": ({"image": "ghcr.io/tailscale/tailscale:v1.90.9"}, "v1.90.9 is too old; use v1.94"),
+    "an old resolver": ({"dns_image": "mirror.example.com/coredns:1.14.3"}, "1.14.3 is too old: CoreDNS has"),
     "a release that seals state to the node": ({"image": "tailscale/tailscale:v1.92.3"}, "pods cannot move"),
     "Parallel for many": (
         {"pod_management_policy": "Parallel", "replicas": 11},
