@@ -4,7 +4,7 @@ BIN := .venv/bin
 LAB := $(PYTHON) -m tests.lab
 ROOT := $(filter 0,$(shell id -u))
 OWN_CLUSTER := $(filter command line,$(origin KUBECONFIG))
-TEST := $(BIN)/pytest -q -m "not soak" --durations=8
+TEST := $(BIN)/pytest -q --durations=8
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
 test soak bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
@@ -15,13 +15,13 @@ demo: $(if $(OWN_CLUSTER),.venv/ready,setup) ## the main job, on a cluster and t
 	$(BIN)/python -m tests.demo $(if $(OWN_CLUSTER),--kubeconfig='$(KUBECONFIG)')
 
 test: check $(if $(ROOT),setup) ## every check and test but the long ones
-	$(TEST) -n 2 tests/unit tests/component
+	$(TEST) -m "not soak" -n 2 tests/unit tests/component
 ifdef ROOT
 	cd tests/lab/tailnet && go vet ./... && go test ./...
 	$(LAB) up
-	$(TEST) -n 4 tests/cluster tests/engine && \
-	$(TEST) -n 3 --dist loadfile tests/faults --ignore=tests/faults/node && \
-	$(TEST) tests/faults/node; \
+	$(TEST) -m "not soak and not timed" -n 4 --dist loadgroup tests/engine tests/faults tests/cluster --ignore=tests/faults/node && \
+	$(TEST) -m "not soak and timed" -n 3 --dist loadgroup tests/faults --ignore=tests/faults/node && \
+	$(TEST) -m "not soak" tests/faults/node; \
 	status=$$?; $(LAB) down; exit $$status
 else
 	@echo "! cluster, fault and engine tests are skipped: the lab needs root (sudo make test)"

@@ -15,6 +15,12 @@ LAB_WAS_UP = pytest.StashKey[bool]()
 NEEDS_ROOT = "the tests on the lab are skipped: it makes a network namespace, which needs root (sudo make test)"
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keeps the tests that look at one deployment on one worker, which then deploys it once."""
+    if "shared_workspace" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Remembers, in the process that leads, whether a lab was up before."""
     if not hasattr(session.config, "workerinput") and os.geteuid() == 0:

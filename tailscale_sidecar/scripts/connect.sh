@@ -31,6 +31,18 @@ login_reason() { # says why a login is needed; nothing if the device in the stat
   case $prefs in *"ControlURL:$server,"*) ;; *) echo "the login server changed" ;; esac
 }
 
+device_id() { # of the device in the state store; nothing without one
+  compact debug prefs | sed -n 's/.*NodeID:\([^,}]*\).*/\1/p'
+}
+
+report_another_device() { # what another controller wrote into the state Secret is only read at the next start
+  before=$(cat $run/device 2>/dev/null)
+  case $(device_id) in "$before" | "") return ;; *) after=$(device_id) ;; esac
+  if [ -n "$before" ]; then
+    log "the state store holds another device ($after) than when this pod last started ($before): who else writes to it?"
+  fi
+}
+
 with_attributes() { # adds ?ephemeral=... and the like, unless the credential has its own
   value=$1
   for attribute in $CREDENTIAL_ATTRIBUTES; do
@@ -115,10 +127,12 @@ connect() { # fails where the control plane wants a login after all: the device 
   done
 }
 
+report_another_device
 reason=$(login_reason)
 if [ -n "$reason" ]; then
   login "$reason" "$@"
 else
   apply_settings "$@" || exit
-  connect || login "the control plane no longer knows this device" "$@"
+  connect || login "the control plane does not take this device's key: deleted, expired, or an older state was restored" "$@"
 fi
+device_id >$run/device

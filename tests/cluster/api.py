@@ -1,16 +1,17 @@
-"""The API server's own opinion of an object, without storing it: over one connection, as fast as it can answer."""
+"""The API server, asked over connections that stay open: what is waited for costs a request each time, not a program."""
 
 from __future__ import annotations
 
-import http.client
 import json
-from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
-from tests.lab.lab import tls
+import urllib3
+
+from tests.lab import Lab, LabError, pki
 
 RESOURCES = {
+    "Namespace": "api/v1/namespaces",
     "PersistentVolumeClaim": "api/v1/{namespace}persistentvolumeclaims",
     "Pod": "api/v1/{namespace}pods",
     "Role": "apis/rbac.authorization.k8s.io/v1/{namespace}roles",
@@ -23,40 +24,70 @@ RESOURCES = {
     "ValidatingAdmissionPolicyBinding": "apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
 }
 CHECKED = "dryRun=All&fieldValidation=Strict&fieldManager=test"
+BAD, NOT_FOUND = 400, 404
+"""HTTP statuses: from where on an answer is an error, and that of no such object."""
 
 
-@dataclass
-class DryRun:
-    """A connection to the API server. Call it in the lab's network."""
+class Api:
+    """The API server, as the administrator. Call it in the lab's network."""
 
-    server: str
-    _connection: http.client.HTTPSConnection = field(init=False)
+    def __init__(self, lab: Lab) -> None:
+        self._server = lab.api_server
+        self._pool = urllib3.PoolManager(
+            ca_certs=str(lab.certificate_authority),
+            cert_file=str(pki.certificate("admin")),
+            key_file=str(pki.private_key("admin")),
+            timeout=30,
+            retries=urllib3.Retry(2, allowed_methods=None),
+        )
 
-    def __post_init__(self) -> None:
-        self._connection = http.client.HTTPSConnection(urlsplit(self.server).netloc, context=tls(), timeout=30)
+    @staticmethod
+    @cache
+    def of(lab: Lab) -> Api:
+        """The one of a lab."""
+        return Api(lab)
 
-    def close(self) -> None:
-        self._connection.close()
+    def find(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
+        """An object, or None if there is none."""
+        answer = self._request("GET", f"{path(kind, namespace)}/{name}")
+        return None if answer.status == NOT_FOUND else dict(checked(answer).json())
+
+    def find_all(self, kind: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
+        """All objects of a kind that a label selector finds."""
+        return list(checked(self._request("GET", path(kind, namespace), {"labelSelector": selector})).json()["items"])
+
+    def logs(self, pod: str, namespace: str, container: str, *, previous: bool = False) -> str:
+        """A container's log."""
+        fields = {"container": container, "previous": str(previous).lower()}
+        return checked(self._request("GET", f"{path('Pod', namespace)}/{pod}/log", fields)).data.decode()
 
     def refuses(self, found: dict[str, Any]) -> list[str]:
         """Why the object could not be created (as by the first `pulumi up`) or applied (as by later ones)."""
-        namespace = found["metadata"].get("namespace")
-        path = "/" + RESOURCES[found["kind"]].format(namespace=f"namespaces/{namespace}/" if namespace else "")
-        created = self._request("POST", f"{path}?{CHECKED}", "application/json", found)
-        applied = self._request(
-            "PATCH",
-            f"{path}/{found['metadata']['name']}?{CHECKED}&force=true",
-            "application/apply-patch+yaml",
-            found,
-        )
+        resource = path(found["kind"], found["metadata"].get("namespace"))
+        named = f"{resource}/{found['metadata']['name']}?{CHECKED}&force=true"
+        body = json.dumps(found, ensure_ascii=False).encode()
+        created = self._send("POST", f"{resource}?{CHECKED}", "application/json", body)
+        applied = self._send("PATCH", named, "application/apply-patch+yaml", body)
         return [f"{found['kind']} {verb}: {why}" for verb, why in (("created", created), ("applied", applied)) if why]
 
-    def _request(self, method: str, path: str, kind: str, body: dict[str, Any]) -> str:
-        text = json.dumps(body, ensure_ascii=False)
-        self._connection.request(method, path, text.encode(), {"Content-Type": kind})
-        response = self._connection.getresponse()
-        answer = json.loads(response.read())
-        warnings = response.headers.get_all("Warning", [])
-        if response.status >= http.HTTPStatus.BAD_REQUEST:
-            return f"{answer['message']}"
-        return "; ".join(warnings)
+    def _request(self, method: str, url: str, fields: dict[str, str] | None = None) -> urllib3.BaseHTTPResponse:
+        try:
+            return self._pool.request(method, self._server + url, fields=fields)
+        except urllib3.exceptions.HTTPError as error:
+            raise LabError(f"the API server does not answer: {error}") from error
+
+    def _send(self, method: str, url: str, kind: str, body: bytes) -> str:
+        answer = self._pool.request(method, self._server + url, body=body, headers={"Content-Type": kind})
+        return str(answer.json()["message"]) if answer.status >= BAD else "; ".join(answer.headers.getlist("Warning"))
+
+
+def path(kind: str, namespace: str | None) -> str:
+    """Where the API server has the objects of a kind."""
+    return "/" + RESOURCES[kind].format(namespace=f"namespaces/{namespace}/" if namespace else "")
+
+
+def checked(answer: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse:
+    """The answer, unless it is an error."""
+    if answer.status >= BAD:
+        raise LabError(f"the API server says {answer.status}: {answer.data.decode()}")
+    return answer

@@ -17,6 +17,8 @@ from tests.lab.images import APP_IMAGE
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Device, Tailnet
 
+from .api import Api
+
 APP: dict[str, Any] = {"name": "app", "image": APP_IMAGE}
 QUIET = {"TS_NO_LOGS_NO_SUPPORT": "true"}
 """The lab has no way out, so tailscaled need not try to upload its logs."""
@@ -45,10 +47,20 @@ class Workspace:
         """kubectl in this namespace."""
         return self.lab.kubectl(f"--namespace={self.namespace}", *arguments, stdin=stdin)
 
+    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+        """An object as the API server has it, or None."""
+        return Api.of(self.lab).find(kind, name, self.namespace)
+
     def get(self, kind: str, name: str) -> dict[str, Any]:
-        """An object as the API server has it."""
-        found: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "--output=json"))
+        """An object that is there."""
+        found = self.find(kind, name)
+        if found is None:
+            raise LabError(f"there is no {kind} {name}")
         return found
+
+    def find_all(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
+        """All objects of a kind."""
+        return Api.of(self.lab).find_all(kind, self.namespace, selector)
 
     def apply(self, objects: list[dict[str, Any]]) -> None:
         """Applies objects as `pulumi up` would."""
@@ -155,8 +167,7 @@ class Deployment:
 
     def status(self, ordinal: int = 0) -> dict[str, Any]:
         """The status of a replica's pod."""
-        found: dict[str, Any] = self.workspace.get("pod", self.pod(ordinal))["status"]
-        return found
+        return dict(self.workspace.get("Pod", self.pod(ordinal))["status"])
 
     def restarts(self, ordinal: int = 0, container: str = "tailscale") -> int:
         """How often a container was restarted."""
@@ -167,9 +178,8 @@ class Deployment:
 
     def logs(self, ordinal: int = 0, container: str = "tailscale", *, previous: bool = False) -> str:
         """A container's log."""
-        return self.workspace.kubectl(
-            "logs", self.pod(ordinal), f"--container={container}", f"--previous={str(previous).lower()}"
-        )
+        api = Api.of(self.workspace.lab)
+        return api.logs(self.pod(ordinal), self.workspace.namespace, container, previous=previous)
 
     def delete_pods(self, *ordinals: int) -> None:
         """Deletes pods and waits until their successors are ready."""
@@ -183,9 +193,8 @@ class Deployment:
 
     def uid(self, ordinal: int = 0) -> str:
         """Of a replica's pod, or nothing while there is none."""
-        return self.workspace.kubectl(
-            "get", "pod", self.pod(ordinal), "--ignore-not-found", "--output=jsonpath={.metadata.uid}"
-        )
+        pod = self.workspace.find("Pod", self.pod(ordinal))
+        return str(pod["metadata"]["uid"]) if pod else ""
 
     def credential_requests(self) -> list[dict[str, Any]]:
         """The requests for tokens and keys that this component's OAuth client made."""

@@ -32,7 +32,7 @@ def as_pod(app: Deployment, ordinal: int, *command: str, stdin: str = "") -> str
 def test_a_sidecar_keeps_its_state_in_its_own_secret(workspace: Workspace, access: str) -> None:
     app = workspace.deploy(state=SecretState(access=access), replicas=2)  # type: ignore[arg-type]
     for ordinal in range(2):
-        data = workspace.get("secret", app.pod(ordinal))["data"]
+        data = workspace.get("Secret", app.pod(ordinal))["data"]
         assert {"_machinekey", "device_id", "device_fqdn", "device_ips"} <= data.keys()
 
 

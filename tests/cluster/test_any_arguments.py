@@ -14,23 +14,21 @@ from tailscale_sidecar.render import plain, record
 from tests import strategies
 from tests.lab import Lab
 
-from .api import DryRun
+from .api import Api
 from .deployment import Workspace
 
 OPTIONS = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture
-def api(lab: Lab) -> Iterator[DryRun]:
-    api = DryRun(lab.api_server)
-    yield api
-    api.close()
+def api(lab: Lab) -> Api:
+    return Api.of(lab)
 
 
 @given(name=strategies.component_names, arguments=strategies.arguments())
 @settings(OPTIONS, max_examples=120, derandomize=True)
 def test_kubernetes_takes_whatever_the_models_take(
-    api: DryRun, workspace: Workspace, name: str, arguments: dict[str, Any]
+    api: Api, workspace: Workspace, name: str, arguments: dict[str, Any]
 ) -> None:
     assert refusals(api, workspace.namespace, name, arguments) == []
 
@@ -39,12 +37,12 @@ def test_kubernetes_takes_whatever_the_models_take(
 @given(name=strategies.component_names, arguments=strategies.arguments())
 @settings(OPTIONS, max_examples=3000)
 def test_kubernetes_takes_whatever_the_models_take_for_long(
-    api: DryRun, workspace: Workspace, name: str, arguments: dict[str, Any]
+    api: Api, workspace: Workspace, name: str, arguments: dict[str, Any]
 ) -> None:
     assert refusals(api, workspace.namespace, name, arguments) == []
 
 
-def refusals(api: DryRun, namespace: str, name: str, arguments: dict[str, Any]) -> list[str]:
+def refusals(api: Api, namespace: str, name: str, arguments: dict[str, Any]) -> list[str]:
     args = TailscaleSidecarStatefulSetArgs(**arguments, namespace=namespace)
     found = record(lambda: TailscaleSidecarStatefulSet(name, args), namespace=namespace)
     objects = [plain(item, show_secrets=True) for item in found]

@@ -8,7 +8,6 @@ import secrets
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from typing_extensions import override
 
@@ -123,11 +122,18 @@ class Component:
 
     def pods(self) -> dict[str, str]:
         """Each pod's UID."""
-        return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in self._list("pods", f"app={self.name}")}
+        return {
+            pod["metadata"]["name"]: pod["metadata"]["uid"]
+            for pod in self.program.workspace.find_all("Pod", f"app={self.name}")
+        }
 
     def state_secrets(self) -> dict[str, dict[str, str]]:
         """What each state Secret holds; of whatever replica, also of one that has gone."""
-        found = [s for s in self._list("secrets") if s["metadata"]["name"].rpartition("-")[0] == self.name]
+        found = [
+            s
+            for s in self.program.workspace.find_all("Secret")
+            if s["metadata"]["name"].rpartition("-")[0] == self.name
+        ]
         states = {s["metadata"]["name"]: s.get("data", {}) for s in found if s["metadata"]["name"][-1].isdigit()}
         return {name: {k: base64.b64decode(v).decode() for k, v in data.items()} for name, data in states.items()}
 
@@ -143,11 +149,6 @@ class Component:
             name: (*private_keys(data), devices[name].id, devices[name].node_key, *devices[name].addresses)
             for name, data in self.state_secrets().items()
         }
-
-    def _list(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
-        found = self.program.workspace.kubectl("get", kind, f"--selector={selector}", "--output=json")
-        items: list[dict[str, Any]] = json.loads(found)["items"]
-        return items
 
 
 def private_keys(state: dict[str, str]) -> tuple[str, str]:

@@ -42,9 +42,9 @@ def test_a_wrong_credential_is_corrected_by_applying_it_again(
 ) -> None:
     app = workspace.deploy(wait=False, replicas=2, auth=wrong(tailnet))
     app.wait_for("the login to fail", lambda: "login failed" in Sidecar(app).logs())
-    first = workspace.get("pod", app.pod())["metadata"]["uid"]
+    first = workspace.get("Pod", app.pod())["metadata"]["uid"]
     app.change(auth=good(tailnet))
-    assert workspace.get("pod", app.pod())["metadata"]["uid"] == first
+    assert workspace.get("Pod", app.pod())["metadata"]["uid"] == first
     assert [d.online for d in app.devices()] == [True, True]
     assert [app.restarts(0), app.restarts(1)] == [0, 0]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cluster.deployment import Workspace
 
 from .sidecar import LIMIT, Sidecar
@@ -21,6 +23,7 @@ def test_a_deleted_device_comes_back_by_itself_as_one_device(workspace: Workspac
     assert [device.id for device in app.devices()] == [after.id]
 
 
+@pytest.mark.timed
 def test_a_device_whose_key_expires_logs_in_again_when_its_sidecar_restarts(workspace: Workspace) -> None:
     app = workspace.deploy()
     before = app.device()

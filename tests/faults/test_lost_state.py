@@ -33,6 +33,16 @@ def test_a_state_secret_emptied_under_a_running_replica_does_it_no_harm_until_it
     assert app.restarts() == 0
 
 
+def test_a_state_secret_that_another_controller_rewrites_is_reported_at_the_next_start(workspace: Workspace) -> None:
+    app = workspace.deploy(replicas=2)
+    own, other = app.device(0), app.device(1)
+    patch = json.dumps({"data": workspace.get("Secret", app.pod(1))["data"]})
+    workspace.kubectl("patch", "secret", app.pod(0), "--type=merge", f"--patch={patch}")
+    workspace.kubectl("scale", "statefulset", app.name, "--replicas=1")
+    Sidecar(app).crash()
+    assert f"holds another device ({other.id}) than when this pod last started ({own.id})" in app.logs()
+
+
 def test_with_open_access_a_deleted_state_secret_is_made_again(workspace: Workspace) -> None:
     app = workspace.deploy(state=SecretState(access="open"))
     workspace.kubectl("delete", "secret", app.pod())
@@ -59,4 +69,4 @@ def empty(app: Deployment) -> None:
 
 
 def state_keys(app: Deployment) -> set[str]:
-    return set(app.workspace.get("secret", app.pod())["data"])
+    return set(app.workspace.get("Secret", app.pod())["data"])

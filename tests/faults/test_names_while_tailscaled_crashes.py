@@ -17,6 +17,8 @@ from tests.lab.tailnet_client import Device
 from .look_ups import CLUSTER_NAME, RESOLVERS, TAILNET_NAME, LookUp, failed, look_ups, resolver_containers
 from .sidecar import LIMIT, Sidecar, identity
 
+pytestmark = pytest.mark.timed
+
 MODES: tuple[Dns, ...] = (InPodSplitDns(), SplitDns(), ClusterDns())
 EVERY_MODE = [type(dns).__name__ for dns in MODES]
 KILLS = 3
@@ -103,10 +105,10 @@ def test_with_split_dns_all_look_ups_work_again_when_the_replica_is_back(crashed
 
 @pytest.mark.parametrize("mode", EVERY_MODE)
 def test_no_name_is_ever_said_not_to_exist(crashed: dict[str, Crashed], mode: str) -> None:
-    # glibc says NODATA where it got the answer for AAAA, and then nobody was there to give that for A. With SplitDns it
-    # asks tailscaled itself, and nothing can be done about it.
-    wrong = ("NXDOMAIN",) if mode == "SplitDns" else ("NXDOMAIN", "NODATA")
-    assert [one for one in failed(crashed[mode].look_ups) if one.error in wrong] == []
+    # With SplitDns all ask tailscaled itself, and where it is killed before it has answered all that one look-up asks, glibc
+    # and Go make a no of the rest; musl does not. Nothing in the pod can change that.
+    asked = [one for one in crashed[mode].look_ups if mode != "SplitDns" or one.resolver == "musl"]
+    assert [one for one in failed(asked) if one.error in ("NXDOMAIN", "NODATA")] == []
 
 
 @pytest.mark.parametrize("mode", EVERY_MODE)

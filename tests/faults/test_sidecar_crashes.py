@@ -8,6 +8,8 @@ from tests.cluster.deployment import Deployment, Workspace
 
 from .sidecar import LIMIT, Sidecar, identity
 
+pytestmark = pytest.mark.timed
+
 
 @pytest.fixture(scope="module")
 def app(shared_workspace: Workspace) -> Deployment:
@@ -45,14 +47,9 @@ def test_a_sidecar_that_is_killed_again_while_it_starts_comes_back_as_the_same_d
 
 def test_a_pod_that_is_deleted_again_while_it_starts_comes_back_as_the_same_device(app: Deployment) -> None:
     before = app.devices()
-    first = uid(app)
+    first = app.uid()
     app.workspace.kubectl("delete", "pod", app.pod())
-    app.wait_for("its successor", lambda: uid(app) not in ("", first))
+    app.wait_for("its successor", lambda: app.uid() not in ("", first))
     app.delete_pods(0)
     assert identity(app.devices()) == identity(before)
     assert len(app.credential_requests()) == 2 * app.replicas
-
-
-def uid(app: Deployment) -> str:
-    """Of the first replica's pod, or nothing while there is none."""
-    return app.workspace.kubectl("get", "pod", app.pod(), "--ignore-not-found", "--output=jsonpath={.metadata.uid}")

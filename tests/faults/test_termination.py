@@ -49,7 +49,7 @@ def test_a_request_over_the_tailnet_is_finished_when_the_pod_is_deleted(workspac
 
 def last_status(app: Deployment) -> dict[str, Any]:
     """Takes the pod away; returns what the kubelet last said of it."""
-    pod = app.workspace.get("pod", app.pod())
+    pod = app.workspace.get("Pod", app.pod())
     # The finalizer keeps the object until all its containers' ends were seen.
     keep = '{"metadata": {"finalizers": ["lab.local/look"]}}'
     app.workspace.kubectl("patch", "pod", app.pod(), "--type=merge", f"--patch={keep}")

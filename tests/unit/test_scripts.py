@@ -158,6 +158,18 @@ def test_a_device_that_the_tailnet_deleted_logs_in_again(device: Sandbox) -> Non
     assert len(logins(device)) == 1
 
 
+def test_a_state_that_another_controller_replaced_is_reported_at_the_next_start(device: Sandbox) -> None:
+    def start(node: str) -> str:
+        prefs = {"ControlURL": SERVER, "AdvertiseTags": ["tag:k8s"], "Config": {"NodeID": node, "x": 1}}
+        device.write("prefs", json.dumps(prefs, indent="\t"))
+        return connect(device).stderr
+
+    assert start("n1CNTRL") == ""
+    assert start("n1CNTRL") == ""
+    assert "another device (n2CNTRL) than when this pod last started (n1CNTRL)" in start("n2CNTRL")
+    assert start("n2CNTRL") == ""
+
+
 @pytest.mark.parametrize(
     ("secret", "attributes", "expected"),
     [

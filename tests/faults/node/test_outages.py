@@ -100,5 +100,5 @@ def test_a_replica_that_starts_while_the_control_plane_is_away_connects_when_it_
 
 def state(app: Deployment) -> str:
     """All that the state Secret holds."""
-    data: dict[str, str] = app.workspace.get("secret", app.pod())["data"]
+    data: dict[str, str] = app.workspace.get("Secret", app.pod())["data"]
     return "".join(base64.b64decode(value).decode() for value in data.values())
