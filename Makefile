@@ -19,8 +19,8 @@ test: check $(if $(ROOT),setup) ## every check and test but the long ones
 ifdef ROOT
 	cd tests/lab/tailnet && go vet ./... && go test ./...
 	$(LAB) up
-	$(TEST) -m "not soak and not timed" -n 4 --dist loadgroup tests/engine tests/faults tests/cluster --ignore=tests/faults/node && \
-	$(TEST) -m "not soak and timed" -n 3 --dist loadgroup tests/faults --ignore=tests/faults/node && \
+	$(TEST) -m "not soak and not timed" -n 4 --no-loadscope-reorder tests/engine tests/faults tests/cluster --ignore=tests/faults/node && \
+	$(TEST) -m "not soak and timed" -n 3 --no-loadscope-reorder tests/faults --ignore=tests/faults/node && \
 	$(TEST) -m "not soak" tests/faults/node; \
 	status=$$?; $(LAB) down; exit $$status
 else

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
+from typing_extensions import override
+from xdist.remote import Producer  # type: ignore[import-untyped] # it has no types
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it has no types
 
 from tests.cluster.deployment import Workspace
 from tests.lab import Lab
@@ -15,10 +20,25 @@ LAB_WAS_UP = pytest.StashKey[bool]()
 NEEDS_ROOT = "the tests on the lab are skipped: it makes a network namespace, which needs root (sudo make test)"
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keeps the tests that look at one deployment on one worker, which then deploys it once."""
-    if "shared_workspace" in getattr(item, "fixturenames", ()):
-        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+class OneDeploymentOneWorker(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+    """Keeps the tests that look at one deployment on one worker, which then deploys it once; spreads all others."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if shares(file) else nodeid
+
+
+@cache
+def shares(file: str) -> bool:
+    """Whether the tests of a file share something on the lab. (The process that schedules has only their names.)"""
+    source = (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
+    return any(fixture in source for fixture in ("shared_workspace", "alone"))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """What `-n` uses."""
+    return OneDeploymentOneWorker(config, log)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -67,7 +67,6 @@ def path_without_pulumi(tmp_path: Path) -> str:
     return str(folder)
 
 
-@pytest.mark.xdist_group("demo")
 @pytest.mark.usefixtures("cli", "alone")
 def test_the_demo_shows_the_same_address_and_can_be_run_again_also_without_pulumi(
     lab: Lab, path_without_pulumi: str, tmp_path: Path
@@ -87,7 +86,6 @@ def test_the_demo_shows_the_same_address_and_can_be_run_again_also_without_pulum
     assert lab.is_healthy()
 
 
-@pytest.mark.xdist_group("demo")
 @pytest.mark.usefixtures("cli", "alone")
 def test_the_demo_on_a_cluster_of_ones_own_leaves_nothing_there_and_in_the_tailnet(lab: Lab, tailnet: Tailnet) -> None:
     client_id, client_secret = tailnet.oauth_client(scopes=("auth_keys", "devices:core"))

@@ -77,6 +77,7 @@ ETCD = Component(
         "--listen-client-urls=http://127.0.0.1:2379",
         "--advertise-client-urls=http://127.0.0.1:2379",
         "--listen-peer-urls=http://127.0.0.1:2380",
+        "--unsafe-no-fsync",  # what survives here has to survive a killed etcd, not a power cut
     ),
     ready="http://127.0.0.1:2379/health",
 )
