@@ -166,8 +166,9 @@ class Deployment:
         return self.workspace.kubectl("exec", self.pod(ordinal), f"--container={container}", "--", *command)
 
     def status(self, ordinal: int = 0) -> dict[str, Any]:
-        """The status of a replica's pod."""
-        return dict(self.workspace.get("Pod", self.pod(ordinal))["status"])
+        """The status of a replica's pod; empty while there is none."""
+        pod = self.workspace.find("Pod", self.pod(ordinal))
+        return dict(pod["status"]) if pod else {}
 
     def restarts(self, ordinal: int = 0, container: str = "tailscale") -> int:
         """How often a container was restarted."""
