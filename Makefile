@@ -8,7 +8,7 @@ TEST := $(BIN)/pytest -q --durations=8
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
 test soak bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test soak bench check golden setup clean
+.PHONY: demo test soak smoke bench check golden setup clean
 
 # A KUBECONFIG that is only exported is not meant: the demo then uses the lab.
 demo: $(if $(OWN_CLUSTER),.venv/ready,setup) ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
@@ -29,6 +29,9 @@ endif
 
 soak: setup ## the long faults
 	$(BIN)/pytest -q -m soak tests
+
+smoke: .venv/ready ## the main job on a cluster and tailnet of your own: make smoke KUBECONFIG=...
+	$(BIN)/python -m tests.smoke --kubeconfig='$(or $(and $(OWN_CLUSTER),$(KUBECONFIG)),$(error name the cluster: make smoke KUBECONFIG=...))'
 
 bench: setup ## figures beside the guide's manifest, into docs/benchmarks.md
 	$(BIN)/python -m tests.bench; status=$$?; $(LAB) down; exit $$status

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -91,11 +91,8 @@ class Demo:
         self.deploy()
         before = self.replicas()
         print_table(before)
-        pod = before[0].pod
-        with step(f"kubectl delete pod {pod}, and waiting for its successor"):
-            self.kubectl("delete", "pod", pod)
-            self.await_pods()
-        print_comparison(before[0], self.replica(pod))
+        self.replace(before[0])
+        print_comparison(before[0], self.replica(before[0].pod))
 
     def deploy(self) -> None:
         """Deploys the example: by Pulumi or, without it, what Pulumi would make."""
@@ -109,6 +106,12 @@ class Demo:
                 objects = render(EXAMPLE, namespace=NAMESPACE, config=self.config, show_secrets=True)
                 self.kubectl("apply", "--server-side", "--filename=-", stdin=objects)
                 self.await_pods()
+
+    def replace(self, replica: Replica) -> None:
+        """Deletes a pod, and waits for its successor."""
+        with step(f"kubectl delete pod {replica.pod}, and waiting for its successor"):
+            self.kubectl("delete", "pod", replica.pod)
+            self.await_pods()
 
     def await_pods(self) -> None:
         """Waits until each replica is on the tailnet: the sidecar's start-up probe holds the app back until then."""
@@ -166,11 +169,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--kubeconfig", type=Path, help="of your own cluster, to use instead of the lab")
     options = parser.parse_args(arguments)
+    if options.kubeconfig:
+        return run_and_report(lambda: on_own_cluster(options.kubeconfig.expanduser(), Demo.show))
+    return run_and_report(on_lab)
+
+
+def run_and_report(action: Callable[[], None]) -> int:
+    """Runs an action; says in a line what went wrong, and returns the exit status."""
     try:
-        if options.kubeconfig:
-            on_own_cluster(options.kubeconfig.expanduser())
-        else:
-            on_lab()
+        action()
     except (DemoError, LabError, PulumiError, OSError) as error:
         say(f"error: {error}")
         return 1
@@ -210,8 +217,8 @@ def on_lab() -> None:
         print(LOOK_AROUND.format(lab=command, namespace=NAMESPACE, pod=f"{STATEFUL_SET}-0"), end="")
 
 
-def on_own_cluster(kubeconfig: Path) -> None:
-    """The demo on a cluster and tailnet of the user's own, where it leaves nothing."""
+def on_own_cluster(kubeconfig: Path, show: Callable[[Demo], None]) -> None:
+    """Shows something on a cluster and tailnet of the user's own, and leaves nothing there."""
     config, client = own_config()
     if not kubeconfig.is_file():
         raise DemoError(f"there is no kubeconfig {kubeconfig}")
@@ -227,7 +234,7 @@ def on_own_cluster(kubeconfig: Path) -> None:
                 f"kubectl --kubeconfig={kubeconfig} delete namespace {NAMESPACE}"
             )
         try:
-            demo.show()
+            show(demo)
         finally:
             devices = demo.registered()
             demo.remove()

@@ -23,10 +23,10 @@ from .stack import REPOSITORY
 ROW = re.compile(r"^  (my-app-\d) +(\S+\.lab\.ts\.net) +(100\.\S+) +(fd7a:\S+)$", re.MULTILINE)
 
 
-def run_demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_demo(*arguments: str, program: str = "tests.demo", **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs the demo as Make does; both streams come as one, as on a terminal."""
     return subprocess.run(
-        [sys.executable, "-m", "tests.demo", *arguments],
+        [sys.executable, "-m", program, *arguments],
         cwd=REPOSITORY,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
@@ -87,7 +87,10 @@ def test_the_demo_shows_the_same_address_and_can_be_run_again_also_without_pulum
 
 
 @pytest.mark.usefixtures("cli", "alone")
-def test_the_demo_on_a_cluster_of_ones_own_leaves_nothing_there_and_in_the_tailnet(lab: Lab, tailnet: Tailnet) -> None:
+@pytest.mark.parametrize("program", ["tests.demo", "tests.smoke"])
+def test_demo_and_smoke_test_on_a_cluster_of_ones_own_leave_nothing_there_and_in_the_tailnet(
+    program: str, lab: Lab, tailnet: Tailnet
+) -> None:
     client_id, client_secret = tailnet.oauth_client(scopes=("auth_keys", "devices:core"))
     own = {
         **lab.environment(),
@@ -95,7 +98,7 @@ def test_the_demo_on_a_cluster_of_ones_own_leaves_nothing_there_and_in_the_tailn
         "TS_CLIENT_SECRET": client_secret,
         "TS_LOGIN_SERVER": lab.tailnet_url,
     }
-    done = run_demo(f"--kubeconfig={lab.kubeconfig}", **own, DEMO_APP_IMAGE=APP_IMAGE)
+    done = run_demo(f"--kubeconfig={lab.kubeconfig}", program=program, **own, DEMO_APP_IMAGE=APP_IMAGE)
     assert done.returncode == 0, done.stdout
     rows = assert_same_address(done.stdout)
     assert not {name for _, name, _, _ in rows} & {device.fqdn.rstrip(".") for device in tailnet.devices()}

@@ -194,6 +194,8 @@ def app_image() -> Image:
             tree.add_program(built, f"usr/local/bin/resolve-{name}")
     for name in ("resolve-go", "fetch"):
         tree.add_program(binaries.APP_TOOLS.bin / name, f"usr/local/bin/{name}")
+    tree.add_link("usr/local/bin/curl", "fetch")  # with `getent`, what `make smoke` finds in nginx's image
+    tree.add_program(program("getent"), "usr/bin/getent")
     tree.add("usr/local/bin/app", APP_ENTRYPOINT.encode(), 0o755)
     tree.add("www/cgi-bin/index.cgi", APP_PAGE.encode(), 0o755)
     ports: dict[str, object] = {"80/tcp": {}}
@@ -242,7 +244,7 @@ def key() -> str:
     digest = hashlib.sha256()
     for build in (binaries.TAILSCALE, binaries.COREDNS, binaries.APP_TOOLS):
         digest.update(build.key().encode())
-    tools = [program(name) for name in ("xtables-legacy-multi", "nft", "ip", "dash")]
+    tools = [program(name) for name in ("xtables-legacy-multi", "nft", "ip", "dash", "getent")]
     own = [Path(__file__), *sorted(SOURCES.glob("*.c"))]
     for file in (*own, BUSYBOX, *tools):
         digest.update(hashlib.sha256(file.read_bytes()).digest())
