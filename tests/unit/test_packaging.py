@@ -18,7 +18,7 @@ from tests.examples import ROOT
 PUBLIC = {
     "TailscaleSidecarStatefulSet", "TailscaleSidecarStatefulSetArgs",
     "OAuthClient", "AuthKey", "WorkloadIdentity",
-    "InPodSplitDns", "SplitDns", "ClusterDns",
+    "InPodSplitDns", "SplitDns", "ClusterDns", "SplitDnsRoute",
     "SecretState", "PersistentVolumeState", "EmptyDirState",
     "KernelNetworking", "UserspaceNetworking",
 }  # fmt: skip
