@@ -5,16 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pulumi
 
 from . import rules
 from ._model import Input
 from ._tailscale_provider import needed_by
-
-if TYPE_CHECKING:
-    import pulumi_tailscale
 
 
 class SplitDnsRoute(pulumi.ComponentResource):
@@ -25,8 +21,6 @@ class SplitDnsRoute(pulumi.ComponentResource):
     `TailscaleSidecarStatefulSet`; have it once, in the stack that makes the cluster. Routes of other domains are never
     touched. Needs the extra `tailscale`; Pulumi's credential for Tailscale needs the scope `dns`.
     """
-
-    split_nameservers: pulumi_tailscale.DnsSplitNameservers
 
     def __init__(
         self, domain: str, nameservers: Sequence[Input[str]], opts: pulumi.ResourceOptions | None = None
