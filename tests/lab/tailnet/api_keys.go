@@ -290,7 +290,7 @@ func (t *tailnet) keyView(c *credential) keyResponse {
 		Issuer: c.Issuer, Subject: c.Subject, Audience: c.Audience,
 	}
 	if c.Kind == authKey {
-		view.ExpirySeconds = int64(c.Expires.Sub(c.Created).Seconds())
+		view.ExpirySeconds = int64(c.Expires.Sub(c.Created).Round(time.Second).Seconds())
 		view.Capabilities = &keyCapabilities{}
 		view.Capabilities.Devices.Create = deviceCapabilities{c.Reusable, c.Ephemeral, c.Preauthorized, c.Tags}
 	}
