@@ -44,6 +44,11 @@ def split_dns(workspace: Workspace) -> dict[str, Any]:
     return dict(workspace.tailnet.call("GET", "/lab/dns")["split"])
 
 
+def all_pods(workspace: Workspace) -> set[str]:
+    """The UIDs of all pods of the test's namespace."""
+    return {pod["metadata"]["uid"] for pod in workspace.find_all("Pod")}
+
+
 @pytest.mark.usefixtures("tailscale_provider")
 def test_what_a_program_makes_on_the_tailnet_lets_its_pods_in_and_goes_with_the_stack(program: Program) -> None:
     workspace, tailnet = program.workspace, program.workspace.tailnet
@@ -64,15 +69,19 @@ def test_what_a_program_makes_on_the_tailnet_lets_its_pods_in_and_goes_with_the_
     devices = {prefix: tailnet.await_devices(prefix, count) for prefix, count in prefixes.items()}
     assert {d.tags for found in devices.values() for d in found} == {("tag:k8s",)}
     assert not any(d.ephemeral for found in devices.values() for d in found)
-    assert sorted(tailnet.credentials_of(client_id).values()) == ["auth", "client", "federated"]
+    made = tailnet.credentials_of(client_id)
+    assert sorted(made.values()) == ["auth", "client", "federated"]
     assert split_dns(workspace)[domain] == ["10.96.0.10"]
 
-    # A key that is no longer good is made anew, and the pods that have a device do not mind.
-    pods, key = by_key.pods(), program.stack.export()["key"]["id"]
+    # A key that is no longer good is made anew, a client if asked for, and the pods that have a device do not mind.
+    key, pods = program.stack.export()["key"]["id"], all_pods(workspace)
     tailnet.call("DELETE", f"/lab/auth-keys/{key}")
-    program.stack.pulumi("up", "--yes", "--skip-preview", "--refresh")
-    assert program.stack.export()["key"]["id"] in tailnet.credentials_of(client_id).keys() - {key}
-    assert by_key.pods() == pods
+    replace_client = "--replace=**:OauthClient::created-credentials"
+    program.stack.pulumi("up", "--yes", "--skip-preview", "--refresh", replace_client)
+    renewed = tailnet.credentials_of(client_id)
+    assert sorted(renewed.values()) == ["auth", "client", "federated"]
+    assert set(renewed) & set(made) == {name for name, kind in made.items() if kind == "federated"}
+    assert all_pods(workspace) == pods
 
     program.stack.destroy()
     assert tailnet.credentials_of(client_id) == {}
