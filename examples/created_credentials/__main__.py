@@ -6,9 +6,7 @@ from tailscale_sidecar import (
     TailscaleSidecarStatefulSetArgs,
 )
 
-# The extra: pip install 'tailscale-sidecar[tailscale]'
-# Pulumi's own credential, with the scopes auth_keys and oauth_keys and these tags:
-#   pulumi config set tailscale:oauthClientId ... && pulumi config set --secret tailscale:oauthClientSecret ...
+# Pulumi's own credential for Tailscale is in the configuration: docs/credentials.md
 tags = ["tag:k8s"]
 TailscaleSidecarStatefulSet(
     "created-credentials",
