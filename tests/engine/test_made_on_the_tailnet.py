@@ -12,6 +12,7 @@ from tests.examples import EXAMPLES
 from tests.lab.images import APP_IMAGE
 
 from .program import HEAD, Program, Source
+from .test_credentials import state_files
 
 ROUTE = "SplitDnsRoute({domain!r}, ['10.96.0.10'])\n"
 
@@ -82,6 +83,8 @@ def test_what_a_program_makes_on_the_tailnet_lets_its_pods_in_and_goes_with_the_
     assert sorted(renewed.values()) == ["auth", "client", "federated"]
     assert set(renewed) & set(made) == {name for name, kind in made.items() if kind == "federated"}
     assert all_pods(workspace) == pods
+
+    assert "tskey-" not in state_files(program), "what Tailscale gave out is encrypted"
 
     program.stack.destroy()
     assert tailnet.credentials_of(client_id) == {}
