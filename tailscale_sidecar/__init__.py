@@ -5,6 +5,7 @@ from .auth import AuthKey, OAuthClient, WorkloadIdentity
 from .component import TailscaleSidecarStatefulSet
 from .dns import ClusterDns, InPodSplitDns, SplitDns
 from .networking import KernelNetworking, UserspaceNetworking
+from .split_dns_route import SplitDnsRoute
 from .state import EmptyDirState, PersistentVolumeState, SecretState
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "PersistentVolumeState",
     "SecretState",
     "SplitDns",
+    "SplitDnsRoute",
     "TailscaleSidecarStatefulSet",
     "TailscaleSidecarStatefulSetArgs",
     "UserspaceNetworking",

@@ -22,6 +22,9 @@ from ._additions import Json
 SECRET_KEY = "4dabf18193072939515e22adb298388d"
 """Marks a special value in what the SDK sends to the engine (github.com/pulumi/pulumi sdk/python/lib/pulumi/runtime)."""
 REDACTED = "<redacted; render with --show-secrets>"
+UNKNOWN = "<known after pulumi up>"
+GIVEN_BY_TAILSCALE = ("audience", "key")
+"""What a credential has, beside its ID, only when Pulumi's provider has made it on the tailnet."""
 
 # Objects that others need come first, so that the output can be applied in one go.
 ORDER = ("Namespace", "ServiceAccount", "Secret", "ConfigMap", "Role", "RoleBinding", "Service")
@@ -47,7 +50,8 @@ def render(
         show_secrets: Whether secret values are printed. Else they are replaced by what the API server refuses.
 
     Raises:
-        RenderError: The program uses what needs an engine, such as a stack reference or an invoke.
+        RenderError: The program uses what needs an engine, such as a stack reference or an invoke. Of that, only what
+            is made on the tailnet passes: its values are replaced by what the API server refuses.
     """
     file = (program / "__main__.py" if program.is_dir() else program).resolve()
     if not file.is_file():
@@ -144,6 +148,8 @@ class _Recorder(pulumi.runtime.Mocks):
         if args.typ.startswith("pulumi:providers:") or not (args.custom or is_kubernetes):
             return args.name, dict(args.inputs)
         found = self.sent.pop((args.typ, args.name))
+        if args.typ.startswith("tailscale:"):
+            return UNKNOWN, {**dict.fromkeys(GIVEN_BY_TAILSCALE, UNKNOWN), **args.inputs}
         if not is_kubernetes or "kind" not in found or args.typ.endswith("Patch"):
             return self._refuse(f"{args.typ} {args.name!r}")
         given = found.get("metadata", {})
@@ -196,6 +202,8 @@ def _plain(value: Any, *, show_secrets: bool) -> Any:
         return {key: _plain(value[key], show_secrets=show_secrets) for key in keys}
     if isinstance(value, list):
         return [_plain(item, show_secrets=show_secrets) for item in value]
+    if isinstance(value, str) and UNKNOWN in value:
+        return {"unknown": value}  # refused too, with and without --show-secrets
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

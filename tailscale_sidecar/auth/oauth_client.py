@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Self
 from urllib.parse import parse_qsl
 
 import pulumi
@@ -9,6 +10,7 @@ from typing_extensions import override
 
 from .._additions import Additions
 from .._model import Input
+from .._tailscale_provider import SCOPES, checked_tags, description, needed_by
 from ._auth import Auth, attributes, credential, refuse_prefixes
 
 KNOWN_ATTRIBUTES = ("ephemeral", "preauthorized", "baseURL")
@@ -32,6 +34,28 @@ class OAuthClient(Auth):
     """Secret of the OAuth client, `tskey-client-...`."""
     ephemeral: bool | None = None
     """Whether the tailnet removes a device soon after it goes offline. Default: only with `EmptyDirState`."""
+
+    @classmethod
+    def create(cls, name: str, *, tags: Sequence[str], opts: pulumi.ResourceOptions | None = None) -> Self:
+        """Makes the OAuth client on the tailnet, with the scope `auth_keys` and nothing else.
+
+        Needs the extra `tailscale`; Pulumi's credential for Tailscale needs the scopes `oauth_keys` and `auth_keys`,
+        with the tags.
+
+        Args:
+            name: Of the resource in Pulumi, and its description in the admin console.
+            tags: ACL tags that it may give to devices: those of the component, or tags that own them.
+            opts: Pulumi's options, such as the provider.
+
+        Raises:
+            ImportError: The extra `tailscale` is not installed.
+        """
+        with needed_by("OAuthClient.create"):
+            import pulumi_tailscale as tailscale  # noqa: PLC0415 - an extra
+        made = tailscale.OauthClient(
+            name, scopes=SCOPES, tags=checked_tags(tags), description=description(name), opts=opts
+        )
+        return cls(client_id=made.id, client_secret=made.key)
 
     @field_validator("client_secret")
     @classmethod

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
+import pulumi
 from pydantic import ValidationInfo, field_validator, model_validator
 from typing_extensions import override
 
+from .. import rules
 from .._additions import Additions, env_value
 from .._model import Input
+from .._tailscale_provider import SCOPES, checked_tags, description, needed_by
 from ._auth import Auth, attributes, credential, refuse_prefixes
 
 TOKEN_DIR = "/var/run/secrets/tailscale-sidecar"
@@ -34,6 +38,49 @@ class WorkloadIdentity(Auth):
     Tailscale can reach; the subject is `system:serviceaccount:<namespace>:<service account>`."""
     ephemeral: bool | None = None
     """Whether the tailnet removes a device soon after it goes offline. Default: only with `EmptyDirState`."""
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        *,
+        issuer: Input[str],
+        namespace: Input[str],
+        service_account: Input[str] | None = None,
+        tags: Sequence[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> Self:
+        """Makes a federated identity on the tailnet that trusts the tokens of one ServiceAccount, and nothing else.
+
+        Needs the extra `tailscale`; Pulumi's credential for Tailscale needs the scopes `federated_keys` and
+        `auth_keys`, with the tags.
+
+        Args:
+            name: Of the resource in Pulumi, and its description in the admin console.
+            issuer: The cluster's, an https:// URL that Tailscale can reach:
+                `kubectl get --raw /.well-known/openid-configuration`.
+            namespace: Of the component.
+            service_account: Name of the pods' ServiceAccount. Default: `name`, as the component of that name makes it.
+            tags: ACL tags that it may give to devices: those of the component, or tags that own them.
+            opts: Pulumi's options, such as the provider.
+
+        Raises:
+            ImportError: The extra `tailscale` is not installed.
+        """
+        account = name if service_account is None else service_account
+        _check_subject(issuer, namespace, account)
+        with needed_by("WorkloadIdentity.create"):
+            import pulumi_tailscale as tailscale  # noqa: PLC0415 - an extra
+        made = tailscale.FederatedIdentity(
+            name,
+            issuer=issuer,
+            subject=pulumi.Output.concat("system:serviceaccount:", namespace, ":", account),
+            scopes=SCOPES,
+            tags=checked_tags(tags),
+            description=description(name),
+            opts=opts,
+        )
+        return cls(client_id=made.id, audience=made.audience, token="projected")  # noqa: S106 - a kind of token
 
     @field_validator("client_id", "audience")
     @classmethod
@@ -71,3 +118,10 @@ class WorkloadIdentity(Auth):
             volumes=(volume,),
             mounts=({"name": "tailscale-id-token", "mountPath": TOKEN_DIR, "readOnly": True},),
         )
+
+
+def _check_subject(issuer: Input[str], namespace: Input[str], service_account: Input[str]) -> None:
+    if isinstance(issuer, str) and not issuer.startswith("https://"):
+        raise ValueError("issuer must be an https:// URL that Tailscale can reach")
+    rules.object_name(namespace, "namespace")
+    rules.object_name(service_account, "service_account")

@@ -15,9 +15,9 @@ class SplitDns(Dns):
     """The app asks Tailscale's resolver for everything, and the tailnet sends the cluster's names back to the cluster.
 
     The tailnet needs a split DNS route for the cluster's domain (`svc.cluster.local`, or one of its own for each
-    cluster) to the cluster's DNS address, unless the tailnet has no global nameservers. While the sidecar is down, the
-    app can look nothing up. There is no second resolver on purpose: musl asks all of them at once and takes the first
-    answer, so the cluster's NXDOMAIN would win over the tailnet's address.
+    cluster) to the cluster's DNS address, unless the tailnet has no global nameservers; `SplitDnsRoute` makes one.
+    While the sidecar is down, the app can look nothing up. There is no second resolver on purpose: musl asks all of
+    them at once and takes the first answer, so the cluster's NXDOMAIN would win over the tailnet's address.
     """
 
     needs_tun: ClassVar[bool] = True

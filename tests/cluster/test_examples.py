@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tailscale_sidecar.render import render
+from tests.examples import NEEDS_PULUMI
 from tests.lab import Lab
 from tests.lab.images import APP_IMAGE
 from tests.lab.shell import wait_for
@@ -17,7 +18,10 @@ from tests.lab.tailnet_client import Tailnet
 
 from .deployment import QUIET, Workspace
 
-EXAMPLES = sorted(path.parent.name for path in Path(__file__).parents[2].glob("examples/*/__main__.py"))
+FOLDERS = (path.parent.name for path in Path(__file__).parents[2].glob("examples/*/__main__.py"))
+EXAMPLES = sorted(
+    name for name in FOLDERS if name not in NEEDS_PULUMI
+)  # those: tests/engine/test_made_on_the_tailnet.py
 NEEDS_A_CLOUD = ("workload_identity_aws", "workload_identity_google")
 
 

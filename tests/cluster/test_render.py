@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tailscale_sidecar.render import render
-from tests.examples import CONFIG, EXAMPLES, expected_warnings
+from tests.examples import CONFIG, EXAMPLES, NEEDS_PULUMI, expected_warnings
 from tests.lab import LabError
 
 from .deployment import Workspace
@@ -21,7 +21,7 @@ def dry_run(workspace: Workspace, example: str, *, show_secrets: bool) -> str:
     )
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if example not in NEEDS_PULUMI])
 def test_kubernetes_takes_every_example(workspace: Workspace, example: str) -> None:
     assert "statefulset.apps/" in dry_run(workspace, example, show_secrets=True)
 
@@ -30,6 +30,12 @@ def test_kubernetes_takes_every_example(workspace: Workspace, example: str) -> N
 def test_kubernetes_refuses_a_secret_that_was_redacted(workspace: Workspace, example: str) -> None:
     with pytest.raises(LabError, match="Secret"):
         dry_run(workspace, example, show_secrets=False)
+
+
+@pytest.mark.parametrize("example", NEEDS_PULUMI)
+def test_kubernetes_refuses_a_credential_that_only_pulumi_can_make(workspace: Workspace, example: str) -> None:
+    with pytest.raises(LabError, match="Secret"):
+        dry_run(workspace, example, show_secrets=True)
 
 
 def test_kubernetes_takes_a_redacted_program_that_has_no_secret(workspace: Workspace) -> None:

@@ -189,6 +189,33 @@ def test_a_state_secret_is_shown_without_data_so_that_applying_it_never_touches_
             assert secret.keys() == {"apiVersion", "kind", "metadata", "type"}
 
 
+# What is made on the tailnet
+
+
+MADE_ON_THE_TAILNET = """
+component('a', auth=OAuthClient.create('a', tags=['tag:k8s']))
+component('b', auth=WorkloadIdentity.create('b', issuer='https://issuer.example.com', namespace='apps', tags=['tag:k8s']))
+SplitDnsRoute('svc.cluster.local', ['10.96.0.10'])
+"""
+
+
+@pytest.mark.parametrize("show_secrets", [True, False])
+def test_what_is_made_on_the_tailnet_is_shown_with_values_that_kubernetes_refuses(
+    program: Path, *, show_secrets: bool
+) -> None:
+    shown = objects(render(write(program, MADE_ON_THE_TAILNET), show_secrets=show_secrets))
+    assert {item["kind"] for item in shown} == {
+        *("Role", "RoleBinding", "Secret", "Service", "ServiceAccount", "StatefulSet")
+    }
+    unknown = {"unknown": "<known after pulumi up>"}
+    (b,) = (item for item in shown if item["kind"] == "StatefulSet" and item["metadata"]["name"] == "b")
+    (volume,) = (v for v in b["spec"]["template"]["spec"]["volumes"] if v["name"] == "tailscale-id-token")
+    assert volume["projected"]["sources"][0]["serviceAccountToken"]["audience"] == unknown
+    (auth,) = (item for item in shown if item["metadata"]["name"] == "a-auth")
+    if show_secrets:
+        assert auth["stringData"] == {"TS_CLIENT_ID": unknown, "TS_CLIENT_SECRET": unknown}
+
+
 # What cannot be shown
 
 

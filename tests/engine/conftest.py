@@ -9,37 +9,53 @@ import pytest
 from tests.cluster.deployment import Workspace
 
 from .program import Program
-from .pulumi_cli import MissingError, PulumiCli, ensure
+from .pulumi_cli import MissingError, PulumiCli, ensure, ensure_provider
 
 CLI = pytest.StashKey[PulumiCli]()
-MISSING = pytest.StashKey[str]()
+MISSING = pytest.StashKey[dict[str, str]]()
+"""Why tests that ask for a fixture are skipped."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Finds or installs the CLI now: once a test has entered the lab's network, nothing can be downloaded."""
-    is_needed = any("cli" in getattr(item, "fixturenames", ()) for item in items)
-    if not is_needed or config.option.collectonly:
+    """Finds or installs Pulumi now: once a test has entered the lab's network, nothing can be downloaded."""
+    config.stash[MISSING] = missing = {}
+    wanted = {name for item in items for name in getattr(item, "fixturenames", ())}
+    if "cli" not in wanted or config.option.collectonly:
         return
     try:
         config.stash[CLI] = ensure()
     except MissingError as error:
-        config.stash[MISSING] = f"engine tests skipped: {error}"
+        missing["cli"] = f"engine tests skipped: {error}"
+        return
+    try:
+        if "tailscale_provider" in wanted:
+            ensure_provider(config.stash[CLI], "tailscale")
+    except MissingError as error:
+        missing["tailscale_provider"] = f"tests of what Pulumi makes on a tailnet skipped: {error}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Says what is missing also where pytest was not asked to list what it skips."""
-    reason = config.stash.get(MISSING, "")
-    if reason and not terminalreporter.hasopt("s"):
-        terminalreporter.write_line(f"! {reason}", yellow=True, bold=True)
+    for reason in config.stash.get(MISSING, {}).values():
+        if not terminalreporter.hasopt("s"):
+            terminalreporter.write_line(f"! {reason}", yellow=True, bold=True)
 
 
 @pytest.fixture(scope="session")
 def cli(pytestconfig: pytest.Config) -> PulumiCli:
     """The Pulumi CLI. Tests that ask for it are skipped where it cannot be had."""
-    if reason := pytestconfig.stash.get(MISSING, ""):
+    if reason := pytestconfig.stash[MISSING].get("cli"):
         pytest.skip(reason)
     return pytestconfig.stash[CLI]
+
+
+@pytest.fixture(scope="session")
+def tailscale_provider(cli: PulumiCli, pytestconfig: pytest.Config) -> None:
+    """Pulumi's provider for Tailscale. Tests that use it are skipped where it cannot be had."""
+    del cli
+    if reason := pytestconfig.stash[MISSING].get("tailscale_provider"):
+        pytest.skip(reason)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Finds the Pulumi CLI and its Kubernetes provider, or installs them as Pulumi itself would."""
+"""Finds the Pulumi CLI and its providers, or installs them as Pulumi itself would."""
 
 from __future__ import annotations
 
@@ -48,8 +48,27 @@ def ensure() -> PulumiCli:
     """
     with locked(CACHE / "pulumi.lock", "installs Pulumi"):
         cli = _on_path() or _installed()
-        _ensure_provider(cli)
+        ensure_provider(cli, "kubernetes")
     return cli
+
+
+def ensure_provider(cli: PulumiCli, package: str) -> None:
+    """Installs the provider that a package of the SDK belongs to, unless it is there.
+
+    Raises:
+        MissingError: It is missing and cannot be installed.
+    """
+    if shutil.which(f"pulumi-resource-{package}"):
+        return
+    wanted = version(f"pulumi-{package}")
+    install = [str(cli.program), "plugin", "install", "resource", package, wanted]
+    try:
+        subprocess.run(install, env={**os.environ, "PULUMI_HOME": str(HOME)}, check=True, capture_output=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise MissingError(
+            f"Pulumi's {package} provider {wanted} is not on PATH and its download failed ({_last_words(error)}); "
+            f"get it by `PULUMI_HOME={HOME} pulumi plugin install resource {package} {wanted}`"
+        ) from error
 
 
 def _on_path() -> PulumiCli | None:
@@ -68,20 +87,6 @@ def _installed() -> PulumiCli:
             "get it from https://www.pulumi.com/docs/install/"
         ) from error
     return PulumiCli(Path(command.command))
-
-
-def _ensure_provider(cli: PulumiCli) -> None:
-    if shutil.which("pulumi-resource-kubernetes"):
-        return
-    wanted = version("pulumi-kubernetes")
-    install = [str(cli.program), "plugin", "install", "resource", "kubernetes", wanted]
-    try:
-        subprocess.run(install, env={**os.environ, "PULUMI_HOME": str(HOME)}, check=True, capture_output=True)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise MissingError(
-            f"Pulumi's Kubernetes provider {wanted} is not on PATH and its download failed ({_last_words(error)}); "
-            f"get it by `PULUMI_HOME={HOME} pulumi plugin install resource kubernetes {wanted}`"
-        ) from error
 
 
 def _last_words(error: Exception) -> str:

@@ -76,6 +76,12 @@ class Tailnet:
         """Makes an auth key with the capabilities of the real API (`reusable`, `ephemeral`, `tags`, ...)."""
         return str(self.call("POST", "/lab/auth-keys", capabilities)["key"])
 
+    def credentials_of(self, client_id: str) -> dict[str, str]:
+        """The valid credentials that an OAuth client made, tokens apart: each one's ID and kind."""
+        found = self.call("GET", "/lab/credentials")
+        own = [c for c in found if c.get("owner") == client_id and not c.get("invalid")]
+        return {c["id"]: c["keyType"] for c in own if c["keyType"] != "token"}
+
     def requests(self, path: str = "/") -> list[dict[str, Any]]:
         """All requests whose path starts with `path`, in order."""
         return [r for r in self.call("GET", "/lab/requests") if r["path"].startswith(path)]

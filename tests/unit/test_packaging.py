@@ -18,7 +18,7 @@ from tests.examples import ROOT
 PUBLIC = {
     "TailscaleSidecarStatefulSet", "TailscaleSidecarStatefulSetArgs",
     "OAuthClient", "AuthKey", "WorkloadIdentity",
-    "InPodSplitDns", "SplitDns", "ClusterDns",
+    "InPodSplitDns", "SplitDns", "ClusterDns", "SplitDnsRoute",
     "SecretState", "PersistentVolumeState", "EmptyDirState",
     "KernelNetworking", "UserspaceNetworking",
 }  # fmt: skip
@@ -97,3 +97,9 @@ def test_importing_the_package_says_nothing_and_warns_of_nothing() -> None:
         [sys.executable, "-W", "error", "-c", "import tailscale_sidecar"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("module", ["tailscale_sidecar", "tailscale_sidecar.__main__"])
+def test_importing_the_package_imports_nothing_of_the_extra(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('pulumi_tailscale' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,6 +17,7 @@ func (s *server) keyRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+keys, endpoint(s, writes(""), createKey))
 	mux.HandleFunc("GET "+keys, endpoint(s, reads("auth_keys"), listKeys))
 	mux.HandleFunc("GET "+keys+"/{id}", endpoint(s, reads(""), getKey))
+	mux.HandleFunc("PUT "+keys+"/{id}", endpoint(s, writes(""), setKey))
 	mux.HandleFunc("DELETE "+keys+"/{id}", endpoint(s, writes(""), deleteKey))
 }
 
@@ -24,6 +28,15 @@ var keyScopes = map[credentialKind]string{
 	oauthClient:       "oauth_keys",
 	federatedIdentity: "federated_keys",
 }
+
+// trustCredentials have scopes of their own, and can be changed.
+var trustCredentials = []credentialKind{oauthClient, federatedIdentity}
+
+// taggedScopes are those that a credential may only have with tags.
+var taggedScopes = []string{"auth_keys", "devices:core"}
+
+// descriptionForm is what a description may be.
+var descriptionForm = regexp.MustCompile(`^[A-Za-z0-9 -]{0,50}$`)
 
 // listedKinds are those that the API shows.
 var listedKinds = []credentialKind{authKey, apiKey, oauthClient, federatedIdentity}
@@ -54,20 +67,22 @@ type keyRequest struct {
 }
 
 type keyResponse struct {
-	ID           string           `json:"id"`
-	Key          string           `json:"key,omitempty"` // only in the answer to its creation
-	KeyType      credentialKind   `json:"keyType"`
-	Description  string           `json:"description,omitempty"`
-	Created      time.Time        `json:"created"`
-	Expires      *time.Time       `json:"expires,omitempty"`
-	Revoked      *time.Time       `json:"revoked,omitempty"`
-	Invalid      bool             `json:"invalid,omitempty"`
-	Capabilities *keyCapabilities `json:"capabilities,omitempty"`
-	Scopes       []string         `json:"scopes,omitempty"`
-	Tags         []string         `json:"tags,omitempty"`
-	Issuer       string           `json:"issuer,omitempty"`
-	Subject      string           `json:"subject,omitempty"`
-	Audience     string           `json:"audience,omitempty"`
+	ID            string           `json:"id"`
+	Key           string           `json:"key,omitempty"` // only in the answer to its creation
+	KeyType       credentialKind   `json:"keyType"`
+	Description   string           `json:"description,omitempty"`
+	Created       time.Time        `json:"created"`
+	Updated       *time.Time       `json:"updated,omitempty"`
+	Expires       *time.Time       `json:"expires,omitempty"`
+	ExpirySeconds int64            `json:"expirySeconds,omitempty"`
+	Revoked       *time.Time       `json:"revoked,omitempty"`
+	Invalid       bool             `json:"invalid,omitempty"`
+	Capabilities  *keyCapabilities `json:"capabilities,omitempty"`
+	Scopes        []string         `json:"scopes,omitempty"`
+	Tags          []string         `json:"tags,omitempty"`
+	Issuer        string           `json:"issuer,omitempty"`
+	Subject       string           `json:"subject,omitempty"`
+	Audience      string           `json:"audience,omitempty"`
 }
 
 func createKey(c *call, req keyRequest) (any, error) {
@@ -89,7 +104,33 @@ func createKey(c *call, req keyRequest) (any, error) {
 	created.Owner = c.caller.actor()
 	response := c.keyView(c.addCredential(created))
 	response.Key = created.Secret
+	if created.Kind == oauthClient {
+		// Clients ask api.tailscale.com about a secret that does not say otherwise.
+		response.Key += "?baseURL=http://" + c.request.Host
+	}
 	return response, nil
+}
+
+// setKey changes all of an OAuth client or a federated identity but its ID and
+// secret. Auth keys cannot be changed.
+func setKey(c *call, req keyRequest) (any, error) {
+	key, err := c.key(true)
+	if err != nil {
+		return nil, err
+	}
+	if key.Kind != req.KeyType || !slices.Contains(trustCredentials, key.Kind) {
+		return nil, fmt.Errorf("key %s cannot be set to a key of type %q", key.ID, req.KeyType)
+	}
+	wanted, err := c.newKey(&req)
+	if err != nil {
+		return nil, err
+	}
+	key.Description, key.Scopes, key.Tags = wanted.Description, wanted.Scopes, wanted.Tags
+	key.Issuer, key.Subject = wanted.Issuer, wanted.Subject
+	key.Audience = cmp.Or(req.Audience, key.Audience)
+	key.Updated = c.now()
+	c.dirty = true
+	return c.keyView(key), nil
 }
 
 // summary is what the record of the request says; it holds no secret.
@@ -110,26 +151,43 @@ func (req *keyRequest) summary() any {
 
 // newKey makes the credential that was asked for.
 func (c *call) newKey(req *keyRequest) (*credential, error) {
+	if !descriptionForm.MatchString(req.Description) {
+		return nil, errors.New("description must be at most 50 letters, digits, hyphens and spaces")
+	}
 	if req.KeyType == authKey {
 		return c.newAuthKey(req)
 	}
-	if len(req.Scopes) == 0 {
-		return nil, errors.New("scopes are required")
-	}
-	for _, scope := range req.Scopes {
-		if !c.caller.allows(scope, true) {
-			return nil, fmt.Errorf("cannot grant scope %s", scope)
-		}
+	if err := c.checkScopes(req); err != nil {
+		return nil, err
 	}
 	created := &credential{Kind: req.KeyType, Description: req.Description, Scopes: req.Scopes, Tags: req.Tags}
 	if req.KeyType == federatedIdentity {
-		if req.Issuer == "" || req.Subject == "" {
-			return nil, errors.New("issuer and subject are required")
+		if !strings.HasPrefix(req.Issuer, "https://") || req.Subject == "" {
+			return nil, errors.New("an https issuer and a subject are required")
 		}
 		created.Issuer, created.Subject, created.Audience = req.Issuer, req.Subject, req.Audience
 		created.identify()
 	}
 	return created, nil
+}
+
+// checkScopes refuses scopes and tags that the caller does not have itself.
+func (c *call) checkScopes(req *keyRequest) error {
+	if len(req.Scopes) == 0 {
+		return errors.New("scopes are required")
+	}
+	for _, scope := range req.Scopes {
+		if !c.caller.allows(scope, true) {
+			return fmt.Errorf("cannot grant scope %s", scope)
+		}
+		if slices.Contains(taggedScopes, scope) && len(req.Tags) == 0 {
+			return fmt.Errorf("scope %s needs tags", scope)
+		}
+	}
+	if c.caller.Kind == accessToken && len(req.Tags) > 0 && !c.mayGrant(c.caller, req.Tags) {
+		return tagsRefused(req.Tags)
+	}
+	return nil
 }
 
 func (c *call) newAuthKey(req *keyRequest) (*credential, error) {
@@ -226,12 +284,13 @@ func (c *call) key(write bool) (*credential, error) {
 func (t *tailnet) keyView(c *credential) keyResponse {
 	view := keyResponse{
 		ID: c.ID, KeyType: c.Kind, Description: c.Description,
-		Created: c.Created, Expires: timeOrNil(c.Expires), Revoked: timeOrNil(c.Revoked),
+		Created: c.Created, Updated: timeOrNil(c.Updated), Expires: timeOrNil(c.Expires), Revoked: timeOrNil(c.Revoked),
 		Invalid: !c.valid(t.now()),
 		Scopes:  c.Scopes, Tags: c.Tags,
 		Issuer: c.Issuer, Subject: c.Subject, Audience: c.Audience,
 	}
 	if c.Kind == authKey {
+		view.ExpirySeconds = int64(c.Expires.Sub(c.Created).Round(time.Second).Seconds())
 		view.Capabilities = &keyCapabilities{}
 		view.Capabilities.Devices.Create = deviceCapabilities{c.Reusable, c.Ephemeral, c.Preauthorized, c.Tags}
 	}

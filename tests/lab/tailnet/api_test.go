@@ -105,6 +105,59 @@ func TestAKeyIsShownWithItsSecretOnlyOnce(t *testing.T) {
 	}
 }
 
+func TestACredentialIsMadeWithinTheScopesAndTagsOfTheTokenThatAsks(t *testing.T) {
+	w := startWeb(t)
+	token := w.token([]string{"oauth_keys", "federated_keys", "auth_keys"}, []string{"tag:a"})
+	for body, want := range map[string]struct {
+		status  int
+		message any
+	}{
+		`{"keyType":"client","scopes":["auth_keys"],"tags":["tag:a"]}`:                       {200, nil},
+		`{"keyType":"client","scopes":["auth_keys"],"tags":["tag:b"]}`:                       {400, "requested tags [tag:b] are invalid or not permitted"},
+		`{"keyType":"client","scopes":["auth_keys"]}`:                                        {400, "scope auth_keys needs tags"},
+		`{"keyType":"client","scopes":["dns"]}`:                                              {400, "cannot grant scope dns"},
+		`{"keyType":"client","tags":["tag:a"]}`:                                              {400, "scopes are required"},
+		`{"keyType":"client","scopes":["oauth_keys"],"description":"a_b"}`:                   {400, "description must be at most 50 letters, digits, hyphens and spaces"},
+		`{"keyType":"federated","scopes":["oauth_keys"]}`:                                    {400, "an https issuer and a subject are required"},
+		`{"keyType":"federated","scopes":["oauth_keys"],"issuer":"https://i","subject":"s"}`: {200, nil},
+		`{"keyType":"api"}`: {400, `unknown keyType "api"`},
+	} {
+		status, answer := w.call("POST", keysPath, token, body)
+		if status != want.status || answer["message"] != want.message {
+			t.Errorf("%s: %d %v", body, status, answer)
+		}
+	}
+	if status, _ := w.call("POST", keysPath, w.token([]string{"auth_keys"}, nil), `{"keyType":"client"}`); status != 403 {
+		t.Errorf("without the scope oauth_keys: %d", status)
+	}
+}
+
+func TestAnOAuthClientIsChangedButKeepsItsSecret(t *testing.T) {
+	w := startWeb(t)
+	token := w.token([]string{"all"}, []string{"tag:a"})
+	_, made := w.call("POST", keysPath, token, `{"keyType":"client","scopes":["auth_keys"],"tags":["tag:a"]}`)
+	secret, address, _ := strings.Cut(made["key"].(string), "?baseURL=")
+	if address != w.url {
+		t.Errorf("clients are told to ask %q", address)
+	}
+	path := keysPath + "/" + made["id"].(string)
+	changed := `{"keyType":"client","scopes":["oauth_keys"],"description":"new"}`
+	if status, answer := w.call("PUT", path, token, changed); status != 200 || answer["key"] != nil {
+		t.Fatalf("%d %v", status, answer)
+	}
+	client := w.tn.bySecret(secret, oauthClient)
+	if client == nil || client.Description != "new" || client.Scopes[0] != "oauth_keys" || client.Tags != nil {
+		t.Errorf("%+v", client)
+	}
+	if status, _ := w.call("PUT", path, token, `{"keyType":"auth"}`); status != 400 {
+		t.Errorf("another kind of key: %d", status)
+	}
+	w.call("DELETE", path, token, nil)
+	if _, answer := w.call("GET", path, token, nil); answer["invalid"] != true || answer["revoked"] == nil {
+		t.Errorf("what was deleted is shown as revoked: %v", answer)
+	}
+}
+
 func TestEachEndpointNeedsItsScope(t *testing.T) {
 	w := startWeb(t)
 	_, d := join(t, w.tn, "app", reusable)

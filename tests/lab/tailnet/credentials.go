@@ -38,6 +38,7 @@ type credential struct {
 	Owner       string // the ID of the client that made it, if one did
 
 	Created time.Time
+	Updated time.Time // zero: never
 	Expires time.Time // zero: never
 	Revoked time.Time // zero: not revoked
 	Uses    int       // devices that an auth key registered

@@ -73,6 +73,8 @@ func issuerKeys(ctx context.Context, identity *credential) (*jose.JSONWebKeySet,
 	return &keys, nil
 }
 
+// fetchJWKS asks the issuer for its keys, at the address that it publishes if
+// the identity names none (openid.net/specs/openid-connect-discovery-1_0.html).
 func fetchJWKS(ctx context.Context, identity *credential) ([]byte, error) {
 	client, err := clientTrusting(identity.CAFile)
 	if err != nil {
@@ -80,7 +82,25 @@ func fetchJWKS(ctx context.Context, identity *credential) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, identity.JWKSURL, nil)
+	address := identity.JWKSURL
+	if address == "" {
+		document, err := fetch(ctx, client, identity.Issuer+"/.well-known/openid-configuration")
+		if err != nil {
+			return nil, err
+		}
+		var published struct {
+			JWKSURI string `json:"jwks_uri"`
+		}
+		if err := json.Unmarshal(document, &published); err != nil {
+			return nil, fmt.Errorf("parse the issuer's configuration: %w", err)
+		}
+		address = published.JWKSURI
+	}
+	return fetch(ctx, client, address)
+}
+
+func fetch(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +110,7 @@ func fetchJWKS(ctx context.Context, identity *credential) ([]byte, error) {
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %s", identity.JWKSURL, res.Status)
+		return nil, fmt.Errorf("%s answered %s", address, res.Status)
 	}
 	return io.ReadAll(io.LimitReader(res.Body, maxRequest))
 }

@@ -114,22 +114,30 @@ func TestAJWTHasToBeTheIssuersAndAboutTheIdentity(t *testing.T) {
 
 func TestTheKeysOfAnIssuerAreFetchedWithItsCA(t *testing.T) {
 	ours := ecIssuer(t)
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Write(ours.jwks())
-	}))
+	mux := http.NewServeMux()
+	server := httptest.NewTLSServer(mux)
 	defer server.Close()
+	mux.HandleFunc("/keys", func(w http.ResponseWriter, r *http.Request) { w.Write(ours.jwks()) })
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"jwks_uri": server.URL + "/keys"})
+	})
 	ca := filepath.Join(t.TempDir(), "ca.crt")
 	block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
 	if err := os.WriteFile(ca, pem.EncodeToMemory(block), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	identity := identityOf(ours)
-	identity.JWKS, identity.JWKSURL, identity.CAFile = nil, server.URL, ca
+	identity.JWKS, identity.JWKSURL, identity.CAFile = nil, server.URL+"/keys", ca
 	if err := verifyJWT(t.Context(), identity, ours.sign(goodClaims()), time.Now()); err != nil {
 		t.Error(err)
 	}
+	claims := goodClaims()
+	identity.JWKSURL, identity.Issuer, claims.Issuer = "", server.URL, server.URL
+	if err := verifyJWT(t.Context(), identity, ours.sign(claims), time.Now()); err != nil {
+		t.Errorf("from the address that the issuer publishes: %v", err)
+	}
 	identity.CAFile = ""
-	if err := verifyJWT(t.Context(), identity, ours.sign(goodClaims()), time.Now()); err == nil {
+	if err := verifyJWT(t.Context(), identity, ours.sign(claims), time.Now()); err == nil {
 		t.Error("a server that nobody vouches for is trusted")
 	}
 }
