@@ -26,6 +26,8 @@ REDACTED = "<redacted; render with --show-secrets>"
 # Objects that others need come first, so that the output can be applied in one go.
 ORDER = ("Namespace", "ServiceAccount", "Secret", "ConfigMap", "Role", "RoleBinding", "Service")
 
+APPLIED_PATCH = "kubernetes:core/v1:SecretPatch"
+"""What `SecretState(retain_state=True)` registers. Like `kubectl apply --server-side`, it makes the Secret or keeps it."""
 
 FIRST = ("apiVersion", "kind", "metadata", "name")
 """Keys that a reader looks for first; the others follow by name, so that the same program always gives the same text."""
@@ -144,7 +146,7 @@ class _Recorder(pulumi.runtime.Mocks):
         if args.typ.startswith("pulumi:providers:") or not (args.custom or is_kubernetes):
             return args.name, dict(args.inputs)
         found = self.sent.pop((args.typ, args.name))
-        if not is_kubernetes or "kind" not in found or args.typ.endswith("Patch"):
+        if not is_kubernetes or "kind" not in found or (args.typ.endswith("Patch") and args.typ != APPLIED_PATCH):
             return self._refuse(f"{args.typ} {args.name!r}")
         given = found.get("metadata", {})
         metadata = {"name": args.name, **(given["value"] if SECRET_KEY in given else given)}
