@@ -76,7 +76,8 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         self.auth_secret = self._auth_secret()
         self.state_secrets = self._state_secrets()
         self.stateful_set = self._stateful_set()
-        self.register_outputs({"stateful_set": self.stateful_set, "service": self.service})
+        # No resources: for the hook, Pulumi's SDK would look up the old ones before the new ones are registered.
+        self.register_outputs({})
 
     def _service(self) -> Service:
         spec: Any = {"clusterIP": "None", "selector": {"app": self._kubernetes_name}, "publishNotReadyAddresses": False}

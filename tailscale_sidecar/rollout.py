@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,11 +66,12 @@ def _held_by(strategy: Json, replicas: int) -> str:
 
 
 def held_at(partition: int, replicas: int) -> str:
-    """What is true when the replicas from `partition` on are new and all are ready, as the annotation's JSONPath.
+    """What is true when the replicas from `partition` on are new and all are ready, as the annotation's JSONPaths.
 
     At least as many: a partition that was raised again leaves replicas below it updated. There is no `>=`, because the
-    provider splits the annotation at a single `=`.
+    provider splits each at a single `=`, and its parser takes one `&&` at most.
     """
     ready = "@.readyReplicas == $.spec.replicas && @.replicas == $.spec.replicas" if replicas else "@.replicas == 0"
     updated = replicas - partition
-    return f"jsonpath={{$[?{ready}{f' && @.updatedReplicas > {updated - 1}' if updated > 0 else ''}]}}"
+    conditions = [ready, *([f"@.updatedReplicas > {updated - 1}"] if updated > 0 else [])]
+    return json.dumps([f"jsonpath={{$[?{condition}]}}" for condition in conditions])
