@@ -52,12 +52,16 @@ class TailscaleSidecarStatefulSetArgs(Model):
 
     replicas: int = Field(default=1, ge=0)
     """Number of replicas; each is a device."""
+    name: str | None = None
+    """Name in Kubernetes of the StatefulSet, its Service, pods and state Secrets. Default: the component's in Pulumi.
+    A component that gets another name in Pulumi keeps its devices if its old one is given here, and as an alias."""
     namespace: Input[str] | None = None
     """Namespace of all objects. Default: the provider's."""
     labels: Mapping[str, Input[str]] = Field(default={})
     """Labels of the StatefulSet and its pods, beside `app`, which the selector uses."""
     annotations: Mapping[str, Input[str]] = Field(default={})
-    """Annotations of the StatefulSet and its pods."""
+    """Annotations of the StatefulSet and its pods; those of Pulumi's provider (`pulumi.com/...`) of the StatefulSet
+    alone."""
     volume_claim_templates: tuple[Any, ...] = Field(default=(), strict=False)
     """The app's own volume claims, as in a StatefulSet."""
     persistent_volume_claim_retention_policy: Any = None
@@ -210,6 +214,11 @@ class TailscaleSidecarStatefulSetArgs(Model):
         for key in annotations:
             rules.map_key(key, "annotations")
         return annotations
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str | None) -> str | None:
+        return None if name is None else rules.name(name)
 
     @field_validator("namespace", "service_account_name")
     @classmethod

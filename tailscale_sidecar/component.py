@@ -8,10 +8,10 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes.admissionregistration import v1 as admission
 from pulumi_kubernetes.apps.v1 import StatefulSet
-from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
+from pulumi_kubernetes.core.v1 import Secret, SecretPatch, Service, ServiceAccount
 from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 
-from . import own_secret_policy, pod_template, rules
+from . import own_secret_policy, pod_template, protection, rollout, rules
 from ._model import Input
 from .args import TailscaleSidecarStatefulSetArgs
 from .state import SecretState
@@ -21,7 +21,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
     """A StatefulSet whose replicas are devices of a tailnet, each with an identity that outlives its pod.
 
     All resources have the component as parent and are named `<name>-...`; in Kubernetes the StatefulSet, its headless
-    Service, ServiceAccount and Role are called `name`, and each state Secret like its pod.
+    Service, ServiceAccount and Role are called `name` (or `args.name`), and each state Secret like its pod.
     """
 
     stateful_set: StatefulSet
@@ -34,8 +34,9 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
     role_binding: RoleBinding | None
     auth_secret: Secret | None
     """None where the credential is in an existing Secret."""
-    state_secrets: list[Secret]
-    """With `SecretState(access="scoped")`, one a replica up to `max_replicas`, else empty."""
+    state_secrets: list[Secret | SecretPatch]
+    """With `SecretState(access="scoped")`, one a replica up to `max_replicas`, else empty. A SecretPatch makes a Secret
+    too, and leaves it where it is when Pulumi deletes it (`retain_state=True`)."""
     policy: admission.ValidatingAdmissionPolicy | None
     """With `SecretState(access="guarded")`."""
     policy_binding: admission.ValidatingAdmissionPolicyBinding | None
@@ -49,17 +50,23 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         """Registers the component and its resources.
 
         Args:
-            name: Name of the StatefulSet, in Pulumi and in Kubernetes; a DNS label of at most 52 characters.
+            name: Name in Pulumi and, unless `args.name` is given, in Kubernetes: a DNS label of at most 52 characters.
             args: What it is made from.
             opts: Pulumi's options; a provider given here is that of all resources. `custom_timeouts` are the
-                StatefulSet's: how long Pulumi waits for the pods to be on the tailnet, 10 minutes unless given.
+                StatefulSet's: how long Pulumi waits for the pods to be on the tailnet. Unless given, 10 minutes, and
+                for each replica 30 seconds and its terminationGracePeriodSeconds.
 
         Raises:
             ValueError: `name` cannot be the name of a StatefulSet with its Service and pods.
         """
-        rules.name(name)
-        super().__init__("tailscale-sidecar:index:TailscaleSidecarStatefulSet", name, {}, opts)
-        self._name = name
+        kubernetes_name = rules.name(args.name or name)
+        super().__init__(
+            "tailscale-sidecar:index:TailscaleSidecarStatefulSet",
+            name,
+            protection.remembered(kubernetes_name, args),
+            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=protection.hooks())),
+        )
+        self._kubernetes_name = kubernetes_name
         self._args = args
         self._timeouts = opts.custom_timeouts if opts else None  # Pulumi's engine does not pass them on to children
         self.service = self._service()
@@ -69,36 +76,41 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         self.auth_secret = self._auth_secret()
         self.state_secrets = self._state_secrets()
         self.stateful_set = self._stateful_set()
-        self.register_outputs({"stateful_set": self.stateful_set, "service": self.service})
+        # No resources: for the hook, Pulumi's SDK would look up the old ones before the new ones are registered.
+        self.register_outputs({})
 
     def _service(self) -> Service:
-        spec: Any = {"clusterIP": "None", "selector": {"app": self._name}, "publishNotReadyAddresses": False}
-        return Service(f"{self._name}-service", metadata=self._metadata(self._name), spec=spec, opts=self._child())
+        spec: Any = {"clusterIP": "None", "selector": {"app": self._kubernetes_name}, "publishNotReadyAddresses": False}
+        return Service(
+            f"{self._name}-service", metadata=self._metadata(self._kubernetes_name), spec=spec, opts=self._child()
+        )
 
     def _service_account(self) -> ServiceAccount | None:
         if self._args.service_account_name is not None:
             return None
         return ServiceAccount(
             f"{self._name}-service-account",
-            metadata=self._metadata(self._name, self._args.service_account_annotations),
+            metadata=self._metadata(self._kubernetes_name, self._args.service_account_annotations),
             automount_service_account_token=False,
             opts=self._child(),
         )
 
     def _rbac(self) -> tuple[Role | None, RoleBinding | None]:
-        role_rules: Any = list(self._args.state.additions(self._name, self._args.replicas).rules)
+        role_rules: Any = list(self._args.state.additions(self._kubernetes_name, self._args.replicas).rules)
         if not role_rules:
             return None, None
-        role = Role(f"{self._name}-role", metadata=self._metadata(self._name), rules=role_rules, opts=self._child())
+        role = Role(
+            f"{self._name}-role", metadata=self._metadata(self._kubernetes_name), rules=role_rules, opts=self._child()
+        )
         subject: Any = {
             "kind": "ServiceAccount",
-            "name": self._args.service_account_name or self._name,
+            "name": self._args.service_account_name or self._kubernetes_name,
             "namespace": role.metadata["namespace"],
         }
-        role_ref: Any = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": self._name}
+        role_ref: Any = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": self._kubernetes_name}
         binding = RoleBinding(
             f"{self._name}-role-binding",
-            metadata=self._metadata(self._name),
+            metadata=self._metadata(self._kubernetes_name),
             subjects=[subject],
             role_ref=role_ref,
             opts=self._child(role),
@@ -110,10 +122,10 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         if not isinstance(state, SecretState) or state.access != "guarded" or self.role is None:
             return None, None
         namespace = self.role.metadata["namespace"]
-        account = self._args.service_account_name or self._name
+        account = self._args.service_account_name or self._kubernetes_name
         user = pulumi.Output.concat("system:serviceaccount:", namespace, ":", account)
         # Policies belong to the whole cluster: the namespace keeps those of two components with one name apart.
-        unique: Any = {"name": pulumi.Output.concat(namespace, ".", self._name, ".own-secret")}
+        unique: Any = {"name": pulumi.Output.concat(namespace, ".", self._kubernetes_name, ".own-secret")}
         spec: Any = own_secret_policy.spec(user)
         policy = admission.ValidatingAdmissionPolicy(
             f"{self._name}-own-secret", metadata=unique, spec=spec, opts=self._child()
@@ -133,35 +145,52 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
             return None
         return Secret(
             f"{self._name}-auth",
-            metadata=self._metadata(f"{self._name}-auth"),
+            metadata=self._metadata(f"{self._kubernetes_name}-auth"),
             string_data={key: pulumi.Output.secret(value) for key, value in data.items()},
             opts=self._child(),
         )
 
-    def _state_secrets(self) -> list[Secret]:
+    def _state_secrets(self) -> list[Secret | SecretPatch]:
         state = self._args.state
         if not isinstance(state, SecretState) or state.access != "scoped":
             return []
-        # No `data`, so that what tailscaled writes there is never Pulumi's to change.
+        kind, other = (SecretPatch, Secret) if state.retain_state else (Secret, SecretPatch)
+        # What a Secret of an earlier `up` has is another field manager's: without this, a changed label is a conflict.
+        annotations = {"pulumi.com/patchForce": "true"} if state.retain_state else None
+        own = pulumi.ResourceOptions(
+            # The arguments have no `data`, so that what tailscaled writes there is never Pulumi's to change. But in
+            # Pulumi's state an imported Secret has.
+            ignore_changes=["data", "stringData"],
+            aliases=[pulumi.Alias(type_=f"kubernetes:core/v1:{other.__name__}")],
+        )
         return [
-            Secret(f"{self._name}-state-{ordinal}", metadata=self._metadata(secret), type="Opaque", opts=self._child())
-            for ordinal, secret in enumerate(state.secret_names(self._name, self._args.replicas))
+            kind(
+                f"{self._name}-state-{ordinal}",
+                metadata=self._metadata(secret, annotations),
+                type="Opaque",
+                opts=pulumi.ResourceOptions.merge(self._child(), own),
+            )
+            for ordinal, secret in enumerate(state.secret_names(self._kubernetes_name, self._args.replicas))
         ]
 
     def _stateful_set(self) -> StatefulSet:
         before = [self.service, self.service_account, self.role_binding, self.policy_binding, self.auth_secret]
-        auth_secret = self._args.auth.existing_secret or f"{self._name}-auth"
-        spec: Any = pod_template.stateful_set_spec(self._name, self._args, auth_secret)
-        waiting = pulumi.ResourceOptions(custom_timeouts=self._timeouts)
+        auth_secret = self._args.auth.existing_secret or f"{self._kubernetes_name}-auth"
+        spec: Any = pod_template.stateful_set_spec(self._kubernetes_name, self._args, auth_secret)
+        own = pulumi.ResourceOptions(
+            custom_timeouts=rollout.custom_timeouts(self._args, self._timeouts),
+            # An imported StatefulSet has Kubernetes' default in its inputs; Pulumi would replace it to take that away.
+            ignore_changes=["spec.revisionHistoryLimit"],
+        )
         return StatefulSet(
             f"{self._name}-stateful-set",
-            metadata=self._metadata(self._name, self._args.annotations),
+            metadata=self._metadata(self._kubernetes_name, rollout.stateful_set_annotations(self._args)),
             spec=spec,
-            opts=pulumi.ResourceOptions.merge(self._child(*before, *self.state_secrets), waiting),
+            opts=pulumi.ResourceOptions.merge(self._child(*before, *self.state_secrets), own),
         )
 
     def _metadata(self, name: str, annotations: Mapping[str, Input[str]] | None = None) -> Any:
-        metadata: dict[str, Any] = {"name": name, "labels": {"app": self._name, **self._args.labels}}
+        metadata: dict[str, Any] = {"name": name, "labels": {"app": self._kubernetes_name, **self._args.labels}}
         if self._args.namespace is not None:
             metadata["namespace"] = self._args.namespace
         if annotations:

@@ -45,7 +45,9 @@ def stateful_set_spec(name: str, args: TailscaleSidecarStatefulSetArgs, auth_sec
 def pod_metadata(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
     """Labels and annotations of the pods."""
     metadata: Json = {"labels": {"app": name, **args.labels}}
-    return {**metadata, "annotations": dict(args.annotations)} if args.annotations else metadata
+    # What is said to Pulumi is about the StatefulSet; on the pods, a change of it would restart them.
+    annotations = {key: value for key, value in args.annotations.items() if not key.startswith("pulumi.com/")}
+    return {**metadata, "annotations": annotations} if annotations else metadata
 
 
 def additions(name: str, args: TailscaleSidecarStatefulSetArgs, auth_secret: Input[str]) -> Additions:

@@ -29,6 +29,8 @@ GIVEN_BY_TAILSCALE = ("audience", "key")
 # Objects that others need come first, so that the output can be applied in one go.
 ORDER = ("Namespace", "ServiceAccount", "Secret", "ConfigMap", "Role", "RoleBinding", "Service")
 
+APPLIED_PATCH = "kubernetes:core/v1:SecretPatch"
+"""What `SecretState(retain_state=True)` registers. Like `kubectl apply --server-side`, it makes the Secret or keeps it."""
 
 FIRST = ("apiVersion", "kind", "metadata", "name")
 """Keys that a reader looks for first; the others follow by name, so that the same program always gives the same text."""
@@ -150,7 +152,7 @@ class _Recorder(pulumi.runtime.Mocks):
         found = self.sent.pop((args.typ, args.name))
         if args.typ.startswith("tailscale:"):
             return UNKNOWN, {**dict.fromkeys(GIVEN_BY_TAILSCALE, UNKNOWN), **args.inputs}
-        if not is_kubernetes or "kind" not in found or args.typ.endswith("Patch"):
+        if not is_kubernetes or "kind" not in found or (args.typ.endswith("Patch") and args.typ != APPLIED_PATCH):
             return self._refuse(f"{args.typ} {args.name!r}")
         given = found.get("metadata", {})
         metadata = {"name": args.name, **(given["value"] if SECRET_KEY in given else given)}

@@ -21,6 +21,11 @@ class State(Model):
     def additions(self, name: str, replicas: int) -> Additions:
         """What this store adds to the pod of StatefulSet `name`."""
 
+    def remembered(self, replicas: int) -> Json:
+        """What protection.py compares at the next `up`."""
+        del replicas
+        return {"store": type(self).__name__, "outlivesPod": self.outlives_pod}
+
 
 def state_dir(*, volumes: tuple[Json, ...] = (), claims: tuple[Json, ...] = ()) -> Additions:
     """State in files on the volume tailscale-state; an empty TS_KUBE_SECRET turns the Secret store off."""

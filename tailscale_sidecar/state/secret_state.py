@@ -27,9 +27,18 @@ class SecretState(State):
     max_replicas: int | None = Field(default=None, ge=1)
     """How many replicas may have a Secret: room for `kubectl scale` and autoscalers. Default: `replicas`."""
 
+    retain_state: bool = False
+    """Whether the Secrets, and so the identities, stay when the stack is destroyed or scaled down, for the next `up` to
+    pick up. With `guarded` and `open` they always do. Set it in an `up` of its own, before what would delete them."""
+
     def secret_names(self, name: str, replicas: int) -> list[str]:
         """Names of the state Secrets that the Role allows, one a replica."""
         return [f"{name}-{ordinal}" for ordinal in range(self.max_replicas or replicas)]
+
+    @override
+    def remembered(self, replicas: int) -> Json:
+        secrets = {"access": self.access, "secrets": self.max_replicas or replicas, "retained": self.retain_state}
+        return {**super().remembered(replicas), **secrets}
 
     @override
     def additions(self, name: str, replicas: int) -> Additions:

@@ -29,6 +29,10 @@ class Registration:
     protect: bool
     retain_on_delete: bool
     aliases: tuple[str, ...]
+    """The names, types or URNs that the resource had before."""
+    ignore_changes: tuple[str, ...]
+    timeouts: Mapping[str, str]
+    """How long create, update and delete may take."""
     inputs: Mapping[str, Any]
 
     @property
@@ -65,7 +69,9 @@ class _Monitor(MockMonitor):
                 dependencies=frozenset(request.dependencies),
                 protect=request.protect,
                 retain_on_delete=request.retainOnDelete,
-                aliases=tuple(alias.spec.name or alias.urn for alias in request.aliases),
+                aliases=tuple(alias.spec.name or alias.spec.type or alias.urn for alias in request.aliases),
+                ignore_changes=tuple(request.ignoreChanges),
+                timeouts={key: getattr(request.customTimeouts, key) for key in ("create", "update", "delete")},
                 inputs=_plain(request.object),
             )
         )

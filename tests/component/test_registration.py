@@ -26,6 +26,7 @@ from .engine import COMPONENT, Registration, is_secret, registered, value_of
 CHOICES: dict[str, dict[str, Any]] = {
     "scoped": {"replicas": 2},
     "room to scale": {"replicas": 1, "state": SecretState(max_replicas=3)},
+    "retained": {"state": SecretState(retain_state=True)},
     "guarded": {"state": SecretState(access="guarded")},
     "open": {"state": SecretState(access="open")},
     "on a volume": {"state": PersistentVolumeState()},
@@ -123,6 +124,28 @@ def test_a_protected_component_is_protected() -> None:
     assert [item.protect for item in found if item.type == COMPONENT] == [True]
 
 
+def test_another_name_in_kubernetes_is_that_of_all_objects_and_of_none_in_pulumi() -> None:
+    found = children({"replicas": 2, "name": "shop"})
+    assert {item.name: name_of(item) for item in found} == {
+        "db-stateful-set": "shop",
+        "db-auth": "shop-auth",
+        "db-state-0": "shop-0",
+        "db-state-1": "shop-1",
+        "db-service": "shop",
+        "db-service-account": "shop",
+        "db-role": "shop",
+        "db-role-binding": "shop",
+    }
+    assert one(found, "Service").inputs["spec"]["selector"] == {"app": "shop"}
+    assert one(found, "RoleBinding").inputs["roleRef"]["name"] == "shop"
+    assert "'db" not in str([item.inputs for item in found])
+
+
+def test_a_name_that_only_pulumi_sees_may_be_any() -> None:
+    made = registered(lambda: TailscaleSidecarStatefulSet("Shop.Database", arguments(name="shop")))
+    assert {name_of(item) for item in made if item.kind == "StatefulSet"} == {"shop"}
+
+
 # Secrets
 
 
@@ -171,6 +194,24 @@ def test_state_secrets_have_no_data_that_pulumi_could_ever_put_back() -> None:
         assert not {"data", "stringData", "immutable"} & item.inputs.keys()
 
 
+@pytest.mark.parametrize("retained", [False, True])
+def test_an_imported_state_secret_keeps_what_tailscaled_wrote(retained: bool) -> None:
+    found = children({"state": SecretState(retain_state=retained)})
+    (secret,) = (item for item in found if item.name.endswith("-state-0"))
+    assert {"data", "stringData"} <= set(secret.ignore_changes)
+
+
+def test_retained_state_is_the_same_secrets_as_resources_that_delete_nothing() -> None:
+    changes = {"replicas": 2, "state": SecretState(retain_state=True)}
+    plain, retained = ([i for i in children(c) if "-state-" in i.name] for c in ({"replicas": 2}, changes))
+    assert [item.name for item in retained] == [item.name for item in plain]
+    assert [name_of(item) for item in retained] == [name_of(item) for item in plain]
+    assert {item.type: item.aliases for item in (*plain, *retained)} == {
+        "kubernetes:core/v1:Secret": ("kubernetes:core/v1:SecretPatch",),
+        "kubernetes:core/v1:SecretPatch": ("kubernetes:core/v1:Secret",),
+    }
+
+
 # Order
 
 
@@ -193,6 +234,33 @@ def test_a_dependency_of_the_component_is_one_of_its_pods() -> None:
     found = registered(program)
     (component,) = (item for item in found if item.type == COMPONENT)
     assert one(found, "ConfigMap").urn in component.dependencies
+
+
+# Waiting
+
+
+def test_the_time_to_wait_is_the_stateful_sets_own_and_may_be_given() -> None:
+    given = pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="5s"))
+    assert one(children({"replicas": 2}), "StatefulSet").timeouts == dict.fromkeys(
+        ("create", "update", "delete"), "720s"
+    )
+    assert one(children({"replicas": 2}, given), "StatefulSet").timeouts["create"] == "5s"
+    assert all(not any(item.timeouts.values()) for item in children() if item.kind != "StatefulSet")
+
+
+@pytest.mark.parametrize("partition", [1, pulumi.Output.from_input(1)], ids=["plain", "Output"])
+def test_what_pulumi_is_told_to_wait_for_is_on_the_stateful_set_and_not_on_its_pods(partition: Any) -> None:
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": partition}}
+    changes = {
+        "replicas": 2,
+        "update_strategy": strategy,
+        "annotations": {"team": "a", "pulumi.com/patchForce": "true"},
+    }
+    found = one(children(changes), "StatefulSet").inputs
+    annotations = found["metadata"]["annotations"]
+    assert annotations.keys() == {"team", "pulumi.com/patchForce", "pulumi.com/waitFor"}
+    assert "@.updatedReplicas > 0" in annotations["pulumi.com/waitFor"]
+    assert found["spec"]["template"]["metadata"]["annotations"] == {"team": "a"}
 
 
 # Permissions

@@ -264,6 +264,12 @@ def test_what_needs_an_engine_is_refused_by_name(program: Path, body: str, named
     assert named in str(error.value)
 
 
+def test_state_that_is_retained_is_a_secret_like_any_other(program: Path) -> None:
+    found = objects(render(write(program, "component(state=SecretState(retain_state=True))")))
+    (state,) = (item for item in found if item["kind"] == "Secret" and item["metadata"]["name"].endswith("-0"))
+    assert "data" not in state
+
+
 def test_a_folder_without_program_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(RenderError, match="is no Pulumi program"):
         render(tmp_path)

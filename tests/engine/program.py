@@ -87,16 +87,21 @@ class Program:
         """Writes the program."""
         text = self.head
         for name, arguments in self.components.items():
-            given = {key: value for key, value in arguments.items() if key != "opts"}
+            given = {key: value for key, value in arguments.items() if key not in ("opts", "pulumi_name")}
             written = "".join(f"    {key}={value!r},\n" for key, value in given.items())
             opts = f", opts={arguments['opts']!r}" if "opts" in arguments else ""
-            text += f"TailscaleSidecarStatefulSet({name!r}, TailscaleSidecarStatefulSetArgs(\n{written}){opts})\n"
+            in_pulumi = arguments.get("pulumi_name", name)
+            text += f"TailscaleSidecarStatefulSet({in_pulumi!r}, TailscaleSidecarStatefulSetArgs(\n{written}){opts})\n"
         (self.stack.project / "__main__.py").write_text(text, encoding="utf-8")
 
     def up(self) -> str:
         """Writes and deploys the program; returns what Pulumi printed."""
         self.write()
         return self.stack.up()
+
+    def credential_requests(self) -> int:
+        """How often its OAuth client asked for a token or a key."""
+        return len([r for r in self.workspace.tailnet.credential_requests() if r.get("client") == self.client_id])
 
     def settle(self) -> None:
         """Deploys the program; fails if a second `up` would change anything."""
@@ -110,6 +115,7 @@ class Component:
 
     program: Program
     name: str
+    """In Kubernetes, and in Pulumi unless the program gives another `pulumi_name`."""
 
     def change(self, **arguments: object) -> None:
         """Changes arguments in the program; `up` deploys them."""

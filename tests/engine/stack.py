@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.lab.shell import wait_for
 
 from .pulumi_cli import PulumiCli
 
@@ -50,23 +53,36 @@ class Stack:
 
     def pulumi(self, *arguments: str, stdin: str = "") -> str:
         """Runs a command; returns all that it prints."""
-        done = subprocess.run(
+        with self._start(*arguments) as running:
+            printed, _ = running.communicate(stdin)
+        if running.returncode != 0:
+            raise PulumiError(f"pulumi {' '.join(arguments)}:\n{printed}")
+        return printed
+
+    def _start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [str(self.cli.program), "--non-interactive", "--color=never", *arguments],
             cwd=self.project,
             env=self.cli.environment(self.environment, state=self.state, passphrase=PASSPHRASE),
-            input=stdin,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
         )
-        if done.returncode != 0:
-            raise PulumiError(f"pulumi {' '.join(arguments)}:\n{done.stdout}")
-        return done.stdout
 
-    def up(self) -> str:
+    def up(self, *options: str) -> str:
         """Deploys the program as it is now."""
-        return self.pulumi("up", "--yes", "--skip-preview", "--diff")
+        return self.pulumi("up", "--yes", "--skip-preview", "--diff", *options)
+
+    def interrupt_up(self, when: Callable[[], bool]) -> str:
+        """Deploys the program, and interrupts that, as Ctrl-C does, as soon as something is so; returns what it printed."""
+        with self._start("up", "--yes", "--skip-preview") as running:
+            try:
+                wait_for("the moment to interrupt", when, 60)
+            finally:
+                running.send_signal(signal.SIGINT)
+            printed, _ = running.communicate()
+        return printed
 
     def preview(self) -> str:
         """What `up` would do, in full."""
