@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tailscale_sidecar import OAuthClient, TailscaleSidecarStatefulSet, TailscaleSidecarStatefulSetArgs
 from tailscale_sidecar.auth import Auth
@@ -98,6 +98,8 @@ class Deployment:
     workspace: Workspace
     name: str
     arguments: dict[str, Any]
+    health_path: ClassVar[str] = "/healthz"
+    """What answers 200 on port 9002 when the sidecar is up."""
 
     @property
     def replicas(self) -> int:
