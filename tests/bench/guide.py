@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
+from tailscale_sidecar import ClusterDns
 from tests.cluster.deployment import Deployment
 from tests.lab.images import TAILSCALE_IMAGE
 
 RULES = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update", "patch"]}]
+SWITCHES = ("accept_routes", "advertise_exit_node", "shields_up")
 SYSCTL = """\
 sysctl -w net.ipv4.ip_forward=1
 if sysctl net.ipv6.conf.all.forwarding 2>/dev/null; then
@@ -87,7 +89,7 @@ class Guide(Deployment):
             "TS_KUBE_SECRET": "$(POD_NAME)",
             "TS_HOSTNAME": f"{self.arguments['hostname']}-0" if "hostname" in self.arguments else "$(POD_NAME)",
             "TS_USERSPACE": "false",
-            "TS_ACCEPT_DNS": "true",
+            "TS_ACCEPT_DNS": str(not isinstance(self.arguments["dns"], ClusterDns)).lower(),
             "TS_EXTRA_ARGS": " ".join(self._flags()),
             "TS_ENABLE_METRICS": "true",
             "TS_LOCAL_ADDR_PORT": "0.0.0.0:9002",
@@ -105,6 +107,6 @@ class Guide(Deployment):
     def _flags(self) -> list[str]:
         return [
             f"--advertise-tags={','.join(self.arguments['tags'])}",
-            *(f"--{flag.replace('_', '-')}" for flag in ("accept_routes", "shields_up") if self.arguments.get(flag)),
+            *(f"--{flag.replace('_', '-')}" for flag in SWITCHES if self.arguments.get(flag)),
             f"--login-server={self.arguments['login_server']}",
         ]

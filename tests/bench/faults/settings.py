@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from tailscale_sidecar import OAuthClient
+from tailscale_sidecar import ClusterDns, OAuthClient
 from tests.bench.recovery import PATIENCE, Before, is_connected, restarts, trouble
 from tests.bench.subjects import DEFAULT, Bench
 from tests.bench.table import Cell, Rows, counted
@@ -44,10 +44,11 @@ def prefs(app: Deployment) -> dict[str, Any]:
 CHANGES = (
     Change("accept_routes switched on", lambda _: {"accept_routes": True}, lambda app: prefs(app)["RouteAll"]),
     Change(
-        "advertise_routes given",
-        lambda _: {"advertise_routes": [ROUTE]},
-        lambda app: prefs(app)["AdvertiseRoutes"] == [ROUTE],
+        "advertise_routes given, and the exit node",
+        lambda _: {"advertise_routes": [ROUTE], "advertise_exit_node": True},
+        lambda app: {ROUTE, "0.0.0.0/0"} <= {*prefs(app)["AdvertiseRoutes"]},
     ),
+    Change("DNS mode changed", lambda _: {"dns": ClusterDns()}, lambda app: not prefs(app)["CorpDNS"]),
     Change(
         "tags changed, with a credential for them",
         lambda app: {"tags": ["tag:db"], "auth": client_for("tag:db", app)},
@@ -61,8 +62,13 @@ CHANGES = (
 )
 SHIELDS = Change("shields_up switched on", lambda _: {"shields_up": True}, lambda app: prefs(app)["ShieldsUp"])
 REMOVAL = Change(
-    "accept_routes, advertise_routes and shields_up removed",
-    lambda _: {"accept_routes": False, "advertise_routes": [], "shields_up": False},
+    "accept_routes, routes, exit node and shields_up removed",
+    lambda _: {
+        "accept_routes": False,
+        "advertise_routes": [],
+        "advertise_exit_node": False,
+        "shields_up": False,
+    },
     lambda app: not any(prefs(app)[pref] for pref in ("RouteAll", "AdvertiseRoutes", "ShieldsUp")),
 )
 
