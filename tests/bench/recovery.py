@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.cluster.deployment import Deployment
-from tests.faults.sidecar import Sidecar, identity
+from tests.faults.sidecar import identity
 from tests.lab import LabError
 from tests.lab.shell import step, wait_for
 
-from .subjects import Apps
+from .subjects import Apps, await_tailnet
 from .table import Cell, Row, counted
 
 PATIENCE = 45
@@ -72,19 +72,10 @@ def recoveries(apps: Apps, title: str, fault: Callable[[], object], *, restarts:
 def seconds_until_back(app: Deployment, since: float, patience: float = PATIENCE) -> float | None:
     """How long after a moment every replica is on the tailnet; None if that takes too long."""
     try:
-        wait_for("the tailnet", lambda: all(is_connected(app, o) for o in range(app.replicas)), patience)
+        await_tailnet(app, patience)
     except LabError:
         return None
     return time.time() - since
-
-
-def is_connected(app: Deployment, ordinal: int) -> bool:
-    """Whether a replica and the control plane agree that it is on the tailnet."""
-    sidecar = Sidecar(app, ordinal)
-    try:
-        return sidecar.is_online() and '"BackendState": "Running"' in sidecar.tailscale("status", "--json")
-    except LabError:
-        return False  # the container does not run
 
 
 def containers(app: Deployment) -> list[tuple[str, int]]:

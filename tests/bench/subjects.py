@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
 from tailscale_sidecar.dns import Dns
 from tests.cluster.deployment import Deployment, Workspace
+from tests.faults.sidecar import Sidecar
 from tests.lab import Lab
 from tests.lab.settings import FAMILIES
-from tests.lab.shell import step
+from tests.lab.shell import step, wait_for
 from tests.lab.tailnet_client import Tailnet
 
 from .guide import Guide
@@ -120,10 +121,18 @@ class Bench:
 def deploy(app: Deployment) -> None:
     """Applies the objects, and waits until every replica is on the tailnet."""
     app.apply()
-    app.workspace.tailnet.await_devices(app.name, app.replicas)
+    await_tailnet(app)
 
 
 def restart(app: Deployment) -> None:
     """Replaces every pod, as a person would one that does not come back; waits until all are on the tailnet."""
     app.delete_pods(*range(app.replicas))
-    app.workspace.tailnet.await_devices(app.name, app.replicas)
+    await_tailnet(app)
+
+
+def await_tailnet(app: Deployment, seconds: float = 120) -> None:
+    """Waits until every replica is on the tailnet."""
+    sidecars = [Sidecar(app, ordinal) for ordinal in range(app.replicas)]
+    wait_for(
+        f"the replicas of {app.name} to be on the tailnet", lambda: all(s.is_connected() for s in sidecars), seconds
+    )

@@ -48,6 +48,13 @@ class Sidecar:
         """Whether the control plane has a connection to it, under whatever name."""
         return any(device.online for device in self.app.devices() if device.hostname.endswith(f"-{self.ordinal}"))
 
+    def is_connected(self) -> bool:
+        """Whether it and the control plane agree that it is on the tailnet."""
+        try:
+            return self.is_online() and '"BackendState": "Running"' in self.tailscale("status", "--json")
+        except LabError:
+            return False  # the container does not run
+
     def tailscale(self, *arguments: str) -> str:
         """The real `tailscale`, asked in the container."""
         return self.app.exec(

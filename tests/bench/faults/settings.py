@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from tailscale_sidecar import ClusterDns, OAuthClient
-from tests.bench.recovery import PATIENCE, Before, is_connected, restarts, trouble
+from tests.bench.recovery import PATIENCE, Before, restarts, trouble
 from tests.bench.subjects import DEFAULT, Bench
 from tests.bench.table import Cell, Rows, counted
 from tests.cluster.deployment import Deployment
@@ -88,7 +88,7 @@ def changed(app: Deployment, change: Change) -> Cell:
 
     def in_force() -> bool:
         try:
-            return before.has_restarted() and is_connected(app, 0) and change.in_force(app)
+            return before.has_restarted() and Sidecar(app).is_connected() and change.in_force(app)
         except LabError:
             return False  # the sidecar does not run
 
