@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tests.cluster.deployment import Deployment
 from tests.faults.sidecar import identity
@@ -19,6 +20,13 @@ from .table import Cell, Row, counted
 PATIENCE = 45
 """Seconds until a subject that is not back is given up; what comes back by itself does so in a third of that."""
 
+REASONS = {
+    "requires mentioning all non-default flags": "`tailscale up` refuses to drop a flag",
+    "API token invalid|ervice Unavailable|service unavailable": "asks for a new key and gets none",
+    "lookup kubernetes.default.svc|getting Tailscale state Secret": "does not find the API server",
+}
+"""What a log says of trouble, in words for a table."""
+
 
 @dataclass(frozen=True)
 class Before:
@@ -28,7 +36,7 @@ class Before:
     time: float
     identity: object
     requests: int
-    containers: list[tuple[str, int]]
+    containers: list[str]
 
     @staticmethod
     def of(app: Deployment) -> Before:
@@ -38,7 +46,7 @@ class Before:
 
     def has_restarted(self) -> bool:
         """Whether the kubelet has started each sidecar again, in the same pod or in a new one."""
-        return all(now != before for now, before in zip(containers(self.app), self.containers, strict=True))
+        return all(now not in ("", before) for now, before in zip(containers(self.app), self.containers, strict=True))
 
     def recovery(self, patience: float = PATIENCE) -> Cell:
         """Waits until every replica is on the tailnet, as the devices that were there before."""
@@ -78,25 +86,32 @@ def seconds_until_back(app: Deployment, since: float, patience: float = PATIENCE
     return time.time() - since
 
 
-def containers(app: Deployment) -> list[tuple[str, int]]:
-    """Each replica's pod, and how often its sidecar was restarted."""
-    return [(app.uid(ordinal), restarts(app, ordinal)) for ordinal in range(app.replicas)]
+def containers(app: Deployment) -> list[str]:
+    """The ID of each replica's sidecar; nothing while there is none. (After a reboot the kubelet counts from 0 again.)"""
+    return [str(sidecar_of(app, ordinal).get("containerID", "")) for ordinal in range(app.replicas)]
 
 
 def restarts(app: Deployment, ordinal: int = 0) -> int:
     """How often a replica's sidecar was restarted."""
-    return app.restarts(ordinal) if app.status(ordinal).get("containerStatuses") else 0
+    return int(sidecar_of(app, ordinal).get("restartCount", 0))
+
+
+def sidecar_of(app: Deployment, ordinal: int) -> dict[str, Any]:
+    """What the kubelet says of a replica's sidecar; nothing while it has said nothing."""
+    pod = app.status(ordinal)
+    all_containers = [*pod.get("initContainerStatuses", ()), *pod.get("containerStatuses", ())]
+    return next((dict(container) for container in all_containers if container["name"] == "tailscale"), {})
 
 
 def trouble(app: Deployment) -> str:
     """What a person would see of a first replica that does not come back."""
-    said = [line for line in [*logs(app, previous=True), *logs(app)] if re.search("error|fail|denied|requires", line)]
-    words = re.sub(r"^(boot: )?[0-9/: -]+", "", said[-1])[:90] if said else "its log says nothing"
-    return f"{counted(restarts(app), 'restart')}, `{words}`"
+    said = logs(app, previous=True) + logs(app)
+    reasons = [reason for words, reason in REASONS.items() if re.search(words, said)]
+    return ", ".join([counted(restarts(app), "restart"), *reasons[:1]])
 
 
-def logs(app: Deployment, *, previous: bool = False) -> list[str]:
+def logs(app: Deployment, *, previous: bool = False) -> str:
     """The log of the first replica's sidecar, or of the one before its last restart."""
     with contextlib.suppress(LabError):
-        return app.logs(previous=previous).splitlines()
-    return []
+        return app.logs(previous=previous)
+    return ""

@@ -39,13 +39,11 @@ def look_ups_through_crashes(app: Deployment) -> dict[str, Cell]:
     same = identity(app.devices()) == identity(before)
     app.wait_for("one more look-up", lambda: bool([one for one in look_ups(app) if one.time > crashes.ended]))
     seen = [one for one in look_ups(app) if is_served(one, app)]
-    during = [one for one in seen if crashes.began < one.time < crashes.ended]
+    connected = [one for one in seen if crashes.began - 2 < one.time < crashes.began]
     return {
-        f"each resolver's first {FIRST} look-ups in a starting app": at_start(seen),
-        "three app containers with read-only roots and an init container: look-ups once connected": connected(
-            [one for one in seen if crashes.began - 5 < one.time < crashes.began]
-        ),
-        TITLE: through(crashes, during, app, same=same),
+        f"each resolver's first {FIRST} look-ups in a starting app": share(first_of_each(seen)),
+        "three app containers with read-only roots and an init container: look-ups once connected": share(connected),
+        TITLE: through(crashes, seen, app, same=same),
         "search list and ndots in the app's resolv.conf, before, during and after": kept(crashes.resolv_confs),
     }
 
@@ -94,30 +92,31 @@ def is_served(look_up: LookUp, app: Deployment) -> bool:
     return look_up.name == CLUSTER_NAME or not isinstance(app.arguments["dns"], ClusterDns)
 
 
-def at_start(seen: list[LookUp]) -> Cell:
-    """Of the look-ups from the containers' first instruction on."""
-    first = [one for resolver in RESOLVERS for one in [s for s in seen if s.resolver == resolver][:FIRST]]
-    return Cell(f"{len(failed(first))} of {len(first)} failed", holds=not failed(first))
+def first_of_each(seen: list[LookUp]) -> list[LookUp]:
+    """Each resolver's first look-ups, from its container's first instruction on."""
+    return [one for resolver in RESOLVERS for one in [s for s in seen if s.resolver == resolver][:FIRST]]
 
 
-def connected(seen: list[LookUp]) -> Cell:
-    """Of those of a replica that is on the tailnet."""
-    containers = {one.resolver for one in seen}
-    return Cell(f"{len(failed(seen))} of {len(seen)} failed", holds=not failed(seen) and containers == {*RESOLVERS})
+def share(seen: list[LookUp]) -> Cell:
+    """How many failed; none may, and all containers must have looked up."""
+    everyone = {one.resolver for one in seen} == {*RESOLVERS}
+    return Cell(f"{len(failed(seen))} of {len(seen)} failed", holds=everyone and not failed(seen))
 
 
 def through(crashes: Crashes, seen: list[LookUp], app: Deployment, *, same: bool) -> Cell:
     """Of those while tailscaled is killed, and what became of the device."""
+    during = [one for one in seen if crashes.began < one.time < crashes.ended]
+    after = [one for one in seen if one.time > crashes.ended]
     split_dns = isinstance(app.arguments["dns"], SplitDns)
     shares = []
     for kind, of_kind in (
-        ("cluster", [one for one in seen if one.name == CLUSTER_NAME]),
-        ("tailnet", [one for one in seen if one.name != CLUSTER_NAME]),
+        ("cluster", [one for one in during if one.name == CLUSTER_NAME]),
+        ("tailnet", [one for one in during if one.name != CLUSTER_NAME]),
     ):
         if of_kind:
             shares.append(f"{kind} names: {len(failed(of_kind))} of {len(of_kind)} failed")
     # Where all is asked of tailscaled itself, glibc and Go say of half an answer that the name does not exist.
-    denied = [one for one in failed(seen) if one.error in ("NXDOMAIN", "NODATA")]
+    denied = [one for one in failed(during) if one.error in ("NXDOMAIN", "NODATA")]
     wrong = [one for one in denied if not split_dns or one.resolver == "musl"]
     back = crashes.survived and max(crashes.seconds_to_return) < LIMIT
     text = [
@@ -126,7 +125,9 @@ def through(crashes: Crashes, seen: list[LookUp], app: Deployment, *, same: bool
         f"back in {max(crashes.seconds_to_return):.0f} s" if crashes.survived else f"not back in {PATIENCE} s",
         "same key" if same else "another key",
     ]
-    return Cell("; ".join(text), holds=back and same and not wrong and (split_dns or not failed(seen)))
+    return Cell(
+        "; ".join(text), holds=back and same and not wrong and not failed(after if split_dns else during + after)
+    )
 
 
 def kept(resolv_confs: list[str]) -> Cell:
