@@ -5,11 +5,16 @@ https://tailscale.com/docs/solutions/connect-kubernetes-pods-to-tailnet-using-si
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from typing_extensions import override
+
+from tailscale_sidecar import ClusterDns
+from tests.cluster.deployment import Deployment
 from tests.lab.images import TAILSCALE_IMAGE
 
 RULES = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update", "patch"]}]
+SWITCHES = ("accept_routes", "advertise_exit_node", "shields_up")
 SYSCTL = """\
 sysctl -w net.ipv4.ip_forward=1
 if sysctl net.ipv6.conf.all.forwarding 2>/dev/null; then
@@ -18,63 +23,90 @@ fi
 """
 
 
-def objects(name: str, app: dict[str, Any], client_secret: str, login_server: str) -> list[dict[str, Any]]:
-    """The guide's objects around one app container."""
-    account = {"kind": "ServiceAccount", "name": name}
-    role = {"kind": "Role", "name": name, "apiGroup": "rbac.authorization.k8s.io"}
-    rbac = "rbac.authorization.k8s.io/v1"
-    meta = {"metadata": {"name": name}}
-    secret = {"TS_CLIENT_ID": "unused", "TS_CLIENT_SECRET": f"{client_secret}&ephemeral=false&preauthorized=true"}
-    return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", **meta},
-        {"apiVersion": rbac, "kind": "Role", **meta, "rules": RULES},
-        {"apiVersion": rbac, "kind": "RoleBinding", **meta, "subjects": [account], "roleRef": role},
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{name}-oauth"}, "stringData": secret},
-        {"apiVersion": "apps/v1", "kind": "StatefulSet", **meta, "spec": stateful_set(name, app, login_server)},
-    ]
+class Guide(Deployment):
+    """The guide's objects, from the arguments that the component takes: each is written where the guide has it."""
 
+    health_path: ClassVar[str] = "/metrics"  # the guide has no /healthz
 
-def stateful_set(name: str, app: dict[str, Any], login_server: str) -> dict[str, Any]:
-    """The guide's StatefulSet."""
-    sysctl = {
-        "name": "sysctl",
-        "image": TAILSCALE_IMAGE,
-        "command": ["/bin/sh", "-c"],
-        "args": [SYSCTL],
-        "securityContext": {"privileged": True},
-    }
-    sidecar = {
-        "name": "tailscale",
-        "image": TAILSCALE_IMAGE,
-        "env": environment(name, login_server),
-        "ports": [{"name": "metrics", "containerPort": 9002}],
-        "securityContext": {"privileged": True},
-    }
-    pod = {"serviceAccountName": name, "initContainers": [sysctl], "containers": [sidecar, app]}
-    return {
-        "replicas": 1,
-        "serviceName": name,
-        "selector": {"matchLabels": {"app": name}},
-        "template": {"metadata": {"labels": {"app": name}}, "spec": {**pod, "terminationGracePeriodSeconds": 5}},
-    }
+    @property
+    @override
+    def objects(self) -> list[dict[str, Any]]:
+        account = {"kind": "ServiceAccount", "name": self.name}
+        role = {"kind": "Role", "name": self.name, "apiGroup": "rbac.authorization.k8s.io"}
+        rbac = "rbac.authorization.k8s.io/v1"
+        meta = {"metadata": {"name": self.name}}
+        auth = self.arguments["auth"]
+        # The lab's secrets have an attribute already: where the API is.
+        secret = {
+            "TS_CLIENT_ID": auth.client_id,
+            "TS_CLIENT_SECRET": f"{auth.client_secret}&ephemeral=false&preauthorized=true",
+        }
+        return [
+            {"apiVersion": "v1", "kind": "ServiceAccount", **meta},
+            {"apiVersion": rbac, "kind": "Role", **meta, "rules": RULES},
+            {"apiVersion": rbac, "kind": "RoleBinding", **meta, "subjects": [account], "roleRef": role},
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{self.name}-oauth"}, "stringData": secret},
+            {"apiVersion": "apps/v1", "kind": "StatefulSet", **meta, "spec": self._stateful_set()},
+        ]
 
+    def _stateful_set(self) -> dict[str, Any]:
+        labels = {"app": self.name}
+        return {
+            "replicas": self.replicas,
+            "serviceName": self.name,
+            "podManagementPolicy": self.arguments.get("pod_management_policy", "OrderedReady"),
+            "updateStrategy": self.arguments.get("update_strategy", {"type": "RollingUpdate"}),
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": self._pod()},
+        }
 
-def environment(name: str, login_server: str) -> list[dict[str, Any]]:
-    """The guide's variables for the sidecar."""
-    values = {
-        "TS_KUBE_SECRET": "$(POD_NAME)",
-        "TS_HOSTNAME": "$(POD_NAME)",
-        "TS_USERSPACE": "false",
-        "TS_ACCEPT_DNS": "true",
-        "TS_EXTRA_ARGS": f"--advertise-tags=tag:k8s --accept-routes --login-server={login_server}",
-        "TS_ENABLE_METRICS": "true",
-        "TS_LOCAL_ADDR_PORT": "0.0.0.0:9002",
-        "TS_NO_LOGS_NO_SUPPORT": "true",
-    }
-    fields = {"POD_NAME": "metadata.name", "POD_UID": "metadata.uid"}
-    keys = ("TS_CLIENT_ID", "TS_CLIENT_SECRET")
-    return [
-        *({"name": key, "valueFrom": {"fieldRef": {"fieldPath": path}}} for key, path in fields.items()),
-        *({"name": key, "valueFrom": {"secretKeyRef": {"name": f"{name}-oauth", "key": key}}} for key in keys),
-        *({"name": key, "value": value} for key, value in values.items()),
-    ]
+    def _pod(self) -> dict[str, Any]:
+        sysctl = {
+            "name": "sysctl",
+            "image": TAILSCALE_IMAGE,
+            "command": ["/bin/sh", "-c"],
+            "args": [SYSCTL],
+            "securityContext": {"privileged": True},
+        }
+        sidecar = {
+            "name": "tailscale",
+            "image": TAILSCALE_IMAGE,
+            "env": self._environment(),
+            "ports": [{"name": "metrics", "containerPort": 9002}],
+            "resources": self.arguments.get("resources", {}),
+            "securityContext": {"privileged": True},
+        }
+        user = self.arguments["pod_spec"]
+        return {
+            **user,
+            "serviceAccountName": self.name,
+            "initContainers": [sysctl, *user.get("initContainers", ())],
+            "containers": [sidecar, *user["containers"]],
+        }
+
+    def _environment(self) -> list[dict[str, Any]]:
+        values = {
+            "TS_KUBE_SECRET": "$(POD_NAME)",
+            "TS_HOSTNAME": f"{self.arguments['hostname']}-0" if "hostname" in self.arguments else "$(POD_NAME)",
+            "TS_USERSPACE": "false",
+            "TS_ACCEPT_DNS": str(not isinstance(self.arguments["dns"], ClusterDns)).lower(),
+            "TS_EXTRA_ARGS": " ".join(self._flags()),
+            "TS_ENABLE_METRICS": "true",
+            "TS_LOCAL_ADDR_PORT": "0.0.0.0:9002",
+            **({"TS_ROUTES": ",".join(routes)} if (routes := self.arguments.get("advertise_routes")) else {}),
+            **self.arguments["env"],
+        }
+        fields = {"POD_NAME": "metadata.name", "POD_UID": "metadata.uid"}
+        keys = ("TS_CLIENT_ID", "TS_CLIENT_SECRET")
+        return [
+            *({"name": key, "valueFrom": {"fieldRef": {"fieldPath": path}}} for key, path in fields.items()),
+            *({"name": key, "valueFrom": {"secretKeyRef": {"name": f"{self.name}-oauth", "key": key}}} for key in keys),
+            *({"name": key, "value": value} for key, value in values.items()),
+        ]
+
+    def _flags(self) -> list[str]:
+        return [
+            f"--advertise-tags={','.join(self.arguments['tags'])}",
+            *(f"--{flag.replace('_', '-')}" for flag in SWITCHES if self.arguments.get(flag)),
+            f"--login-server={self.arguments['login_server']}",
+        ]

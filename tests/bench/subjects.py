@@ -1,142 +1,138 @@
-"""What is measured: the guide's manifest and the component in each DNS mode, each with one replica."""
+"""What is measured: the guide's manifest, and the component, by itself or in each DNS mode."""
 
 from __future__ import annotations
 
-import json
 import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from tailscale_sidecar import (
-    ClusterDns,
-    InPodSplitDns,
-    OAuthClient,
-    SplitDns,
-    TailscaleSidecarStatefulSet,
-    TailscaleSidecarStatefulSetArgs,
-)
+from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
 from tailscale_sidecar.dns import Dns
-from tailscale_sidecar.render import plain, record
-from tests.cluster.deployment import APP, QUIET, Workspace
-from tests.lab import LabError
-from tests.lab.shell import wait_for
+from tests.cluster.deployment import Deployment, Workspace
+from tests.faults.sidecar import Sidecar
+from tests.lab import Lab
+from tests.lab.settings import FAMILIES
+from tests.lab.shell import step, wait_for
+from tests.lab.tailnet_client import Tailnet
 
-from . import guide
+from .guide import Guide
+from .table import GUIDE, Cell, Row, Rows, failure
 
-CLUSTER_NAME = "kubernetes.default.svc.cluster.local"
-CLUSTER_CIDRS = ["10.244.0.0/16", "10.96.0.0/16", "10.200.0.0/24", "fd00:10:244::/64", "fd00:10:96::/112"]
+T = TypeVar("T")
+
+CLUSTER_CIDRS = [*(cidr for family in FAMILIES for cidr in (family.pods, family.services)), "10.200.0.0/24"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One way to run a sidecar."""
+
+    label: str
+    kind: type[Deployment] = Deployment
+    dns: Dns = field(default_factory=InPodSplitDns)
+    """Of the component; the guide's manifest has `TS_ACCEPT_DNS=true`."""
+
+    def in_workspace(self, workspace: Workspace, **arguments: Any) -> Deployment:
+        """Such a deployment, not applied yet; all accept routes, as the guide does."""
+        routes = {"accept_routes": True, "cluster_cidrs": CLUSTER_CIDRS}
+        name = f"{self.label.lower()}-{secrets.token_hex(2)}"
+        return self.kind(workspace, name, workspace.arguments(**{"dns": self.dns, **routes, **arguments}))
+
+
+MANIFEST = Subject(GUIDE, Guide)
+EVERY_MODE = (
+    MANIFEST,
+    Subject("InPodSplitDns", dns=InPodSplitDns()),
+    Subject("SplitDns", dns=SplitDns()),
+    Subject("ClusterDns", dns=ClusterDns()),
+)
+DEFAULT = (MANIFEST, Subject("component"))
+"""Where the DNS mode makes no difference."""
 
 
 @dataclass
-class Subject:
-    """One way to run a sidecar, deployed in a workspace."""
+class Apps:
+    """A deployment of each subject. A fault comes upon all of them at the same time."""
 
-    label: str
     workspace: Workspace
-    dns: Dns | None
-    """None: the guide's manifest."""
-    name: str = field(default_factory=lambda: f"bench-{secrets.token_hex(2)}")
-    client_id: str = ""
+    apps: dict[str, Deployment]
+    failed: dict[str, Cell] = field(default_factory=dict)
+    """Those that could not be measured to the end, and why; the others go on without them."""
 
-    @property
-    def pod(self) -> str:
-        """Name of the one replica."""
-        return f"{self.name}-0"
+    def each(self, what: Callable[[Deployment], T], *, in_turn: bool = False) -> dict[str, T]:
+        """Does something with each that has not failed so far."""
+        with ThreadPoolExecutor(1 if in_turn else len(self.apps)) as pool:
+            asked = {label: pool.submit(what, app) for label, app in self.apps.items() if label not in self.failed}
+        found = {}
+        for label, future in asked.items():
+            try:
+                found[label] = future.result()
+            except Exception as error:  # noqa: BLE001 - whatever one subject fails of, the others are measured
+                self.failed[label] = failure(error)
+        return found
 
-    @property
-    def magic_name(self) -> str:
-        """The replica's name on the tailnet."""
-        return f"{self.pod}.lab.ts.net"
+    def row(self, title: str, what: Callable[[Deployment], Cell], *, in_turn: bool = False) -> Row:
+        """A row of what each says."""
+        with step(title):
+            return Row(title, self.each(what, in_turn=in_turn) | self.failed)
 
-    def deploy(self) -> None:
-        """Applies the objects, with no replica yet."""
-        self.client_id, secret = self.workspace.tailnet.oauth_client()
-        # The app says when it can look up what the mode serves.
-        names = CLUSTER_NAME if isinstance(self.dns, ClusterDns) else f"{CLUSTER_NAME} {self.magic_name}"
-        ready = f"until resolve-musl {names} >/dev/null 2>&1; do sleep 0.05; done; cut -d ' ' -f 1 /proc/uptime >/www/ready; app"
-        app = {**APP, "command": ["sh", "-c", ready]}
-        objects = self._objects(app, secret)
-        (stateful_set,) = [found for found in objects if found["kind"] == "StatefulSet"]
-        stateful_set["spec"]["replicas"] = 0
-        self.workspace.apply(objects)
-
-    def _objects(self, app: dict[str, Any], secret: str) -> list[dict[str, Any]]:
-        url = self.workspace.tailnet.url
-        if self.dns is None:
-            return guide.objects(self.name, app, secret, url)
-        args = TailscaleSidecarStatefulSetArgs(
-            pod_spec={"containers": [app], "terminationGracePeriodSeconds": 5},
-            auth=OAuthClient(client_secret=secret),
-            tags=["tag:k8s"],
-            dns=self.dns,
-            namespace=self.workspace.namespace,
-            login_server=url,
-            accept_routes=True,
-            cluster_cidrs=CLUSTER_CIDRS,
-            env=QUIET,
-        )
-        found = record(lambda: TailscaleSidecarStatefulSet(self.name, args), namespace=self.workspace.namespace)
-        return [plain(item, show_secrets=True) for item in found]
-
-    def start(self) -> float:
-        """Starts the replica; returns the seconds until the app's look-ups work."""
-        began = uptime()
-        self.scale(1)
-        wait_for(f"{self.label} to look names up", self._is_ready, 120)
-        return float(self.exec("cat", "/www/ready")) - began
-
-    def _is_ready(self) -> bool:
-        try:
-            return bool(self.exec("cat", "/www/ready"))
-        except LabError:
-            return False
-
-    def stop(self) -> None:
-        """Ends the replica and waits until its pod is gone."""
-        self.scale(0)
-        self.workspace.kubectl("wait", f"pod/{self.pod}", "--for=delete", "--timeout=60s")
-
-    def scale(self, replicas: int) -> None:
-        """Sets the number of replicas."""
-        self.workspace.kubectl("scale", f"statefulset/{self.name}", f"--replicas={replicas}")
-
-    def exec(self, *command: str, container: str = "app") -> str:
-        """Runs a command in a container of the replica."""
-        return self.workspace.kubectl("exec", self.pod, f"--container={container}", "--", *command)
-
-    def api_calls(self) -> int:
-        """Requests for tokens and keys so far."""
-        return len([r for r in self.workspace.tailnet.credential_requests() if r.get("client") == self.client_id])
-
-    def usage(self) -> dict[str, tuple[int, int]]:
-        """Of each container but the app: memory (working set, bytes) and CPU used so far (nanoseconds)."""
-        summary = json.loads(self.workspace.lab.kubectl("get", "--raw", "/api/v1/nodes/lab/proxy/stats/summary"))
-        (pod,) = [p for p in summary["pods"] if p["podRef"]["name"] == self.pod]
-        return {
-            c["name"]: (c["memory"]["workingSetBytes"], c["cpu"]["usageCoreNanoSeconds"])
-            for c in pod["containers"]
-            if c["name"] != "app" and c.get("memory", {}).get("workingSetBytes")
-        }
-
-    def look_ups(self, name: str, seconds: int) -> tuple[int, int]:
-        """Looks a name up about four times a second in the app; returns how many failed, of how many."""
-        look = f"timeout 5 resolve-musl {name} >/dev/null 2>&1; echo $?; sleep 0.25"
-        loop = f"end=$(($(date +%s) + {seconds})); while [ $(date +%s) -lt $end ]; do {look}; done"
-        codes = self.exec("sh", "-c", loop).split()
-        return len([code for code in codes if code != "0"]), len(codes)
+    def rows(self, title: str, what: Callable[[Deployment], dict[str, Cell]], *, in_turn: bool = False) -> Rows:
+        """Rows of what each says by their titles."""
+        with step(title):
+            found = self.each(what, in_turn=in_turn)
+        for one in dict.fromkeys(one for cells in found.values() for one in cells) or [title]:
+            yield Row(one, {label: cells[one] for label, cells in found.items()} | self.failed)
 
 
-def uptime() -> float:
-    """Seconds since the machine started: a clock that is the same in every container."""
-    return float(Path("/proc/uptime").read_text().split()[0])
+@dataclass(frozen=True)
+class Bench:
+    """The lab on which all subjects are measured."""
+
+    lab: Lab
+    tailnet: Tailnet
+
+    @staticmethod
+    def start() -> Bench:
+        """Starts it, with the guide's split DNS route and a global nameserver that knows nothing of the cluster."""
+        lab = Lab.start()
+        lab.enter()
+        tailnet = Tailnet(lab.tailnet_url)
+        tailnet.call("PUT", "/lab/dns", {"split": {"svc.cluster.local": ["10.96.0.10"]}, "nameservers": ["10.200.0.2"]})
+        return Bench(lab, tailnet)
+
+    @contextmanager
+    def apps(self, subjects: tuple[Subject, ...], **arguments: Any) -> Iterator[Apps]:
+        """One of each subject in a namespace of their own, not applied yet."""
+        with Workspace.temporary(self.lab, self.tailnet) as workspace:
+            yield Apps(workspace, {s.label: s.in_workspace(workspace, **arguments) for s in subjects})
+
+    @contextmanager
+    def deployed(self, subjects: tuple[Subject, ...], **arguments: Any) -> Iterator[Apps]:
+        """The same, with every replica on the tailnet."""
+        with self.apps(subjects, **arguments) as apps:
+            with step(f"deploying {', '.join(apps.apps)}"):
+                apps.each(deploy)
+            yield apps
 
 
-def subjects(workspace: Workspace) -> list[Subject]:
-    """All that are measured; the guide's manifest, which the others are compared with, first."""
-    return [
-        Subject("guide", workspace, None),
-        Subject("InPodSplitDns", workspace, InPodSplitDns()),
-        Subject("SplitDns", workspace, SplitDns()),
-        Subject("ClusterDns", workspace, ClusterDns()),
-    ]
+def deploy(app: Deployment) -> None:
+    """Applies the objects, and waits until every replica is on the tailnet."""
+    app.apply()
+    await_tailnet(app)
+
+
+def restart(app: Deployment) -> None:
+    """Replaces every pod, as a person would one that does not come back; waits until all are on the tailnet."""
+    app.delete_pods(*range(app.replicas))
+    await_tailnet(app)
+
+
+def await_tailnet(app: Deployment, seconds: float = 120) -> None:
+    """Waits until every replica is on the tailnet."""
+    sidecars = [Sidecar(app, ordinal) for ordinal in range(app.replicas)]
+    wait_for(
+        f"the replicas of {app.name} to be on the tailnet", lambda: all(s.is_connected() for s in sidecars), seconds
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tailscale_sidecar import OAuthClient, TailscaleSidecarStatefulSet, TailscaleSidecarStatefulSetArgs
 from tailscale_sidecar.auth import Auth
@@ -20,6 +22,8 @@ from tests.lab.tailnet_client import Device, Tailnet
 from .api import Api
 
 APP: dict[str, Any] = {"name": "app", "image": APP_IMAGE}
+RENDERER = ThreadPoolExecutor(1, initializer=lambda: asyncio.set_event_loop(asyncio.new_event_loop()))
+"""Pulumi's runtime is one for the process, and wants an event loop: one thread uses it, for whichever deploys."""
 QUIET = {"TS_NO_LOGS_NO_SUPPORT": "true"}
 """The lab has no way out, so tailscaled need not try to upload its logs."""
 
@@ -98,6 +102,8 @@ class Deployment:
     workspace: Workspace
     name: str
     arguments: dict[str, Any]
+    health_path: ClassVar[str] = "/healthz"
+    """What answers 200 on port 9002 when the sidecar is up."""
 
     @property
     def replicas(self) -> int:
@@ -107,6 +113,9 @@ class Deployment:
     @property
     def objects(self) -> list[dict[str, Any]]:
         """The component's objects."""
+        return RENDERER.submit(self._render).result()
+
+    def _render(self) -> list[dict[str, Any]]:
         args = TailscaleSidecarStatefulSetArgs(**self.arguments)
         found = record(lambda: TailscaleSidecarStatefulSet(self.name, args), namespace=self.workspace.namespace)
         return [plain(item, show_secrets=True) for item in found]

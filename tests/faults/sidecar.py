@@ -36,7 +36,8 @@ class Sidecar:
     def status(self) -> dict[str, Any]:
         """The container's status, as the kubelet reports it."""
         pod = self.app.status(self.ordinal)
-        (found,) = [c for c in pod.get("initContainerStatuses", ()) if c["name"] == self.container]
+        all_containers = [*pod.get("initContainerStatuses", ()), *pod.get("containerStatuses", ())]
+        (found,) = [c for c in all_containers if c["name"] == self.container]
         return dict(found)
 
     def device(self) -> Device:
@@ -46,6 +47,13 @@ class Sidecar:
     def is_online(self) -> bool:
         """Whether the control plane has a connection to it, under whatever name."""
         return any(device.online for device in self.app.devices() if device.hostname.endswith(f"-{self.ordinal}"))
+
+    def is_connected(self) -> bool:
+        """Whether it and the control plane agree that it is on the tailnet."""
+        try:
+            return self.is_online() and '"BackendState": "Running"' in self.tailscale("status", "--json")
+        except LabError:
+            return False  # the container does not run
 
     def tailscale(self, *arguments: str) -> str:
         """The real `tailscale`, asked in the container."""
@@ -71,16 +79,19 @@ class Sidecar:
             return self.app.logs(self.ordinal, self.container)
         return ""
 
+    def container_id(self) -> str:
+        """What its control group is named."""
+        return str(self.status()["containerID"]).removeprefix("containerd://")
+
     def pids(self, name: str = "") -> list[int]:
         """The host's numbers of the container's processes of that name, the oldest first."""
-        container_id = str(self.status()["containerID"]).removeprefix("containerd://")
-        groups = list(cgroups.home("kubepods").rglob(container_id))
+        groups = list(cgroups.home("kubepods").rglob(self.container_id()))
         pids = [int(pid) for group in groups for pid in (group / "cgroup.procs").read_text().split()]
         return sorted(pid for pid in pids if not name or comm(pid) == name)
 
     def health_url(self) -> str:
         """Where containerboot says whether tailscaled has its network map."""
-        return f"http://{self.app.status(self.ordinal)['podIP']}:9002/healthz"
+        return f"http://{self.app.status(self.ordinal)['podIP']}:9002{self.app.health_path}"
 
     # -- breaking --------------------------------------------------------------------------
 
@@ -94,13 +105,14 @@ class Sidecar:
         name: str = "tailscaled",
         fault: Callable[[], object] | None = None,
         while_down: Callable[[], object] = lambda: None,
+        seconds: float = 120,
     ) -> float:
         """Kills a process, or brings its end about by another fault; returns what `await_return` does."""
         before, health = self.status()["restartCount"], self.health_url()
         (fault or (lambda: self.kill(name)))()
         self.app.wait_for("the sidecar to end", lambda: not answers(health))
         while_down()
-        return self.await_return(before)
+        return self.await_return(before, seconds)
 
     def await_return(self, restarts_before: int, seconds: float = 120) -> float:
         """Waits until a restarted container is back on the tailnet; returns how long that took after its start.

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 import pytest
 
 from tailscale_sidecar import OAuthClient
-from tests.cluster.deployment import Deployment, Workspace
+from tests.cluster.deployment import Workspace
 from tests.lab.shell import wait_for
 
+from .interruptions import MOMENTS, delete
 from .sidecar import Sidecar
-
-MOMENTS: dict[str, Callable[[Deployment], bool]] = {
-    "when the sidecar starts": lambda app: bool(Sidecar(app).logs()),
-    "when it asks for a token": lambda app: len(app.credential_requests()) >= 1,
-    "when it has a key": lambda app: len(app.credential_requests()) >= 2,
-    "when its device is there": lambda app: bool(app.devices()),
-}
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -48,9 +41,3 @@ def test_a_pod_that_cannot_log_in_ends_at_once_when_it_is_deleted(workspace: Wor
     app.wait_for("the login to fail", lambda: "login failed" in Sidecar(app).logs())
     workspace.kubectl("scale", "statefulset", app.name, "--replicas=0")
     workspace.kubectl("wait", "pod", app.pod(), "--for=delete", "--timeout=10s")
-
-
-def delete(app: Deployment, grace: int, *ordinals: int) -> None:
-    """Deletes pods in their own time, or without any."""
-    force = [f"--grace-period={grace}", *(["--force"] if grace == 0 else [])]
-    app.workspace.kubectl("delete", "pod", *map(app.pod, ordinals or (0,)), *force, "--ignore-not-found")

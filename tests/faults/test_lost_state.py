@@ -8,6 +8,7 @@ from tailscale_sidecar import SecretState
 from tests.cluster.deployment import Deployment, Workspace
 
 from .sidecar import Sidecar
+from .state import empty
 
 
 def test_an_emptied_state_secret_leads_to_a_new_registration_at_the_next_start(workspace: Workspace) -> None:
@@ -62,10 +63,6 @@ def test_with_scoped_access_a_deleted_state_secret_is_named_in_the_log_and_resto
     app.wait_for("a clear message", lambda: message in Sidecar(app).logs(), 30)
     app.apply()
     assert len([device for device in app.devices() if device.online]) == 1
-
-
-def empty(app: Deployment) -> None:
-    app.workspace.kubectl("patch", "secret", app.pod(), "--type=merge", f"--patch={json.dumps({'data': None})}")
 
 
 def state_keys(app: Deployment) -> set[str]:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from tests.cluster.deployment import Deployment, Workspace
 from tests.lab.tailnet_client import Device, Tailnet, device
 
+from .peer import Peer
 from .sidecar import Sidecar, seconds_of
 
 
@@ -44,33 +44,6 @@ def watching(app: Deployment) -> Iterator[list[Seen]]:
         finally:
             done.set()
             watcher.result()
-
-
-@dataclass(frozen=True)
-class Peer:
-    """Another device, which connects to the first replica as often as it can."""
-
-    peer: Deployment
-
-    @staticmethod
-    def of(app: Deployment) -> Peer:
-        peer = app.workspace.deploy("peer")
-        url = f"http://{app.device().addresses[0]}/"
-        look = f"read -r began rest </proc/uptime; if fetch -timeout 1s {url} >/dev/null; then echo $began; fi"
-        peer.exec("sh", "-c", f"while :; do {look}; sleep 0.05; done >/tmp/connected 2>/dev/null </dev/null &")
-        found = Peer(peer)
-        found.await_connection()
-        return found
-
-    def connected(self) -> list[float]:
-        """When connections that worked began."""
-        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-        uptimes = self.peer.exec("cat", "/tmp/connected").split()  # noqa: S108 - in the peer's container
-        return [booted + float(uptime) for uptime in uptimes]
-
-    def await_connection(self) -> None:
-        before = len(self.connected())
-        self.peer.wait_for("a connection", lambda: len(self.connected()) > before)
 
 
 def test_nobody_connects_to_a_replica_whose_new_tags_are_not_on_it_yet(workspace: Workspace, tailnet: Tailnet) -> None:

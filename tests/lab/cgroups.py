@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from .settings import NAME
 from .shell import wait_for
@@ -16,6 +17,13 @@ ROOT = Path("/sys/fs/cgroup")
 PODS = f"/{NAME}"  # the kubelet puts the pods below this, into `kubepods`
 NODE = "node"  # what goes down with the node: its components and the shims of its containers
 CONTROL = "control"  # what does not
+
+
+class Usage(NamedTuple):
+    """What a container uses."""
+
+    memory: int  # bytes; without files that nobody has read for long, as the kubelet reckons (working set)
+    cpu: float  # seconds, since the container started
 
 
 def hierarchies() -> list[Path]:
@@ -56,6 +64,20 @@ def processes(below: str = "") -> set[int]:
         with contextlib.suppress(OSError):
             found.update(int(pid) for pid in (group / "cgroup.procs").read_text().split())
     return found
+
+
+def usage(container_id: str) -> Usage:
+    """What a container uses."""
+    found = [group for hierarchy in hierarchies() for group in (hierarchy / NAME / "kubepods").rglob(container_id)]
+    files = {file.name: file for group in found for file in group.iterdir()}
+    statistics = dict(line.split() for line in files["memory.stat"].read_text().splitlines())
+    if "memory.current" in files:
+        used, inactive = int(files["memory.current"].read_text()), int(statistics["inactive_file"])
+        cpu = int(re.findall(r"usage_usec (\d+)", files["cpu.stat"].read_text())[0]) / 1e6
+    else:
+        used, inactive = int(files["memory.usage_in_bytes"].read_text()), int(statistics["total_inactive_file"])
+        cpu = int(files["cpuacct.usage"].read_text()) / 1e9
+    return Usage(used - inactive, cpu)
 
 
 def kill(below: str = "") -> None:

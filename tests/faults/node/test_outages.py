@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import itertools
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
 from tests.cluster.deployment import Deployment, Workspace
+from tests.faults.outages import api_server_away, control_plane_away
+from tests.faults.peer import Peer
 from tests.faults.sidecar import LIMIT, Sidecar, identity
-from tests.faults.test_strictness import Peer
+from tests.faults.state import saved
 from tests.lab import Lab
 from tests.lab.tailnet_client import Tailnet
 
 pytestmark = pytest.mark.soak
 SHORT, LONG = 30, 120
-
-
-@contextmanager
-def api_server_away(lab: Lab, tailnet: Tailnet) -> Iterator[None]:
-    del tailnet
-    lab.kill("kube-apiserver")
-    try:
-        yield
-    finally:
-        lab.start_component("kube-apiserver")
-        lab.restart("kube-scheduler")  # it may end by itself when it has missed too much; here nobody starts it again
-
-
-@contextmanager
-def control_plane_away(lab: Lab, tailnet: Tailnet) -> Iterator[None]:
-    del lab
-    with tailnet.fault(target="connect", outage=True), tailnet.fault(target="all", outage=True):
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +41,7 @@ def test_peers_go_on_talking_and_nothing_restarts(
         time.sleep(seconds)  # how long the fault lasts
     ended = time.time()
     tailnet.await_devices(app.name, 1)
-    connected = [began, *(moment for moment in peer.connected() if began < moment < ended), ended]
-    assert max(later - earlier for earlier, later in itertools.pairwise(connected)) < 3
+    assert peer.longest_gap(began, ended) < 3
     assert (app.restarts(), peer.peer.restarts()) == (restarts, 0)
     assert identity(app.devices()) == identity(before)
     app.await_ready()
@@ -73,7 +53,7 @@ def test_what_could_not_be_saved_while_the_api_server_was_away_is_saved_later(ap
     lab.restart("kube-apiserver")  # cuts the connections that tailscaled has kept open
     app.wait_for("the pod", lambda: bool(sidecar.shell("true; echo up")))
     sidecar.tailscale("set", "--nickname=saved-again")
-    assert "saved-again" in state(app)
+    assert "saved-again" in saved(app)
     assert app.restarts() == restarts
 
 
@@ -96,9 +76,3 @@ def test_a_replica_that_starts_while_the_control_plane_is_away_connects_when_it_
     app.await_ready()
     assert app.restarts() == 0
     assert identity(app.devices()) == identity(before)
-
-
-def state(app: Deployment) -> str:
-    """All that the state Secret holds."""
-    data: dict[str, str] = app.workspace.get("Secret", app.pod())["data"]
-    return "".join(base64.b64decode(value).decode() for value in data.values())

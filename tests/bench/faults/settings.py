@@ -1,0 +1,116 @@
+"""A setting is changed and applied again: by `up` with the component, by `kubectl apply` with the guide's manifest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from tailscale_sidecar import ClusterDns, OAuthClient
+from tests.bench.recovery import PATIENCE, Before, restarts, trouble
+from tests.bench.subjects import DEFAULT, Bench
+from tests.bench.table import Cell, Rows, counted
+from tests.cluster.deployment import Deployment
+from tests.faults.peer import Peer
+from tests.faults.sidecar import Sidecar, seconds_of
+from tests.lab import LabError
+from tests.lab.shell import wait_for
+
+ROUTE = "10.77.0.0/16"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the arguments."""
+
+    title: str
+    arguments: Callable[[Deployment], dict[str, Any]]
+    in_force: Callable[[Deployment], bool]
+
+
+def client_for(tag: str, app: Deployment) -> OAuthClient:
+    """A credential that gives a device that tag."""
+    client_id, secret = app.workspace.tailnet.oauth_client(tags=[tag])
+    return OAuthClient(client_id=client_id, client_secret=secret)
+
+
+def prefs(app: Deployment) -> dict[str, Any]:
+    """The settings that tailscaled has in force."""
+    return Sidecar(app).prefs()
+
+
+CHANGES = (
+    Change("accept_routes switched on", lambda _: {"accept_routes": True}, lambda app: prefs(app)["RouteAll"]),
+    Change(
+        "advertise_routes given, and the exit node",
+        lambda _: {"advertise_routes": [ROUTE], "advertise_exit_node": True},
+        lambda app: {ROUTE, "0.0.0.0/0"} <= {*prefs(app)["AdvertiseRoutes"]},
+    ),
+    Change("DNS mode changed", lambda _: {"dns": ClusterDns()}, lambda app: not prefs(app)["CorpDNS"]),
+    Change(
+        "tags changed, with a credential for them",
+        lambda app: {"tags": ["tag:db"], "auth": client_for("tag:db", app)},
+        lambda app: app.devices()[0].tags == ("tag:db",),
+    ),
+    Change(
+        "hostname changed",
+        lambda app: {"hostname": f"{app.name}-new"},
+        lambda app: app.devices()[0].hostname == f"{app.name}-new-0",
+    ),
+)
+SHIELDS = Change("shields_up switched on", lambda _: {"shields_up": True}, lambda app: prefs(app)["ShieldsUp"])
+REMOVAL = Change(
+    "accept_routes, routes, exit node and shields_up removed",
+    lambda _: {
+        "accept_routes": False,
+        "advertise_routes": [],
+        "advertise_exit_node": False,
+        "shields_up": False,
+    },
+    lambda app: not any(prefs(app)[pref] for pref in ("RouteAll", "AdvertiseRoutes", "ShieldsUp")),
+)
+
+
+def settings(bench: Bench) -> Rows:
+    """Each change on top of the one before."""
+    with bench.deployed(DEFAULT, accept_routes=False) as apps:
+        yield apps.row(SHIELDS.title, shielded)
+        for change in (*CHANGES, REMOVAL):
+            yield apps.row(change.title, partial(changed, change=change))
+
+
+def changed(app: Deployment, change: Change) -> Cell:
+    """Applies a change, and waits until it is in force."""
+    before, devices, began = Before.of(app), app.devices(), time.time()
+    app.change(wait=False, **change.arguments(app))
+
+    def in_force() -> bool:
+        try:
+            return before.has_restarted() and Sidecar(app).is_connected() and change.in_force(app)
+        except LabError:
+            return False  # the sidecar does not run
+
+    try:
+        wait_for(change.title, in_force, PATIENCE)
+    except LabError:
+        return Cell(f"not in force in {PATIENCE} s; {trouble(app)}", holds=False)
+    same = [(d.id, d.addresses) for d in app.devices()] == [(d.id, d.addresses) for d in devices]
+    crashes = restarts(app)
+    text = [
+        f"in force after {time.time() - began:.0f} s",
+        "same device" if same else "another device",
+        *([counted(crashes, "crash")] if crashes else []),
+    ]
+    return Cell("; ".join(text), holds=same and not crashes)
+
+
+def shielded(app: Deployment) -> Cell:
+    """Whether anybody connects once shields are asked for."""
+    peer = Peer.of(app)
+    cell = changed(app, SHIELDS)
+    started = seconds_of(app.status()["startTime"])
+    let_in = [moment for moment in peer.connected() if moment > started]
+    text = f"{cell.text}; {counted(len(let_in), 'connection')} let in by the new pod"
+    return replace(cell, text=text, holds=cell.holds and not let_in)

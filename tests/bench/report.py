@@ -1,0 +1,82 @@
+"""docs/benchmarks.md, from what a run found."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from collections.abc import Sequence
+from itertools import groupby
+
+from tests.lab.settings import KUBERNETES_VERSION, TAILSCALE_VERSION
+
+from .recovery import PATIENCE
+from .starts import DEPLOYMENTS, LATER_STARTS
+from .subjects import DEFAULT, EVERY_MODE
+from .table import GUIDE, Row
+from .use import IDLE_SECONDS, LOAD_SECONDS, REQUESTS, ROUNDS
+
+HEAD = """\
+# Benchmarks
+
+The guide's manifest as it is, and the component, on one lab in one run; all accept routes, and the tailnet has the
+guide's split DNS route and a global nameserver. `make bench` wrote this, and fails where the component does not do what
+it promises (**✗**). `python -m tests.bench starts routes` prints some parts only.
+
+{date}, {minutes:.0f} minutes; {machine}; one node of Kubernetes {kubernetes}; Tailscale {tailscale}. Seconds and CPU are of this
+machine: compare columns.
+"""
+ABOUT = {
+    "Starts": f"""\
+Seconds from the moment that a pod is scheduled. *Ready*: the app has looked up a cluster name and, but with `ClusterDns`,
+a tailnet name. Medians of {DEPLOYMENTS} first starts and {DEPLOYMENTS * LATER_STARTS} later ones of each, in turn.
+""",
+    "Cost": f"""\
+Memory is the most that was seen (working set) and CPU the mean of {IDLE_SECONDS} s idle and {LOAD_SECONDS} s under load: {REQUESTS} requests a second of a
+peer over the tailnet, each answered with 1 MiB, and {ROUNDS} rounds a second in which musl, glibc and Go each look up a
+cluster name and a tailnet name.
+""",
+    "Faults": f"""\
+Each comes upon all columns at the same time. *Back*: tailscaled and the control plane agree that the replica is on the
+tailnet; what is not back after {PATIENCE} s is given up, unless the row says otherwise. With the guide's manifest, what is
+changed is the manifest, and it is applied again.
+""",
+}
+
+
+def report(sections: dict[str, list[Row]], seconds: float) -> str:
+    """The whole page."""
+    head = HEAD.format(
+        date=datetime.datetime.now(tz=datetime.UTC).date(),
+        minutes=seconds / 60,
+        machine=f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release().partition('-')[0]}",
+        kubernetes=KUBERNETES_VERSION,
+        tailscale=TAILSCALE_VERSION,
+    )
+    return "\n".join([head, *(f"## {title}\n\n{ABOUT[title]}\n{tables(rows)}" for title, rows in sections.items())])
+
+
+def tables(rows: Sequence[Row]) -> str:
+    """A Markdown table for each run of rows with the same columns."""
+    return "\n".join(table(columns, list(of_them)) for columns, of_them in groupby(rows, columns_of))
+
+
+def columns_of(row: Row) -> tuple[str, ...]:
+    """All subjects that the row is about; one may have no cell."""
+    subjects = EVERY_MODE if row.cells.keys() <= {subject.label for subject in EVERY_MODE} else DEFAULT
+    return tuple(subject.label for subject in subjects)
+
+
+def table(columns: Sequence[str], rows: Sequence[Row]) -> str:
+    """A Markdown table."""
+    lines = [("", *columns), ("---",) * (1 + len(columns)), *((row.title, *cells(row, columns)) for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def cells(row: Row, columns: Sequence[str]) -> list[str]:
+    """A row's cells in order, what the component missed marked."""
+    found = [(label, row.cells.get(label)) for label in columns]
+    return [
+        "" if cell is None else ("" if cell.holds or label == GUIDE else "**✗** ") + cell.text.replace("|", "\\|")
+        for label, cell in found
+    ]

@@ -1,0 +1,99 @@
+"""What the sidecar's containers use, idle and under load."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
+
+from tailscale_sidecar import ClusterDns
+from tests.cluster.deployment import APP, Deployment
+from tests.faults.look_ups import RESOLVERS
+from tests.faults.sidecar import Sidecar
+from tests.lab import cgroups
+from tests.lab.shell import step
+
+from .faults.names import CLUSTER_NAME
+from .subjects import EVERY_MODE, Bench
+from .table import Cell, Row, Rows
+
+SETTLING_SECONDS, IDLE_SECONDS, LOAD_SECONDS = 15, 30, 20
+REQUESTS, ROUNDS = 10, 20
+"""A second. A peer's requests over the tailnet, each for 1 MiB; rounds in which each of three resolvers in the app looks
+up a cluster name and a tailnet name."""
+POD = {
+    "containers": [{**APP, "command": ["sh", "-c", "dd if=/dev/zero of=/www/blob bs=1M count=1; exec app"]}],
+    "terminationGracePeriodSeconds": 5,
+}
+CONTAINERS = ("tailscale", "tailscale-dns")
+
+
+class Use(NamedTuple):
+    """What a container uses."""
+
+    memory: float
+    """MiB; the most that was seen (working set)."""
+    cpu: float
+    """Thousandths of a core, on average."""
+
+
+def use(bench: Bench) -> Rows:
+    """All at once while idle, and in turn under the same load."""
+    with bench.deployed(EVERY_MODE, pod_spec=POD) as apps:
+        peer = apps.workspace.deploy("peer", dns=ClusterDns())
+        with step("use while idle"):
+            time.sleep(SETTLING_SECONDS)  # what a start costs is not meant
+            idle = apps.each(partial(used, seconds=IDLE_SECONDS))
+        with step("use under load"):
+            loaded = apps.each(partial(used_under_load, peer=peer), in_turn=True)
+
+    def row(title: str, unit: str, containers: Sequence[str], figure: Callable[[Use], float]) -> Row:
+        cells = {}
+        for label in loaded:
+            figures = [
+                sum(figure(uses[name]) for name in containers if name in uses) for uses in (idle[label], loaded[label])
+            ]
+            if any(figures):
+                cells[label] = Cell(f"{figures[0]:.0f} / {figures[1]:.0f} {unit}")
+        return Row(f"{title}, idle / under load", cells | apps.failed)
+
+    for title, containers in (*((f"`{name}`", [name]) for name in CONTAINERS), ("both", CONTAINERS)):
+        yield row(f"memory of {title}", "MiB", containers, lambda one: one.memory)
+        yield row(f"CPU of {title}", "mCPU", containers, lambda one: one.cpu)
+
+
+def used(app: Deployment, seconds: float) -> dict[str, Use]:
+    """What each of the sidecar's containers uses in the next seconds."""
+    status = app.status()
+    running = [*status["containerStatuses"], *status.get("initContainerStatuses", ())]
+    names = [container["name"] for container in running if container["name"] in CONTAINERS]
+    ids = {name: Sidecar(app, container=name).container_id() for name in names}
+    began = time.monotonic()
+    before = {name: cgroups.usage(ids[name]) for name in names}
+    memory = {name: [before[name].memory] for name in names}
+    while time.monotonic() - began < seconds:
+        time.sleep(1)  # between samples
+        for name in names:
+            memory[name].append(cgroups.usage(ids[name]).memory)
+    cpu = {name: cgroups.usage(ids[name]).cpu - before[name].cpu for name in names}
+    passed = time.monotonic() - began
+    return {name: Use(max(memory[name]) / 2**20, 1000 * cpu[name] / passed) for name in names}
+
+
+def used_under_load(app: Deployment, peer: Deployment) -> dict[str, Use]:
+    """The same while the peer asks for files, and the app for names."""
+    url = f"http://{app.device().addresses[0]}/blob"
+    fetches = f"for i in $(seq {LOAD_SECONDS * REQUESTS}); do fetch {url} >/dev/null & sleep {1 / REQUESTS}; done; wait"
+    loop = f"--loop {1000 // ROUNDS} {CLUSTER_NAME} {app.pod()}.lab.ts.net"
+    resolvers = " ".join(f"timeout {LOAD_SECONDS} resolve-{resolver} {loop} >/dev/null &" for resolver in RESOLVERS)
+    with ThreadPoolExecutor(2) as pool:
+        load = [
+            pool.submit(peer.exec, "sh", "-c", fetches),
+            pool.submit(app.exec, "sh", "-c", f"{resolvers} wait"),
+        ]
+        found = used(app, LOAD_SECONDS)
+        for part in load:
+            part.result()
+    return found

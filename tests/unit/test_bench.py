@@ -1,0 +1,69 @@
+"""The benchmarks' report: it is written whatever breaks, and the command fails where the component misses something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bench import __main__ as bench
+from tests.bench.subjects import Apps, Bench
+from tests.bench.table import Cell, Row
+from tests.lab import LabError
+
+GOOD = Row("good", {"guide": Cell("not back", holds=False), "component": Cell("back in 4 s")})
+MISSED = Row("missed", {"guide": Cell("back in 3 s"), "component": Cell("not back | ever", holds=False)})
+
+
+@pytest.fixture
+def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the report goes, of a run on no lab."""
+    monkeypatch.setattr(bench, "REPORT", tmp_path / "benchmarks.md")
+    monkeypatch.setattr(Bench, "start", lambda: None)
+    return tmp_path / "benchmarks.md"
+
+
+def run(rows: list[Row], monkeypatch: pytest.MonkeyPatch, error: Exception | None = None) -> int:
+    def faults(_: object) -> Iterator[Row]:
+        yield from rows
+        if error:
+            raise error
+
+    monkeypatch.setattr(bench, "SECTIONS", {"Faults": (faults,)})
+    monkeypatch.setattr(bench, "NAMES", ["faults"])
+    return bench.main([])
+
+
+def test_what_only_the_guides_manifest_misses_is_no_failure(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run([GOOD], monkeypatch) == 0
+    assert "| good | not back | back in 4 s |" in report.read_text()
+
+
+def test_what_the_component_misses_is_marked_and_named_and_fails(
+    report: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([GOOD, MISSED], monkeypatch) == 1
+    assert "| missed | back in 3 s | **✗** not back \\| ever |" in report.read_text()
+    assert "! missed: component: not back" in capsys.readouterr().err
+
+
+def test_a_part_that_breaks_fails_and_leaves_the_rows_before_it(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run([GOOD], monkeypatch, LabError("the node is gone\nand more")) == 1
+    assert "| good |" in report.read_text()
+    assert "| faults | failed: the node is gone | **✗** failed: the node is gone |" in report.read_text()
+
+
+def test_a_subject_that_breaks_has_a_cell_that_says_so_and_the_others_go_on() -> None:
+    def broken(app: str) -> Cell:
+        if app == "the guide's":
+            raise LabError("waited in vain")
+        return Cell("back")
+
+    apps = Apps(None, {"guide": "the guide's", "component": "the component's"})  # type: ignore[arg-type, dict-item] # nothing is deployed
+    for title in ("one", "next"):
+        row = apps.row(title, broken)  # type: ignore[arg-type] # as above
+        assert {label: cell.text for label, cell in row.cells.items()} == {
+            "guide": "failed: waited in vain",
+            "component": "back",
+        }
