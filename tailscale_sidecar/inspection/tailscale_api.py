@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from ._additions import Json
+from .._additions import Json
 from .tailnet import EXIT_ROUTES, Device, Tailnet, TailnetDns, time
 
 TIMEOUT = 15

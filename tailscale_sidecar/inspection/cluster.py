@@ -9,7 +9,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from ._additions import Json
+from .._additions import Json
 
 if TYPE_CHECKING:
     from kubernetes import client

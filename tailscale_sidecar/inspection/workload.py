@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from ._additions import Json
-from .rules import release
+from .._additions import Json
+from ..rules import release
 
 POD_NAME = "{metadata.name}"
 """Stands for the pod's name in values that differ from pod to pod."""
@@ -93,6 +93,11 @@ class Workload:
         return found
 
     @property
+    def containers(self) -> list[Json]:
+        """All containers that last: the native sidecars and the pod's own."""
+        return lasting_containers(self.pod_spec)
+
+    @property
     def is_native(self) -> bool:
         """Whether it is a native sidecar, which starts before the app and ends after it."""
         return self.sidecar.get("restartPolicy") == "Always"
@@ -129,6 +134,17 @@ class Workload:
         """Whether it makes a tun device in the pod (containerboot's own default is userspace)."""
         userspace = is_true(self.env.get("TS_USERSPACE", "true"))
         return not userspace and "userspace-networking" not in self.env.get("TS_TAILSCALED_EXTRA_ARGS", "")
+
+    @property
+    def is_privileged(self) -> bool:
+        """Whether the sidecar is privileged."""
+        return bool((self.sidecar.get("securityContext") or {}).get("privileged"))
+
+    @property
+    def device_resources(self) -> list[str]:
+        """Resources of device plugins that the sidecar asks for, such as `devic.es/tun`."""
+        limits = (self.sidecar.get("resources") or {}).get("limits") or {}
+        return [name for name in limits if "/" in name]
 
     @property
     def accepts_dns(self) -> bool:
@@ -177,6 +193,19 @@ class Workload:
         if "TS_ID_TOKEN" in self.env or "TS_AUDIENCE" in self.env:
             return "WorkloadIdentity"
         return "AuthKey" if "TS_AUTHKEY" in self.env or "TS_AUTH_KEY" in self.env else ""
+
+    @property
+    def credential_references(self) -> list[tuple[str, str]]:
+        """The Secrets, each with a key, that hold what the sidecar logs in with."""
+        file = self.env.get("CREDENTIAL_FILE", "").rpartition("/")[2]
+        volumes = {v["name"]: v.get("secret") or {} for v in self.pod_spec.get("volumes") or ()}
+        mounted = volumes.get("tailscale-auth", {}).get("secretName")
+        if file and mounted:
+            return [(mounted, file)]
+        sources = {v["name"]: (v.get("valueFrom") or {}).get("secretKeyRef") for v in self.sidecar.get("env") or ()}
+        names = ("TS_AUTHKEY", "TS_AUTH_KEY", "TS_CLIENT_ID", "TS_CLIENT_SECRET")
+        found = [reference for name in names if (reference := sources.get(name))]
+        return [(ref["name"], ref["key"]) for ref in found if not ref.get("optional")]
 
     @property
     def health_ports(self) -> tuple[int, ...]:
@@ -229,11 +258,16 @@ def workloads(manifests: Iterable[Json]) -> Iterator[Workload]:
 
 def sidecar_of(pod_spec: Json) -> Json | None:
     """The container that runs containerboot, if there is one."""
-    native = [c for c in pod_spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
-    lasting = [*native, *pod_spec.get("containers", ())]
+    lasting = lasting_containers(pod_spec)
     named = [c for c in lasting if is_tailscale_image(str(c.get("image", "")))]
     by_env = [c for c in lasting if any(v["name"] in TAILSCALE_VARIABLES for v in c.get("env") or ())]
     return next(iter([*named, *by_env]), None)
+
+
+def lasting_containers(pod_spec: Json) -> list[Json]:
+    """A pod's native sidecars and containers, without the init containers that end."""
+    native = [c for c in pod_spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
+    return [*native, *pod_spec.get("containers", ())]
 
 
 def is_tailscale_image(image: str) -> bool:
