@@ -10,7 +10,7 @@ from ..findings import GUIDE, UPSTREAM, Defect, Finding, Severity
 from ..inspection.snapshot import Replica, Snapshot
 from ..inspection.tailnet import Device
 from ..inspection.workload import Workload
-from .logs import STUCK_AFTER_CRASH, cause, quoted
+from .logs import LOCKED_OUT, STUCK_AFTER_CRASH, cause, quoted
 
 RECENT = timedelta(days=1)
 """How long a restart that went well is worth a warning."""
@@ -133,13 +133,6 @@ NOT_APPROVED = Defect(
     why="Device approval is on, and nobody has approved it.",
     do="Approve it in the admin console, and append preauthorized=true to the client secret.",
     source=f"{GUIDE}#step-3-authenticate-the-sidecar",
-)
-LOCKED = Defect(
-    name="locked-out",
-    severity=Severity.ERROR,
-    why="Tailnet lock is on and nobody has signed this device's key; keys of OAuth clients are never signed.",
-    do="Sign it with `tailscale lock sign` on a signing device, or use pre-signed auth keys.",
-    source=f"{UPSTREAM}/10008",
 )
 CREDENTIAL_MISSING = Defect(
     name="credential-missing",
@@ -295,7 +288,7 @@ def _device(snapshot: Snapshot, replica: Replica) -> Iterator[Finding]:
             yield OFFLINE.found(replica.ref, _backend(replica), **words)
         return
     if device.lock_error:
-        yield LOCKED.found(replica.ref, quoted(device.lock_error), **words)
+        yield LOCKED_OUT.found(replica.ref, quoted(device.lock_error), **words)
     elif not device.authorized:
         yield NOT_APPROVED.found(replica.ref, f"{device.name} waits for approval.", **words)
     elif _is_offline(snapshot, replica, device):
