@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import ModuleType
 
 from ..findings import Defect
-from . import logs, network, replicas, template
+from . import logs, network, plans, replicas, template
 
-MODULES: tuple[ModuleType, ...] = (template, replicas, logs, network)
+MODULES: tuple[ModuleType, ...] = (template, replicas, logs, network, plans)
 
 
 def defects() -> list[Defect]:

@@ -10,7 +10,6 @@ from ..findings import GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Finding, Severity
 from ..inspection.cidrs import DNS, TAILNET_RANGES, Range, is_within, overlap, parsed
 from ..inspection.snapshot import Inside, Replica, Snapshot, guards
 from ..inspection.tailnet import Device, Tailnet, TailnetDns
-from ..inspection.workload import Workload
 
 ROUTE_OVERLAP = Defect(
     name="route-overlap",
@@ -202,13 +201,8 @@ def tailnet_dns(snapshot: Snapshot) -> Iterator[Finding]:
                 dns,
                 domain=snapshot.cluster_domain,
                 addresses_of_dns=addresses_of_dns,
-                asks_all=asks_tailscale_for_all(workload),
+                asks_all=workload.asks_tailscale_for_all,
             )
-
-
-def asks_tailscale_for_all(workload: Workload) -> bool:
-    """Whether the app's look-ups of the cluster's names go to Tailscale's resolver too."""
-    return workload.shares_resolv_conf or workload.app_nameserver == "100.100.100.100"
 
 
 def dns_findings(

@@ -10,6 +10,7 @@ from ..findings import GUIDE, UPSTREAM, Defect, Finding, Severity
 from ..inspection.snapshot import Replica, Snapshot
 from ..inspection.tailnet import Device
 from ..inspection.workload import Workload
+from ..pod_spec import QUAD100
 from .logs import LOCKED_OUT, STUCK_AFTER_CRASH, cause, quoted
 
 RECENT = timedelta(days=1)
@@ -17,7 +18,6 @@ RECENT = timedelta(days=1)
 SOON = timedelta(days=14)
 """How long before the end of a key it is worth a warning."""
 KILLED_BY_MEMORY = "OOMKilled"
-QUAD100 = "100.100.100.100"
 
 MISSING = Defect(
     name="replica-missing",

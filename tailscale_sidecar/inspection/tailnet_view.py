@@ -15,6 +15,7 @@ from .tailscale_api import HOW, TailscaleApi, TailscaleApiError
 
 SECONDS = 10
 """For each call of the local `tailscale`."""
+HOW_TO_SEE = f"{HOW}; or run this on a machine of the tailnet that has the tailscale command"
 SCOPES = {"DNS settings": "dns:read", "tag owners": "policy_file:read"}
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from .._additions import Json
+from ..pod_spec import QUAD100
 from ..rules import release
 
 POD_NAME = "{metadata.name}"
@@ -170,6 +171,12 @@ class Workload:
     def app_nameserver(self) -> str:
         """The resolver that the component gives the app; nothing where the app has the kubelet's own."""
         return environment(self.init_container("tailscale-init")).get("APP_NAMESERVER", "")
+
+    @property
+    def asks_tailscale_for_all(self) -> bool:
+        """Whether the app's look-ups of the cluster's names go to Tailscale's resolver too."""
+        takes_over = self.is_kernel and self.accepts_dns
+        return takes_over and (self.shares_resolv_conf or self.app_nameserver == QUAD100)
 
     @property
     def guarded_cidrs(self) -> list[str]:

@@ -67,9 +67,7 @@ class Site:
         """What `doctor` finds here."""
         return diagnose(self.snapshot(tmp_path, scope))
 
-    def play(
-        self, pod: str, namespace: str, container: str, command: Sequence[str], *, seconds: float
-    ) -> str:
+    def play(self, pod: str, namespace: str, container: str, command: Sequence[str], *, seconds: float) -> str:
         """What the command of inspection/inside.py would print."""
         del namespace, container, seconds
         self.executed.append(pod)
@@ -80,7 +78,9 @@ class Site:
         if command[7] == "true" and status:
             names.append(status["Self"]["DNSName"].rstrip("."))
         tries = [
-            f"{name} {server} {'failed' if name in self.failing else 'ok'}" for name in names for server in self.nameservers
+            f"{name} {server} {'failed' if name in self.failing else 'ok'}"
+            for name in names
+            for server in self.nameservers
         ]
         parts = {
             "status": json.dumps(status) if status else "",
@@ -153,7 +153,12 @@ class Site:
 
     def on_the_api(self, hostname: str = "", **fields: Any) -> None:
         """Lets Tailscale's API know all devices, with changes to one of them."""
-        seen = {d["ID"]: d for status in self.statuses.values() if status for d in (status["Self"], *status["Peer"].values())}
+        seen = {
+            d["ID"]: d
+            for status in self.statuses.values()
+            if status
+            for d in (status["Self"], *status["Peer"].values())
+        }
         listed = [api_device(d) for d in seen.values()]
         for found in listed:
             found.update(fields if found["hostname"] == hostname else {})

@@ -23,13 +23,8 @@ from tailscale_sidecar import (
     UserspaceNetworking,
     WorkloadIdentity,
 )
-from tailscale_sidecar.__main__ import main
 from tailscale_sidecar.checks.catalogue import defects
 from tailscale_sidecar.doctor import diagnose
-from tailscale_sidecar.findings import ExitStatus, Finding, Severity
-from tailscale_sidecar.inspection.cluster import ClusterError
-from tailscale_sidecar.inspection.gather import Scope
-from tests.unit.api_server import Json
 from tests.unit.site import (
     CLUSTER_NAME,
     DOMAIN,
