@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from typing import TextIO
 
 from ._additions import Json
 from .checks import access, network, replicas, template
@@ -82,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         return ExitStatus.BLIND
 
 
-def look_once(cluster: Cluster, scope: Scope, options: argparse.Namespace, out: TextIO = sys.stdout) -> int:
+def look_once(cluster: Cluster, scope: Scope, options: argparse.Namespace) -> int:
     """One look, printed."""
     progress = Progress()
     try:
@@ -91,12 +90,12 @@ def look_once(cluster: Cluster, scope: Scope, options: argparse.Namespace, out: 
         progress.done()
     findings = diagnose(snapshot)
     if options.json:
-        print(json.dumps(as_json(snapshot, findings), indent=None if options.watch else 2), file=out, flush=True)
+        print(json.dumps(as_json(snapshot, findings), indent=None if options.watch else 2), flush=True)
     else:
-        style = Style.of(out)
-        if options.watch and out.isatty():
-            print(ERASE_SCREEN, end="", file=out)
-        print("\n".join(as_text(snapshot, findings, style, every_replica=options.all)), file=out, flush=True)
+        style = Style.of(sys.stdout)
+        if options.watch and sys.stdout.isatty():
+            print(ERASE_SCREEN, end="")
+        print("\n".join(as_text(snapshot, findings, style, every_replica=options.all)), flush=True)
     return exit_status(findings, snapshot.gaps, strict=options.strict)
 
 

@@ -12,6 +12,10 @@ GUIDE = "https://tailscale.com/docs/solutions/connect-kubernetes-pods-to-tailnet
 GUIDE_TABLE = f"{GUIDE}#troubleshooting"
 UPSTREAM = "https://github.com/tailscale/tailscale/issues"
 
+CREDENTIAL = re.compile(r"(tskey-[a-z]+|hskey-[a-z]+)-\S+")
+LONGEST_LINE = 200
+"""Characters of a log or an event that are shown."""
+
 
 class Severity(StrEnum):
     """How bad a finding is, the worst first."""
@@ -98,3 +102,14 @@ def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
 def natural(text: str) -> list[str | int]:
     """A key that sorts `my-app-10` after `my-app-9`."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]
+
+
+def redacted(text: str) -> str:
+    """The text without credentials."""
+    return CREDENTIAL.sub(r"\1-...", text)
+
+
+def quoted(line: str) -> str:
+    """A line of a log or an event, fit to be shown: no credentials, no control characters, not too long."""
+    visible = "".join(c if c.isprintable() else " " for c in redacted(line)).strip()
+    return visible if len(visible) <= LONGEST_LINE else f"{visible[: LONGEST_LINE - 3]}..."

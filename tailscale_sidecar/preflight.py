@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 import yaml
 
@@ -68,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace, out: TextIO = sys.stdout) -> int:
+def run(options: argparse.Namespace) -> int:
     """Looks, prints what was found, and returns the exit status."""
     progress = Progress()
     try:
@@ -83,9 +82,9 @@ def run(options: argparse.Namespace, out: TextIO = sys.stdout) -> int:
     progress.done()
     findings = object_to(ground, planned)
     if options.json:
-        print(json.dumps(as_json(ground, planned, findings), indent=2), file=out)
+        print(json.dumps(as_json(ground, planned, findings), indent=2))
     else:
-        print("\n".join(as_text(ground, planned, findings, Style.of(out))), file=out)
+        print("\n".join(as_text(ground, planned, findings, Style.of(sys.stdout))))
     return exit_status(findings, ground.gaps, strict=options.strict)
 
 

@@ -44,9 +44,9 @@ class Style:
 class Progress:
     """One line on a terminal that says what is being done, and is gone afterwards."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
-        self._shown = stream.isatty()
+    def __init__(self) -> None:
+        self._stream = sys.stderr
+        self._shown = self._stream.isatty()
 
     def step(self, text: str) -> None:
         """Says what comes next."""

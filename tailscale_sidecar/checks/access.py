@@ -37,11 +37,10 @@ def state_secrets(snapshot: Snapshot) -> Iterator[Finding]:
 def rules_of(snapshot: Snapshot, workload: Workload) -> list[Json] | None:
     """The rules that Roles give a workload's ServiceAccount; None where they are not all there is to know."""
     account = workload.pod_spec.get("serviceAccountName", "default")
-    roles = {
-        role["metadata"]["name"]: role.get("rules") or []
-        for role in snapshot.roles
-        if role["metadata"]["namespace"] == workload.namespace
-    }
+    listed = snapshot.roles.get(workload.namespace)
+    if listed is None:
+        return None
+    roles = {role["metadata"]["name"]: role.get("rules") or [] for role in listed}
     own = [binding for binding in snapshot.role_bindings if binds(binding, account, workload.namespace)]
     if not own or any(binding["roleRef"]["kind"] != "Role" for binding in own):
         return None

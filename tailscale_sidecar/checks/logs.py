@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..findings import GUIDE, UPSTREAM, Defect, Severity
+from ..findings import GUIDE, UPSTREAM, Defect, Severity, quoted
 
 STUCK_AFTER_CRASH = Defect(
     name="stuck-after-crash",
@@ -120,8 +120,6 @@ CAUSES: tuple[tuple[re.Pattern[str], Defect], ...] = tuple(
         (r"tailscale-sidecar: login failed", LOGIN_FAILS),
     )
 )
-CREDENTIAL = re.compile(r"(tskey-[a-z]+|hskey-[a-z]+)-\S+")
-LONGEST_LINE = 200
 
 
 def cause(log: str) -> tuple[Defect, str] | None:
@@ -132,9 +130,3 @@ def cause(log: str) -> tuple[Defect, str] | None:
         if line is not None:
             return defect, quoted(line)
     return None
-
-
-def quoted(line: str) -> str:
-    """A line of a log or an event, fit to be shown: no credentials, no control characters, not too long."""
-    visible = "".join(c if c.isprintable() else " " for c in CREDENTIAL.sub(r"\1-...", line)).strip()
-    return visible if len(visible) <= LONGEST_LINE else f"{visible[: LONGEST_LINE - 3]}..."

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from ..findings import GUIDE, UPSTREAM, Defect, Finding, Severity
+from ..findings import GUIDE, UPSTREAM, Defect, Finding, Severity, quoted
 from ..inspection.snapshot import Replica, Snapshot
 from ..inspection.tailnet import Device
 from ..inspection.workload import Workload
 from ..pod_spec import QUAD100
-from .logs import LOCKED_OUT, STUCK_AFTER_CRASH, cause, quoted
+from .logs import LOCKED_OUT, STUCK_AFTER_CRASH, cause
+from .template import DEFAULT_RELEASE, OLD_RELEASE
 
 RECENT = timedelta(days=1)
 """How long a restart that went well is worth a warning."""
@@ -195,13 +196,20 @@ def _unready(snapshot: Snapshot, replica: Replica) -> Finding:
         return told[0].found(replica.ref, told[1], **words)
     if replica.last_termination is not None and replica.last_termination.reason == KILLED_BY_MEMORY:
         return OUT_OF_MEMORY.found(replica.ref, _termination(replica, snapshot.now), **words)
+    return NOT_READY.found(replica.ref, _symptoms(snapshot, replica), **words)
+
+
+def _symptoms(snapshot: Snapshot, replica: Replica) -> str:
+    """What can be said of a pod in trouble whose cause is not known: what it waits for, the last event, the log's end."""
+    what = f"The pod is {replica.phase}."
+    events = snapshot.events_of("Pod", replica.name, replica.workload.namespace)
     if replica.waiting is not None:
         container, reason, message = replica.waiting
         what = f"{container}: {reason}{f', {quoted(message)}' if message else ''}."
-    else:
-        events = snapshot.events_of("Pod", replica.name, replica.workload.namespace)
-        what = quoted(str(events[-1].get("message", ""))) if events else f"The pod is {replica.phase}."
-    return NOT_READY.found(replica.ref, what, **words)
+    elif events:
+        what = quoted(str(events[-1].get("message", "")))
+    lines = (replica.log or replica.previous_log).strip().splitlines()
+    return f"{what} Its log ends: {quoted(lines[-1])}" if lines else what
 
 
 def _is_stuck(replica: Replica) -> bool:
@@ -212,14 +220,14 @@ def _is_stuck(replica: Replica) -> bool:
         and replica.restarts > 0
         and replica.workload.shares_resolv_conf
         and replica.nameservers[:1] == [QUAD100]
-        and not inside.is_connected
+        and inside.status is None
     )
 
 
 def _what_is_stuck(replica: Replica) -> str:
     failed = [look_up.name for look_up in (replica.inside.look_ups if replica.inside else ()) if not look_up.works]
     seen = f"; {', '.join(failed)} cannot be looked up" if failed else ""
-    return f"resolv.conf names {QUAD100}, and tailscaled is not connected, after {_times(replica.restarts)}{seen}."
+    return f"resolv.conf names {QUAD100}, and no tailscaled answers, after {_times(replica.restarts)}{seen}."
 
 
 def stuck(snapshot: Snapshot) -> Iterator[Finding]:
@@ -396,6 +404,21 @@ def releases(snapshot: Snapshot) -> Iterator[Finding]:
             yield MIXED_RELEASES.found(workload.ref, f"{len(images)} different images of Tailscale run.", **words)
 
 
+def running_releases(snapshot: Snapshot) -> Iterator[Finding]:
+    """Old releases that an image's tag does not tell."""
+    newest = ".".join(map(str, DEFAULT_RELEASE))
+    for workload in snapshot.workloads:
+        running = {r.device.version for r in snapshot.of(workload) if r.device and r.device.version}
+        behind = sorted(version for version in running if numbers(version)[:2] < DEFAULT_RELEASE[:2])
+        if workload.release is None and behind:
+            yield OLD_RELEASE.found(workload.ref, f"{', '.join(behind)} runs; v{newest} is out.", newest=newest)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """A release to be compared."""
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
 def _words(replica: Replica) -> dict[str, str]:
     """What advice may name."""
     workload = replica.workload
@@ -422,4 +445,4 @@ def ago(then: datetime, now: datetime) -> str:
     return f"{seconds} s ago"
 
 
-CHECKS = (pods, stuck, restarts, state, devices, names, stale, credentials, releases)
+CHECKS = (pods, stuck, restarts, state, devices, names, stale, credentials, releases, running_releases)

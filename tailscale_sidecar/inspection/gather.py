@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from .._additions import Json
-from ..findings import Gap, natural
+from ..findings import Gap, natural, redacted
 from ..report import Progress
 from .cluster import Cluster, ClusterError
 from .cluster_facts import look_at_cluster
@@ -119,7 +119,7 @@ class Gathering:
             secrets=states,
             pod_security={n: level for n, level in zip(self._namespaces, levels, strict=True) if level},
             events=tuple(sorted(joined(events), key=event_time)),
-            roles=tuple(joined(roles)),
+            roles={n: tuple(listed) for n, listed in roles.items() if listed is not None},
             role_bindings=tuple(joined(bindings)),
             ranges=facts.result().ranges,
             cluster_domain=facts.result().domain,
@@ -168,7 +168,8 @@ class Gathering:
                 Gap(what=f"the log of {replica.ref}", why=str(error), do="get permission to read the logs of pods")
             )
             return replica
-        return replace(replica, log=log, previous_log="\n".join([previous, *replica.last_words]))
+        last_words = "\n".join([previous, *replica.last_words])
+        return replace(replica, log=redacted(log), previous_log=redacted(last_words))
 
     def _with_insides(self, replicas: list[Replica], domain: str) -> list[Replica]:
         """The replicas, some of them looked into; one of each workload shows its peers too."""

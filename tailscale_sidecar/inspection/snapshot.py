@@ -207,7 +207,8 @@ class Snapshot:
     """The Pod Security level that each namespace enforces, where it has a label."""
     events: tuple[Json, ...] = ()
     """Warnings, the newest last."""
-    roles: tuple[Json, ...] = ()
+    roles: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    """By namespace; one whose Roles could not be listed is not in it."""
     role_bindings: tuple[Json, ...] = ()
     ranges: tuple[Range, ...] = ()
     """The cluster's addresses."""
