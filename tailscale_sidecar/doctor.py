@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Looks once, or until interrupted; returns the exit status."""
+    """Does what the command line asks; returns the exit status."""
     namespace, _, name = (options.target or "").rpartition("/")
     if namespace and options.namespace and namespace != options.namespace:
         print(f"tailscale-sidecar doctor: {options.target} is not in namespace {options.namespace}", file=sys.stderr)
@@ -66,19 +66,24 @@ def run(options: argparse.Namespace) -> int:
         looks_inside=not options.no_exec,
         cluster_cidrs=tuple(options.cluster_cidr),
     )
-    status: int = ExitStatus.BLIND
     try:
-        cluster = Cluster.connect(options.kubeconfig, options.context)
-        while True:
-            status = look_once(cluster, scope, options)
-            if not options.watch:
-                return status
-            time.sleep(options.interval)
-    except KeyboardInterrupt:
-        return status
+        with Cluster.connect(options.kubeconfig, options.context) as cluster:
+            return look_on(cluster, scope, options)
     except ClusterError as error:
         print(f"tailscale-sidecar doctor: {error}", file=sys.stderr)
         return ExitStatus.BLIND
+
+
+def look_on(cluster: Cluster, scope: Scope, options: argparse.Namespace) -> int:
+    """Looks once, or with --watch until interrupted; returns the exit status of the last look."""
+    status = look_once(cluster, scope, options)
+    try:
+        while options.watch:
+            time.sleep(options.interval)
+            status = look_once(cluster, scope, options)
+    except KeyboardInterrupt:
+        pass  # that is how a watch ends
+    return status
 
 
 def look_once(cluster: Cluster, scope: Scope, options: argparse.Namespace) -> int:

@@ -72,9 +72,9 @@ def run(options: argparse.Namespace) -> int:
     progress = Progress()
     try:
         rules.cidrs(tuple(options.cluster_cidr))
-        cluster = Cluster.connect(options.kubeconfig, options.context)
-        planned = planned_by(options, options.namespace or cluster.namespace)
-        ground = survey(cluster, planned, options.cluster_cidr, progress)
+        with Cluster.connect(options.kubeconfig, options.context) as cluster:
+            planned = planned_by(options, options.namespace or cluster.namespace)
+            ground = survey(cluster, planned, options.cluster_cidr, progress)
     except (ClusterError, PreflightError, RenderError, ValueError) as error:
         progress.done()
         print(f"tailscale-sidecar preflight: {error}", file=sys.stderr)

@@ -167,7 +167,9 @@ def cluster_cidrs(snapshot: Snapshot) -> Iterator[Finding]:
         if workload.is_component and workload.is_kernel and workload.accepts_routes:
             for found in snapshot.ranges:
                 network = parsed(found.cidr)
-                if found.use in ("pod", "service") and network and not is_within(network, workload.guarded_cidrs):
+                if found.use not in ("pod", "service", "cluster") or network is None or network.num_addresses == 1:
+                    continue  # a pod, a node or the cluster's DNS guards its own addresses
+                if not is_within(network, workload.guarded_cidrs):
                     yield CLUSTER_CIDRS_INCOMPLETE.found(
                         workload.ref, f"{found} is not in cluster_cidrs.", cidr=found.cidr
                     )

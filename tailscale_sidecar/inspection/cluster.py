@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from .._additions import Json
 
@@ -48,11 +48,21 @@ class ClusterError(Exception):
 
 @dataclass(frozen=True)
 class Cluster:
-    """Access to one cluster, as the kubeconfig or the pod's ServiceAccount gives it. Objects are plain JSON."""
+    """Access to one cluster, as the kubeconfig or the pod's ServiceAccount gives it. Objects are plain JSON.
+
+    Leave it by `with`, which closes its connections.
+    """
 
     configuration: client.Configuration
     namespace: str
     """That of the context."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._client.rest_client.pool_manager.clear()
+        self._client.close()
 
     @cached_property
     def _client(self) -> client.ApiClient:
@@ -182,12 +192,13 @@ class Cluster:
                 stderr=False,
                 _preload_content=False,
             )
-            connection.run_forever(timeout=seconds)
-            printed = connection.read_stdout() if connection.peek_stdout() else ""
-            connection.close()
+            try:
+                connection.run_forever(timeout=seconds)
+                return str(connection.read_stdout() if connection.peek_stdout() else "")
+            finally:
+                connection.sock.shutdown()  # close() leaves the socket open where the other side was first
         except (client.ApiException, WebSocketException, OSError) as error:
             raise ClusterError(f"exec in {pod}/{container}: {error}") from None
-        return str(printed)
 
     def _ask(self, api: str, method: str, *arguments: Any, **options: Any) -> Json:
         answer = self._call(api, method, *arguments, **options)

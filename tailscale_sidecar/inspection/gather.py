@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from .._additions import Json
 from ..findings import Gap, natural, redacted
 from ..report import Progress
+from .cidrs import PODS, Range, ranges
 from .cluster import Cluster, ClusterError
 from .cluster_facts import look_at_cluster
 from .inside import look_inside
@@ -121,7 +122,7 @@ class Gathering:
             events=tuple(sorted(joined(events), key=event_time)),
             roles={n: tuple(listed) for n, listed in roles.items() if listed is not None},
             role_bindings=tuple(joined(bindings)),
-            ranges=facts.result().ranges,
+            ranges=(*facts.result().ranges, *seen_addresses(facts.result().ranges, replicas)),
             cluster_domain=facts.result().domain,
             tailnet=view,
             gaps=(*self._gaps, *api_gaps, *(gap.model_copy(update={"optional": True}) for gap in facts.result().gaps)),
@@ -307,6 +308,13 @@ def with_devices(replicas: Iterable[Replica], tailnet: Tailnet | None) -> list[R
         return None if replica.workload.state.kind == "secret" else by_name.get(replica.workload.hostname(replica.name))
 
     return [replace(replica, device=found(replica)) for replica in replicas]
+
+
+def seen_addresses(known: Sequence[Range], replicas: Iterable[Replica]) -> list[Range]:
+    """The replicas' own addresses, where nothing says what the pods' addresses are."""
+    if any(found.use in (PODS, "cluster") for found in known):
+        return []
+    return ranges(PODS, ((address, replica.ref) for replica in replicas for address in replica.addresses))
 
 
 def joined(lists: Mapping[str, list[Json] | None]) -> list[Json]:

@@ -7,16 +7,17 @@ import io
 import json
 import os
 import secrets
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
 import pytest
 
-from tailscale_sidecar import OAuthClient
 from tailscale_sidecar.__main__ import main
 from tests.bench import guide
 from tests.faults.sidecar import Sidecar
+from tests.lab import settings
 from tests.lab.tailnet_client import Tailnet
 
 from .deployment import APP, Deployment, Workspace
@@ -28,8 +29,10 @@ QUIET_APP = {**APP, "env": [{"name": "PORT", "value": "8080"}]}
 def doctor(workspace: Workspace, *arguments: str, **environment: str) -> dict[str, Any]:
     """What the command prints, as JSON; with its exit status."""
     variables = {**workspace.lab.environment(), **environment}
+    # No object of the lab's cluster names its pods' CIDRs.
+    cidrs = [word for family in settings.FAMILIES for word in ("--cluster-cidr", family.pods)]
     with mock.patch.dict(os.environ, variables, clear=True), contextlib.redirect_stdout(io.StringIO()) as out:
-        status = main(["doctor", "--json", *arguments])
+        status = main(["doctor", "--json", *cidrs, *arguments])
     return {**json.loads(out.getvalue() or "{}"), "status": status}
 
 
@@ -91,12 +94,29 @@ def test_a_device_that_no_replica_has_is_stale(app: Deployment, tailnet: Tailnet
 
 def test_a_key_that_will_expire_is_noted(app: Deployment, tailnet: Tailnet) -> None:
     key = by_api(tailnet)
-    device = f"{tailnet.url}/api/v2/device/{app.device().id}/key"
-    del device, key
+    with expiry(app, key["TS_API_KEY"]):
+        assert names(doctor(app.workspace, target(app), **key)) == {"key-expiry-enabled"}
+
+
+@contextlib.contextmanager
+def expiry(app: Deployment, key: str) -> Iterator[None]:
+    """Lets the key of the first replica's device expire one day."""
+    url = f"{app.workspace.tailnet.url}/api/v2/device/{app.device().id}/key"
+
+    def disabled(*, value: bool) -> None:
+        body = json.dumps({"keyExpiryDisabled": value}).encode()
+        request = urllib.request.Request(url, body, {"Authorization": f"Bearer {key}"}, method="POST")
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
+
+    disabled(value=False)
+    try:
+        yield
+    finally:
+        disabled(value=True)
 
 
 @pytest.fixture(scope="module")
-def by_hand(shared_workspace: Workspace) -> Iterator[Sidecar]:
+def by_hand(shared_workspace: Workspace) -> Sidecar:
     """A replica that somebody made from the guide."""
     name = f"guide-{secrets.token_hex(2)}"
     secret = shared_workspace.tailnet.oauth_client()[1]

@@ -60,7 +60,7 @@ class Site:
     def snapshot(self, tmp_path: Path, scope: Scope | None = None) -> Snapshot:
         """What `doctor` gathers here, by the real client from a server; only commands in containers are played."""
         cluster = Cluster.connect(str(self.server.kubeconfig(tmp_path, NAMESPACE)))
-        with mock.patch.object(Cluster, "exec", self.play), mock.patch.dict(os.environ, self.environment):
+        with cluster, mock.patch.object(Cluster, "exec", self.play), mock.patch.dict(os.environ, self.environment):
             return look(cluster, scope or Scope(), Progress())
 
     def findings(self, tmp_path: Path, scope: Scope | None = None) -> list[Finding]:
