@@ -154,10 +154,12 @@ def as_text(snapshot: Snapshot, findings: Sequence[Finding], style: Style, *, ev
     lines: list[str] = []
     for workload in snapshot.workloads:
         lines += [*workload_text(snapshot, workload, findings, style, every_replica=every_replica), ""]
-    lines += findings_text(findings, style)[1:]
-    lines += gaps_text(snapshot.gaps, style)
-    source = f" The tailnet as {snapshot.tailnet.source} sees it." if snapshot.tailnet else ""
-    return [*lines, "", f"{summary(findings, style)}{source}"]
+    return [
+        *lines,
+        *findings_text(findings, style),
+        *gaps_text(snapshot.gaps, style),
+        summary(findings, style, snapshot.tailnet),
+    ]
 
 
 def workload_text(
@@ -172,7 +174,7 @@ def workload_text(
     shown = own if every_replica or len(own) <= FEW else [r for r in own if in_trouble(r) or r.ref in named][:FEW]
     lines = [f"{style.paint(workload.ref, 'bold')}   {', '.join(facts)}"]
     if shown:
-        lines += table(HEAD, [row(replica, snapshot) for replica in shown], style)
+        lines += table(HEAD, [row(replica, snapshot) for replica in shown], style, mood)
     if len(shown) < len(own):
         lines.append(style.paint(f"  {len(own) - len(shown)} more replicas (--all shows them)", "dim"))
     return lines
@@ -194,6 +196,18 @@ def row(replica: Replica, snapshot: Snapshot) -> tuple[str, ...]:
         presence(replica, snapshot),
         UNKNOWN if device is None else f"{device.expires:%Y-%m-%d}" if device.expires else "never",
     )
+
+
+def mood(cell: str) -> str:
+    """The colour of a cell of the table."""
+    if cell in ("Running", "saved", "online"):
+        return "good"
+    bad = (
+        cell.startswith("offline")
+        or cell in ("missing", "empty", "none", "not ready")
+        or cell.endswith(("BackOff", "Error"))
+    )
+    return "error" if bad else ""
 
 
 def presence(replica: Replica, snapshot: Snapshot) -> str:

@@ -156,10 +156,14 @@ def as_text(ground: Ground, planned: Sequence[Plan], findings: Sequence[Finding]
     if ground.ranges:
         lines += table(("ADDRESSES OF", "CIDR", "FOUND IN"), [(r.use, r.cidr, r.source) for r in shown(ground)], style)
     if cluster_cidrs(ground):
-        lines.append(f"  cluster_cidrs={json.dumps(cluster_cidrs(ground))} and your nodes' network")
-    lines += ["", *findings_text(findings, style)[1:], *gaps_text(ground.gaps, style)]
-    source = f" The tailnet as {ground.tailnet.source} sees it." if ground.tailnet else ""
-    return [*lines, "", f"{summary(findings, style)}{source}"]
+        lines.append(f"  cluster_cidrs={json.dumps(cluster_cidrs(ground))}, and your nodes' network")
+    lines.append("")
+    return [
+        *lines,
+        *findings_text(findings, style),
+        *gaps_text(ground.gaps, style),
+        summary(findings, style, ground.tailnet),
+    ]
 
 
 def shown(ground: Ground) -> list[Range]:

@@ -6,12 +6,13 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TextIO
 
 from .findings import Finding, Gap, Severity, sorted_findings
+from .inspection.tailnet import Tailnet
 
 COLOURS = {"error": "31;1", "warning": "33;1", "note": "36", "dim": "2", "bold": "1", "good": "32"}
 """ANSI codes by what they are for."""
@@ -61,13 +62,16 @@ class Progress:
             self._stream.flush()
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], style: Style, *, indent: int = 2) -> list[str]:
-    """Columns as wide as what is in them. A cell may be `(text, use)` by way of `style.paint` only when printed."""
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], style: Style, mood: Callable[[str], str] = lambda _: ""
+) -> list[str]:
+    """Columns as wide as what is in them. `mood` says by what colour a cell is painted, if by any."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        return (" " * indent + "  ".join(padded)).rstrip()
+        painted = [style.paint(cell, mood(cell)) if mood(cell) else cell for cell in cells]
+        spaces = [" " * (width - len(cell)) for cell, width in zip(cells, widths, strict=True)]
+        return "  " + "  ".join(cell + space for cell, space in zip(painted, spaces, strict=True)).rstrip()
 
     return [style.paint(line(head), "dim"), *map(line, rows)]
 
@@ -78,30 +82,31 @@ def findings_text(findings: Iterable[Finding], style: Style) -> list[str]:
     for _, same in groupby(sorted_findings(findings), key=lambda f: (f.severity, f.name)):
         group = list(same)
         first = group[0]
-        lines += ["", f"{style.paint(first.severity.upper(), first.severity)} {style.paint(first.name, 'bold')}"]
+        lines += [f"{style.paint(first.severity.upper(), first.severity)} {style.paint(first.name, 'bold')}"]
         for finding in group[:MOST_OBJECTS]:
             lines += wrapped(f"{finding.object}: {finding.what}", style, indent=2)
         if len(group) > MOST_OBJECTS:
             lines += wrapped(f"and {len(group) - MOST_OBJECTS} more (--json lists all)", style, indent=2)
         lines += labelled("why", first.why, style)
         lines += labelled("do", first.do, style)
-        lines += labelled("see", first.source, style)
+        lines += [*labelled("see", first.source, style), ""]
     return lines
 
 
 def gaps_text(gaps: Sequence[Gap], style: Style) -> list[str]:
     """What was not looked at."""
-    lines = ["", style.paint("Not looked at", "bold")] if gaps else []
+    lines = [style.paint("Not looked at", "bold")] if gaps else []
     for gap in gaps:
         lines += wrapped(f"{gap.what}: {gap.why}; {gap.do}", style, indent=2)
-    return lines
+    return [*lines, ""] if gaps else []
 
 
-def summary(findings: Sequence[Finding], style: Style) -> str:
-    """How many of each kind."""
+def summary(findings: Sequence[Finding], style: Style, tailnet: Tailnet | None) -> str:
+    """How many of each kind, and whose view of the tailnet that is."""
     counts = [(sum(f.severity is severity for f in findings), severity) for severity in Severity]
     words = [style.paint(f"{n} {severity}{'s' if n > 1 else ''}", severity) for n, severity in counts if n]
-    return f"{', '.join(words)}." if words else style.paint("Nothing found.", "good")
+    found = f"{', '.join(words)}." if words else style.paint("Nothing found.", "good")
+    return f"{found} The tailnet as {tailnet.source} sees it." if tailnet else found
 
 
 def labelled(label: str, text: str, style: Style) -> list[str]:

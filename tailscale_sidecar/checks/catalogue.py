@@ -7,10 +7,30 @@ from types import ModuleType
 from ..findings import Defect
 from . import logs, network, plans, replicas, template
 
-MODULES: tuple[ModuleType, ...] = (template, replicas, logs, network, plans)
+ROUTES_AND_DNS = (
+    network.ROUTE_OVERLAP,
+    network.ROUTE_OVERLAP_GUARDED,
+    network.ROUTE_OVERLAP_LATENT,
+    network.TAILNET_RANGE,
+    network.SPLIT_DNS_MISSING,
+    network.SPLIT_DNS_ELSEWHERE,
+    network.MAGIC_DNS_OFF,
+)
+"""What can be seen before anything runs."""
 
 
-def defects() -> list[Defect]:
-    """Each once, in the order of the modules."""
-    found = [value for module in MODULES for value in vars(module).values() if isinstance(value, Defect)]
-    return list(dict.fromkeys(found))
+def doctor() -> list[Defect]:
+    """Those that `doctor` finds."""
+    return [defect for defect in of(template, replicas, logs, network) if defect is not network.EXIT_NODE_OFFERED]
+
+
+def preflight() -> list[Defect]:
+    """Those that `preflight` finds."""
+    return list(dict.fromkeys([*of(plans), *ROUTES_AND_DNS]))
+
+
+def of(*modules: ModuleType) -> list[Defect]:
+    """Those that modules name, each once."""
+    return list(
+        dict.fromkeys(value for module in modules for value in vars(module).values() if isinstance(value, Defect))
+    )

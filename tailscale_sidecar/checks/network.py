@@ -133,10 +133,21 @@ def overlaps(tailnet: Tailnet, ranges: Sequence[Range]) -> list[Overlap]:
     for device in tailnet.devices:
         offers = [(route, True) for route in device.routes] + [(route, False) for route in device.offered_routes]
         for route, approved in offers:
-            covered = tuple(r for r in ranges if overlap(route, r.cidr) is not None)
+            covered = [r for r in ranges if overlap(route, r.cidr) is not None]
             if covered:
-                found.append(Overlap(device, route, approved, covered))
+                found.append(Overlap(device, route, approved, tuple(widest(covered))))
     return found
+
+
+def widest(found: Sequence[Range]) -> list[Range]:
+    """Those that are not within another, such as a Service's address within the services' range."""
+    return [one for one in found if not any(is_part(one, other) for other in found)]
+
+
+def is_part(one: Range, other: Range) -> bool:
+    """Whether a range is within a larger one."""
+    network = parsed(one.cidr)
+    return one.cidr != other.cidr and network is not None and is_within(network, [other.cidr])
 
 
 def routes(snapshot: Snapshot) -> Iterator[Finding]:

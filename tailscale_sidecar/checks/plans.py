@@ -164,14 +164,13 @@ def routes(ground: Ground, plan: Plan) -> Iterator[Finding]:
         return
     own_dns = [found.cidr for found in ground.ranges if found.use == DNS]
     for one in overlaps(ground.tailnet, ground.ranges):
-        at = f"Device {one.device.name}"
         if plan.accepts_routes:
-            yield route_finding(at, one, [*plan.guarded_cidrs, *own_dns])
+            yield route_finding(plan.ref, one, [*plan.guarded_cidrs, *own_dns])
         else:
-            yield ROUTE_OVERLAP_LATENT.found(at, one.what, **one.words)
+            yield ROUTE_OVERLAP_LATENT.found(plan.ref, one.what, **one.words)
     for device in ground.tailnet.devices:
         if device.exit_node:
-            yield EXIT_NODE_OFFERED.found(f"Device {device.name}", "It may be used as an exit node.")
+            yield EXIT_NODE_OFFERED.found(plan.ref, f"Device {device.name} may be used as an exit node.")
 
 
 def tailnet_dns(ground: Ground, plan: Plan) -> Iterator[Finding]:

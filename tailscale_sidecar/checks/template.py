@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from .. import rules
 from .._additions import Json
 from ..args import BURST_REPLICAS, TAILSCALE_IMAGE
-from ..findings import GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Finding, Severity
+from ..findings import CODE, GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Finding, Severity
 from ..inspection.workload import POD_INDEX, POD_NAME, Workload, is_true
 from ..pod_spec import asked_of_the_tailnet
 from ..rules import release
@@ -99,21 +99,21 @@ EPHEMERAL_IDENTITY = Defect(
     severity=Severity.WARNING,
     why="A federated client ID without attributes registers ephemeral devices: one that is away for a while is deleted.",
     do="Append ?ephemeral=false&preauthorized=true to TS_CLIENT_ID.",
-    source="tailscale.com@v1.102.5 feature/identityfederation/identityfederation.go:95",
+    source=f"{CODE}/feature/identityfederation/identityfederation.go#L95",
 )
 NO_TAGS = Defect(
     name="no-tags",
     severity=Severity.ERROR,
     why="Tailscale gives OAuth clients and workload identities keys for tagged devices only.",
     do="Add --advertise-tags=tag:... to TS_EXTRA_ARGS.",
-    source="tailscale.com@v1.102.5 feature/oauthkey/oauthkey.go:36",
+    source=f"{CODE}/feature/oauthkey/oauthkey.go#L36",
 )
 TWO_CREDENTIALS = Defect(
     name="two-credentials",
     severity=Severity.ERROR,
     why="containerboot refuses to start with an auth key beside another credential.",
     do="Keep one of TS_AUTHKEY and TS_CLIENT_ID, TS_CLIENT_SECRET, TS_ID_TOKEN, TS_AUDIENCE.",
-    source="tailscale.com@v1.102.5 cmd/containerboot/settings.go:300",
+    source=f"{CODE}/cmd/containerboot/settings.go#L300",
 )
 HOST_NETWORK = Defect(
     name="host-network",
@@ -162,7 +162,7 @@ METRICS_ON_TAILNET = Defect(
     severity=Severity.NOTE,
     why="In kernel mode this address is on the tailnet too: who may reach the device's port can read its metrics.",
     do="Set TS_LOCAL_ADDR_PORT to $(POD_IP):{port}, with POD_IP from status.podIP.",
-    source="tailscale.com@v1.102.5 cmd/k8s-operator/sts.go:996",
+    source=f"{CODE}/cmd/k8s-operator/sts.go#L996",
 )
 
 
