@@ -23,6 +23,9 @@ from tests.lab.tailnet_client import Tailnet
 from .account import kubeconfig_for
 from .deployment import Deployment, Workspace
 
+OF_OTHER_TESTS = {"route-overlap-latent", "exit-node-offered"}
+"""What routers on the lab's tailnet bring about, which other tests have at the same time."""
+
 
 def preflight(workspace: Workspace, *arguments: str) -> dict[str, Any]:
     """What the command prints, as JSON, with its exit status; it asks the lab's API about the tailnet."""
