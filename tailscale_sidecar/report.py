@@ -19,6 +19,8 @@ COLOURS = {"error": "31;1", "warning": "33;1", "note": "36", "dim": "2", "bold":
 WIDEST = 100
 MOST_OBJECTS = 6
 """Objects with the same defect that are shown one by one."""
+MOST_ADVICE = 3
+"""Objects whose own advice is shown, where it differs by a name."""
 ERASE_LINE = "\r\x1b[2K"
 ERASE_SCREEN = "\x1b[H\x1b[2J"
 
@@ -88,7 +90,10 @@ def findings_text(findings: Iterable[Finding], style: Style) -> list[str]:
         if len(group) > MOST_OBJECTS:
             lines += wrapped(f"and {len(group) - MOST_OBJECTS} more (--json lists all)", style, indent=2)
         lines += labelled("why", first.why, style)
-        lines += labelled("do", first.do, style)
+        advice = list(dict.fromkeys(finding.do for finding in group))
+        more = ["Likewise for the others."] if len(advice) > MOST_ADVICE else []
+        for text in (*advice[:MOST_ADVICE], *more):
+            lines += labelled("do", text, style)
         lines += [*labelled("see", first.source, style), ""]
     return lines
 

@@ -241,8 +241,8 @@ def look_ups(snapshot: Snapshot) -> Iterator[Finding]:
     """Names that were looked up from inside the pods."""
     for replica in snapshot.replicas:
         inside = replica.inside
-        if inside is None or not replica.is_ready or not inside.look_ups:
-            continue
+        if inside is None or not replica.is_ready or replica.is_stuck:
+            continue  # that it is stuck is the cause, and has a finding of its own
         for cluster_name, defect in ((True, CLUSTER_NAMES_FAIL), (False, TAILNET_NAMES_FAIL)):
             failed = failed_look_ups(inside, snapshot.cluster_domain, of_cluster=cluster_name)
             if failed:

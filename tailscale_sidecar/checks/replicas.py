@@ -190,7 +190,7 @@ def _missing(snapshot: Snapshot, replica: Replica) -> Iterator[Finding]:
 def _unready(snapshot: Snapshot, replica: Replica) -> Finding:
     told = cause(replica.log) or cause(replica.previous_log)
     words = _words(replica)
-    if _is_stuck(replica):
+    if replica.is_stuck:
         return STUCK_AFTER_CRASH.found(replica.ref, _what_is_stuck(replica), **words)
     if told is not None:
         return told[0].found(replica.ref, told[1], **words)
@@ -212,22 +212,10 @@ def _symptoms(snapshot: Snapshot, replica: Replica) -> str:
     return f"{what} Its log ends: {quoted(lines[-1])}" if lines else what
 
 
-def _is_stuck(replica: Replica) -> bool:
-    """Whether tailscaled is down while the resolv.conf that it left behind still names it."""
-    inside = replica.inside
-    return (
-        inside is not None
-        and replica.restarts > 0
-        and replica.workload.shares_resolv_conf
-        and replica.nameservers[:1] == [QUAD100]
-        and inside.status is None
-    )
-
-
 def _what_is_stuck(replica: Replica) -> str:
-    failed = [look_up.name for look_up in (replica.inside.look_ups if replica.inside else ()) if not look_up.works]
+    failed = dict.fromkeys(one.name for one in (replica.inside.look_ups if replica.inside else ()) if not one.works)
     seen = f"; {', '.join(failed)} cannot be looked up" if failed else ""
-    return f"resolv.conf names {QUAD100}, and no tailscaled answers, after {_times(replica.restarts)}{seen}."
+    return f"resolv.conf names {QUAD100}, and no tailscaled answers, after {restarted(replica)}{seen}."
 
 
 def stuck(snapshot: Snapshot) -> Iterator[Finding]:
@@ -235,7 +223,7 @@ def stuck(snapshot: Snapshot) -> Iterator[Finding]:
     for replica in snapshot.replicas:
         if replica.is_ready and not replica.is_ending and replica.restarts:
             told = cause(replica.previous_log)
-            if _is_stuck(replica):
+            if replica.is_stuck:
                 yield STUCK_AFTER_CRASH.found(replica.ref, _what_is_stuck(replica), **_words(replica))
             elif told is not None and told[0] is STUCK_AFTER_CRASH and not _is_connected(replica):
                 yield STUCK_AFTER_CRASH.found(replica.ref, told[1], **_words(replica))
@@ -249,7 +237,7 @@ def restarts(snapshot: Snapshot) -> Iterator[Finding]:
     """Sidecars that restarted of late, and are back."""
     for replica in snapshot.replicas:
         ended = replica.last_termination
-        if ended is None or not replica.is_ready or snapshot.now - ended.at > RECENT:
+        if ended is None or not replica.is_ready or replica.is_stuck or snapshot.now - ended.at > RECENT:
             continue
         defect = OUT_OF_MEMORY if ended.reason == KILLED_BY_MEMORY else RESTARTED
         told = cause(replica.previous_log)
@@ -260,11 +248,9 @@ def restarts(snapshot: Snapshot) -> Iterator[Finding]:
 def _termination(replica: Replica, now: datetime) -> str:
     ended = replica.last_termination
     if ended is None:
-        return f"The sidecar restarted {_times(replica.restarts)}."
-    return (
-        f"The sidecar restarted {_times(replica.restarts)}, last {ago(ended.at, now)} "
-        f"({ended.reason or 'ended'}, exit code {ended.exit_code})."
-    )
+        return f"{restarted(replica)} of the sidecar."
+    how = f"{ended.reason or 'ended'}, exit code {ended.exit_code}"
+    return f"{restarted(replica)} of the sidecar, the last {ago(ended.at, now)} ({how})."
 
 
 def state(snapshot: Snapshot) -> Iterator[Finding]:
@@ -292,7 +278,7 @@ def _device(snapshot: Snapshot, replica: Replica) -> Iterator[Finding]:
             yield NO_DEVICE.found(
                 replica.ref, f"Device {replica.state.fqdn or replica.state.device_id} is gone.", **words
             )
-        elif replica.inside is not None and not _is_connected(replica) and not _is_stuck(replica):
+        elif replica.inside is not None and not _is_connected(replica) and not replica.is_stuck:
             yield OFFLINE.found(replica.ref, _backend(replica), **words)
         return
     if device.lock_error:
@@ -309,7 +295,7 @@ def _device(snapshot: Snapshot, replica: Replica) -> Iterator[Finding]:
 
 def _is_offline(snapshot: Snapshot, replica: Replica, device: Device) -> bool:
     """By the control plane where it was asked, else by the replica itself."""
-    if _is_stuck(replica):
+    if replica.is_stuck:
         return False  # that says it all
     asked = snapshot.tailnet is not None and snapshot.tailnet.complete and device.online is False
     return asked or (replica.inside is not None and not replica.inside.is_connected)
@@ -431,8 +417,9 @@ def _words(replica: Replica) -> dict[str, str]:
     }
 
 
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+def restarted(replica: Replica) -> str:
+    """How often."""
+    return f"{replica.restarts} restart{'s' if replica.restarts > 1 else ''}"
 
 
 def ago(then: datetime, now: datetime) -> str:

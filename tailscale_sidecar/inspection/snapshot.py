@@ -9,6 +9,7 @@ from datetime import datetime
 
 from .._additions import Json
 from ..findings import Gap
+from ..pod_spec import QUAD100
 from .cidrs import Range
 from .tailnet import Device, Tailnet
 from .workload import Workload
@@ -190,6 +191,17 @@ class Replica:
         """Those that the app asks, where they were seen."""
         lines = (line.split() for line in (self.inside.resolv_conf if self.inside else "").splitlines())
         return [words[1] for words in lines if words[:1] == ["nameserver"] and len(words) > 1]
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether tailscaled is gone while the resolv.conf that it left behind still names it, for all of the pod."""
+        return (
+            self.inside is not None
+            and self.inside.status is None
+            and self.restarts > 0
+            and self.workload.shares_resolv_conf
+            and self.nameservers[:1] == [QUAD100]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
