@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import doctor, preflight
 from .render import RenderError, render
 
 
@@ -22,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--namespace", default="default", help="of objects that name none (default: %(default)s)")
     command.add_argument("--show-secrets", action="store_true", help="print secret values too")
     command.set_defaults(run=_render)
+    preflight.add_arguments(commands.add_parser("preflight", help="say what a cluster and a tailnet will object to"))
+    doctor.add_arguments(commands.add_parser("doctor", help="say what is wrong with replicas that run"))
     options = parser.parse_args(arguments)
     status: int = options.run(options)
     return status

@@ -78,22 +78,28 @@ def refuse_probes(spec: Json, ports: Iterable[int]) -> None:
 
     Source: the guide, step 7: such restarts are what turns a short outage into a flood of registrations.
     """
-    refused = {*ports, *map(str, ports), "metrics"}
     for path, container in containers(spec):
         for kind in ("livenessProbe", "startupProbe"):
-            probe = container.get(kind)
-            if not isinstance(probe, Mapping):
-                continue
-            http = probe.get("httpGet")
-            on_sidecar = (
-                isinstance(http, Mapping) and http.get("path") == "/healthz" and _hashable(http.get("port")) in refused
-            )
-            if on_sidecar or QUAD100 in str(probe):
-                target = "the sidecar's /healthz" if on_sidecar else QUAD100
+            target = asked_of_the_tailnet(container.get(kind), ports)
+            if target:
                 raise ValueError(
                     f"{path}.{kind} asks {target}: it would restart the app whenever the tailnet is away for a moment. "
                     "Probe the app itself; use a readinessProbe if traffic should stop meanwhile"
                 )
+
+
+def asked_of_the_tailnet(probe: Any, ports: Iterable[int]) -> str:
+    """What a probe asks that is away whenever the tailnet is; nothing if it asks something else.
+
+    `ports` are those of the sidecar's health endpoint.
+    """
+    if not isinstance(probe, Mapping):
+        return ""
+    refused = {*ports, *map(str, ports), "metrics"}
+    http = probe.get("httpGet")
+    if isinstance(http, Mapping) and http.get("path") == "/healthz" and _hashable(http.get("port")) in refused:
+        return "the sidecar's /healthz"
+    return QUAD100 if QUAD100 in str(probe) else ""
 
 
 def _refuse_pod_fields(spec: Json) -> None:

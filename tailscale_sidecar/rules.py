@@ -187,20 +187,29 @@ def image(value: str) -> str:
     return value
 
 
+def release(image: str) -> tuple[int, int, int] | None:
+    """The release of Tailscale that an image's tag names; None for a digest or a tag of another form."""
+    tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    match = re.match(r"(?:unstable-)?v?(\d+)\.(\d+)(?:\.(\d+))?", tag)
+    if match is None:
+        return None
+    major, minor, patch = (int(part or 0) for part in match.groups())
+    return major, minor, patch
+
+
 def tailscale_image(value: str) -> str:
     """Refuses releases of the Tailscale image that are too old. A digest or a tag of another form is taken as it is."""
     image(value)
-    tag = value.partition("@")[0].rpartition("/")[2].partition(":")[2]
-    release = re.match(r"(?:unstable-)?v?(\d+)\.(\d+)(?:\.(\d+))?", tag)
-    if release is None:
+    found = release(value)
+    if found is None:
         return value
-    major, minor, patch = (int(part or 0) for part in release.groups())
-    if (major, minor) == (1, 92) and patch <= LAST_TPM_PATCH:
+    tag = value.partition("@")[0].rpartition(":")[2]
+    if found[:2] == (1, 92) and found[2] <= LAST_TPM_PATCH:
         raise ValueError(
             f"{tag} seals its state to the node's TPM, so that pods cannot move; use v1.94 or newer "
             "(github.com/tailscale/tailscale/issues/18302)"
         )
-    if (major, minor) < OLDEST_RELEASE:
+    if found[:2] < OLDEST_RELEASE:
         raise ValueError(f"{tag} is too old; use v{'.'.join(map(str, OLDEST_RELEASE))} or newer")
     return value
 

@@ -61,6 +61,12 @@ class Api:
         fields = {"container": container, "previous": str(previous).lower()}
         return checked(self._request("GET", f"{path('Pod', namespace)}/{pod}/log", fields)).data.decode()
 
+    def create(self, found: dict[str, Any]) -> None:
+        """Creates an object."""
+        body = json.dumps(found).encode()
+        url = self._server + path(found["kind"], found["metadata"].get("namespace"))
+        checked(self._pool.request("POST", url, body=body, headers={"Content-Type": "application/json"}))
+
     def refuses(self, found: dict[str, Any]) -> list[str]:
         """Why the object could not be created (as by the first `pulumi up`) or applied (as by later ones)."""
         resource = path(found["kind"], found["metadata"].get("namespace"))

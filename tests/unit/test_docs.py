@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.examples import EXAMPLES, ROOT, one, rendered
+from tests.recordings import recorded
 
 PAGES = {str(path.relative_to(ROOT)): path for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")))}
 PAGE = pytest.mark.parametrize("page", PAGES)
@@ -83,3 +84,9 @@ def test_no_page_names_a_folder_of_one_machine(page: str) -> None:
 def test_every_example_that_a_page_names_exists(page: str) -> None:
     named = re.findall(r"examples/([a-z_]+)", PAGES[page].read_text(encoding="utf-8"))
     assert [name for name in named if name not in EXAMPLES] == []
+
+
+@PAGE
+def test_recorded_terminal_text_is_what_the_commands_print_today(page: str) -> None:
+    text = PAGES[page].read_text(encoding="utf-8")
+    assert recorded(text) == text, "python -m tests.recordings writes it anew"

@@ -1,0 +1,132 @@
+"""What the sidecar's log says is wrong: messages of containerboot, tailscaled and this component's scripts, by cause."""
+
+from __future__ import annotations
+
+import re
+
+from ..findings import GUIDE, UPSTREAM, Defect, Severity, quoted
+
+STUCK_AFTER_CRASH = Defect(
+    name="stuck-after-crash",
+    severity=Severity.ERROR,
+    why=(
+        "tailscaled crashed and left the pod's resolv.conf pointing at itself. Nothing in the pod can look up the "
+        "cluster's names any more, the sidecar cannot find its state, and no restart of a container changes that."
+    ),
+    do="kubectl delete pod {pod} --namespace {namespace}. Then see crash-would-break-dns, or it happens again.",
+    source="docs/how-it-works.md#startsh-a-clean-start-every-time",
+)
+RBAC_MISSING = Defect(
+    name="state-secret-not-allowed",
+    severity=Severity.ERROR,
+    why="Without its state Secret the sidecar does not start.",
+    do="Allow the ServiceAccount get, update and patch on the Secret {secret}, or create where it does not exist.",
+    source=f"{GUIDE}#step-2-configure-rbac-for-secret-state-storage",
+)
+KEY_REFUSED = Defect(
+    name="credential-refused",
+    severity=Severity.ERROR,
+    why="The auth key or OAuth client does not exist, was used up, has expired or was revoked.",
+    do="Make a new one and put it into the Secret. By hand: delete the pod too; this component's sidecar reads it anew.",
+    source=f"{GUIDE}#step-3-authenticate-the-sidecar",
+)
+TAGS_REFUSED = Defect(
+    name="tags-refused",
+    severity=Severity.ERROR,
+    why="The credential may not give devices these tags.",
+    do="Let the OAuth client or auth key have exactly these tags, or name it as their owner under tagOwners.",
+    source=f"{UPSTREAM}/15456",
+)
+FLAGS_CHANGED = Defect(
+    name="flag-removed",
+    severity=Severity.ERROR,
+    why="`tailscale up` refuses to drop a setting that was made by an earlier one, and the pod crash-loops.",
+    do="Add --reset to TS_EXTRA_ARGS.",
+    source="https://github.com/truenas/apps/issues/1528",
+)
+RATE_LIMITED = Defect(
+    name="rate-limited",
+    severity=Severity.ERROR,
+    why="Too many registrations or keys were asked for at once.",
+    do="Wait, and do not restart anything. Then scale in steps, with OrderedReady.",
+    source=f"{UPSTREAM}/14328",
+)
+TUN_REFUSED = Defect(
+    name="tun-device-refused",
+    severity=Severity.ERROR,
+    why="The container may not open /dev/net/tun.",
+    do="Make the sidecar privileged, or give it the device by a device plugin, or use TS_USERSPACE=true.",
+    source="https://github.com/kubernetes/kubernetes/issues/129157",
+)
+ADDRESS_TAKEN = Defect(
+    name="address-in-tailnet-range",
+    severity=Severity.ERROR,
+    why="Linux drops packets from 100.64.0.0/10 that do not come from the tailnet, so the pod would be cut off.",
+    do="Use UserspaceNetworking(), or a cluster whose pod, service and node CIDRs are elsewhere.",
+    source=f"{UPSTREAM}/1381",
+)
+SEALED_STATE = Defect(
+    name="state-sealed-to-node",
+    severity=Severity.ERROR,
+    why="Releases 1.92.0 to 1.92.4 encrypt the state with the node's TPM: on another node it cannot be read.",
+    do="Upgrade to 1.94 or later; delete the state Secret {secret} if the state stays unreadable (a new device follows).",
+    source=f"{UPSTREAM}/18302",
+)
+DEVICE_DELETED = Defect(
+    name="device-deleted",
+    severity=Severity.ERROR,
+    why="The device was deleted on the tailnet; tailscaled takes the answer for an outage and stays as it is.",
+    do="Restart the sidecar: kubectl delete pod {pod} --namespace {namespace}. This component does so by itself.",
+    source=f"{UPSTREAM}/20615",
+)
+LOCKED_OUT = Defect(
+    name="locked-out",
+    severity=Severity.ERROR,
+    why="Tailnet lock is on and nobody has signed this device's key; keys of OAuth clients are never signed.",
+    do="Sign it with `tailscale lock sign` on a signing device, or use pre-signed auth keys.",
+    source=f"{UPSTREAM}/10008",
+)
+UNREACHABLE = Defect(
+    name="control-plane-unreachable",
+    severity=Severity.ERROR,
+    why="The sidecar cannot reach Tailscale's control plane.",
+    do="Look at network policies (443, 3478/udp, 41641/udp), the proxy, and the cluster's DNS.",
+    source="https://tailscale.com/docs/reference/faq/firewall-ports",
+)
+LOGIN_FAILS = Defect(
+    name="login-fails",
+    severity=Severity.ERROR,
+    why="The sidecar has no device that will do, and its log-in does not succeed. It goes on trying.",
+    do="kubectl logs {pod} --namespace {namespace} --container {container} has the API's answer.",
+    source="docs/operations.md#day-two",
+)
+
+# The first that fits is the one that is told; so the general ones are last.
+CAUSES: tuple[tuple[re.Pattern[str], Defect], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), defect)
+    for pattern, defect in (
+        (r"getting Tailscale state Secret .*(context deadline exceeded|i/o timeout)", STUCK_AFTER_CRASH),
+        (r"Kubernetes permissions are missing|don't have permissions to create it", RBAC_MISSING),
+        (r"lies in 100\.64\.0\.0/10", ADDRESS_TAKEN),
+        (r"requires mentioning all", FLAGS_CHANGED),
+        (r"requested tags .* are invalid or not permitted|tags? .* not permitted", TAGS_REFUSED),
+        (r"invalid key|API token invalid|unable to validate API key|oauth2: .*(401|unauthorized)", KEY_REFUSED),
+        (r"429 |too many requests|rate limit", RATE_LIMITED),
+        (r"CreateTUN.*|/dev/net/tun.*(operation not permitted|no such file)", TUN_REFUSED),
+        (r"failed to unseal|TPM.*(seal|decrypt)", SEALED_STATE),
+        (r"404: node not found", DEVICE_DELETED),
+        (r"locked out by tailnet lock|tailnet lock.*(locked out|not signed)", LOCKED_OUT),
+        (r"(lookup|dial tcp).*(controlplane\.tailscale\.com|log-in server|control server)", UNREACHABLE),
+        (r"tailscale-sidecar: login failed", LOGIN_FAILS),
+    )
+)
+
+
+def cause(log: str) -> tuple[Defect, str] | None:
+    """The defect that a log tells of, and the last line that says so; None if it says nothing that is known."""
+    lines = log.splitlines()
+    for pattern, defect in CAUSES:
+        line = next((line for line in reversed(lines) if pattern.search(line)), None)
+        if line is not None:
+            return defect, quoted(line)
+    return None

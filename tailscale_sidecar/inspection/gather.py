@@ -1,0 +1,327 @@
+"""Gathers what `doctor` looks at: few requests whatever the number of replicas, and most of them at once."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl
+
+from .._additions import Json
+from ..findings import Gap, natural, redacted
+from ..report import Progress
+from .cidrs import PODS, Range, ranges
+from .cluster import Cluster, ClusterError
+from .cluster_facts import look_at_cluster
+from .inside import look_inside
+from .snapshot import Credential, Replica, Snapshot, StateSecret
+from .tailnet import Device, Tailnet, from_status
+from .tailnet_view import by_api
+from .workload import Workload, workloads
+
+THREADS = 12
+"""Requests at one time."""
+MOST_LOGS = 8
+"""Replicas of one workload whose logs are read, if they are in trouble: the others will say the same."""
+MOST_INSIDE = 6
+"""Replicas of one workload that are looked into, those in trouble first, and always a well one if there is any."""
+WORKLOADS = ("StatefulSet", "Deployment")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Where to look."""
+
+    namespace: str | None = None
+    """None: in all namespaces."""
+    name: str | None = None
+    """Of one workload. None: all that run Tailscale."""
+    looks_inside: bool = True
+    """Whether commands may be run in the sidecars' containers."""
+    cluster_cidrs: tuple[str, ...] = ()
+    """What the user knows of the cluster's addresses."""
+
+
+def look(cluster: Cluster, scope: Scope, progress: Progress) -> Snapshot:
+    """Looks at everything.
+
+    Raises:
+        ClusterError: Not even the workloads, or their pods, can be listed, or there is none.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        progress.step("looking for workloads that run Tailscale")
+        found = find_workloads(cluster, scope, pool)
+        progress.step(f"listing the pods, Secrets and events of {len(found)} workloads")
+        return Gathering(cluster, scope, found, pool).snapshot(progress)
+
+
+def find_workloads(cluster: Cluster, scope: Scope, pool: Executor) -> list[Workload]:
+    """Those that run Tailscale, or the one of the name that was given."""
+    if scope.name is not None:
+        name, namespace = scope.name, scope.namespace or cluster.namespace
+        named = pool.map(lambda kind: (kind, cluster.find(kind, name, namespace)), WORKLOADS)
+        manifests = [{**manifest, "kind": kind} for kind, manifest in named if manifest is not None]
+        if not manifests:
+            raise ClusterError(f"there is no StatefulSet or Deployment {name} in namespace {namespace}")
+        if not (found := list(workloads(manifests))):
+            raise ClusterError(f"{manifests[0]['kind']} {namespace}/{name} runs no Tailscale container")
+        return found
+    lists = pool.map(lambda kind: cluster.list(kind, scope.namespace), WORKLOADS)
+    found = list(workloads(manifest for manifests in lists for manifest in manifests))
+    if not found:
+        where = f"namespace {scope.namespace}" if scope.namespace else "the cluster"
+        raise ClusterError(f"nothing in {where} runs Tailscale beside an app")
+    return found
+
+
+class Gathering:
+    """One look at given workloads. What is refused is remembered as a gap, and the rest is looked at all the same."""
+
+    def __init__(self, cluster: Cluster, scope: Scope, found: Sequence[Workload], pool: Executor) -> None:
+        self._cluster = cluster
+        self._scope = scope
+        self._workloads = found
+        self._pool = pool
+        self._gaps: list[Gap] = []
+        self._namespaces = sorted({workload.namespace for workload in found})
+
+    def snapshot(self, progress: Progress) -> Snapshot:
+        """All of it."""
+        facts = self._pool.submit(look_at_cluster, self._cluster, self._pool, self._scope.cluster_cidrs)
+        api = self._pool.submit(by_api)
+        pods = {n: self._pool.submit(self._cluster.list, "Pod", n, labels=self._labels()) for n in self._namespaces}
+        secrets = self._everywhere("Secret", optional=False)
+        events = self._everywhere("Event", fields="type=Warning")
+        roles = self._everywhere("Role")
+        bindings = self._everywhere("RoleBinding")
+        levels = self._pool.map(self._pod_security, self._namespaces)
+        states = {n: state_secrets(listed) for n, listed in secrets.items() if listed is not None}
+        replicas = [
+            replica
+            for workload in self._workloads
+            for replica in pair(workload, pods[workload.namespace].result(), states.get(workload.namespace, {}))
+        ]
+        progress.step("reading the logs of replicas that are in trouble")
+        telling = {id(replica) for replica in first_of_each(replicas, in_trouble, MOST_LOGS)}
+        replicas = list(self._pool.map(lambda r: self._with_logs(r) if id(r) in telling else r, replicas))
+        if self._scope.looks_inside:
+            progress.step("looking into replicas, and trying their DNS")
+            replicas = self._with_insides(replicas, facts.result().domain)
+        tailnet, api_gaps = api.result()
+        view = merged(tailnet, replicas)
+        return Snapshot(
+            now=datetime.now(UTC),
+            workloads=tuple(self._workloads),
+            replicas=tuple(with_devices(replicas, view)),
+            credentials={w.ref: tuple(credentials(w, secrets[w.namespace])) for w in self._workloads},
+            secrets=states,
+            pod_security={n: level for n, level in zip(self._namespaces, levels, strict=True) if level},
+            events=tuple(sorted(joined(events), key=event_time)),
+            roles={n: tuple(listed) for n, listed in roles.items() if listed is not None},
+            role_bindings=tuple(joined(bindings)),
+            ranges=(*facts.result().ranges, *seen_addresses(facts.result().ranges, replicas)),
+            cluster_domain=facts.result().domain,
+            tailnet=view,
+            gaps=(*self._gaps, *api_gaps, *(gap.model_copy(update={"optional": True}) for gap in facts.result().gaps)),
+        )
+
+    def _labels(self) -> str:
+        """Only the pods of the one workload, if it is one."""
+        selectors = [workload.selector for workload in self._workloads]
+        return ",".join(f"{k}={v}" for k, v in selectors[0].items()) if len(selectors) == 1 else ""
+
+    def _everywhere(self, kind: str, *, fields: str = "", optional: bool = True) -> dict[str, list[Json] | None]:
+        """The objects of a kind in each namespace; None where they may not be listed."""
+
+        def listed(namespace: str) -> list[Json] | None:
+            try:
+                return self._cluster.list(kind, namespace, fields=fields)
+            except ClusterError as error:
+                what = f"{kind}s of namespace {namespace}"
+                do = f"get permission to list {kind.lower()}s there"
+                self._gaps.append(Gap(what=what, why=str(error), do=do, optional=optional))
+                return None
+
+        return dict(zip(self._namespaces, self._pool.map(listed, self._namespaces), strict=True))
+
+    def _pod_security(self, namespace: str) -> str:
+        """The level that a namespace enforces; nothing if it has no label, or may not be read."""
+        try:
+            found = self._cluster.find("Namespace", namespace)
+        except ClusterError:
+            return ""
+        labels = (found or {"metadata": {}})["metadata"].get("labels") or {}
+        return str(labels.get("pod-security.kubernetes.io/enforce", ""))
+
+    def _with_logs(self, replica: Replica) -> Replica:
+        """The replica with the ends of its logs."""
+        container = replica.troubled_container
+        try:
+            log, previous = (
+                self._cluster.logs(replica.name, replica.workload.namespace, container, previous=previous)
+                for previous in (False, True)
+            )
+        except ClusterError as error:
+            self._gaps.append(
+                Gap(what=f"the log of {replica.ref}", why=str(error), do="get permission to read the logs of pods")
+            )
+            return replica
+        last_words = "\n".join([previous, *replica.last_words])
+        return replace(replica, log=redacted(log), previous_log=redacted(last_words))
+
+    def _with_insides(self, replicas: list[Replica], domain: str) -> list[Replica]:
+        """The replicas, some of them looked into; one of each workload shows its peers too."""
+        chosen = {
+            id(r) for workload in self._workloads for r in to_look_into([r for r in replicas if r.workload is workload])
+        }
+        shows_peers: set[str] = set()
+
+        def looked(replica: Replica) -> Replica:
+            if id(replica) not in chosen:
+                return replica
+            peers = replica.is_ready and replica.workload.ref not in shows_peers
+            if peers:
+                shows_peers.add(replica.workload.ref)
+            try:
+                inside = look_inside(self._cluster, replica.name, replica.workload, domain=domain, peers=peers)
+            except ClusterError as error:
+                do = "get permission for pods/exec, or say --no-exec"
+                self._gaps.append(Gap(what=f"the inside of {replica.ref}", why=str(error), do=do))
+                return replica
+            return replace(replica, inside=inside)
+
+        return list(self._pool.map(looked, replicas))
+
+
+def pair(workload: Workload, pods: Iterable[Json], states: Mapping[str, StateSecret]) -> list[Replica]:
+    """The replicas of a workload, those too that have no pod, and those that are about to go."""
+    own = {pod["metadata"]["name"]: pod for pod in pods if belongs(pod, workload)}
+    names = dict.fromkeys([*workload.pod_names, *sorted(own, key=natural)])
+    return [
+        Replica(workload=workload, name=name, pod=own.get(name), state=states.get(workload.state_secret(name)))
+        for name in names
+    ]
+
+
+def belongs(pod: Json, workload: Workload) -> bool:
+    """Whether a pod is one of a workload's."""
+    metadata = pod["metadata"]
+    if metadata["namespace"] != workload.namespace:
+        return False
+    owners = metadata.get("ownerReferences") or ()
+    if workload.kind == "StatefulSet":
+        return any(owner["kind"] == "StatefulSet" and owner["name"] == workload.name for owner in owners)
+    labels = metadata.get("labels") or {}
+    return bool(workload.selector) and workload.selector.items() <= labels.items()
+
+
+def in_trouble(replica: Replica) -> bool:
+    """Whether a replica's log may say something: it is not ready, or was restarted."""
+    return replica.pod is not None and (not replica.is_ready or replica.restarts > 0)
+
+
+def first_of_each(replicas: Iterable[Replica], wanted: Callable[[Replica], bool], most: int) -> list[Replica]:
+    """The first `most` of each workload's replicas that are wanted."""
+    chosen: dict[str, list[Replica]] = {}
+    for replica in filter(wanted, replicas):
+        chosen.setdefault(replica.workload.ref, []).append(replica)
+    return [replica for found in chosen.values() for replica in found[:most]]
+
+
+def to_look_into(replicas: Sequence[Replica]) -> list[Replica]:
+    """Replicas of one workload whose sidecar runs: a well one, and of those in trouble as many as fit."""
+    running = [r for r in replicas if (r.sidecar_status.get("state") or {}).get("running") and not r.is_ending]
+    well = [r for r in running if not in_trouble(r)]
+    troubled = [r for r in running if in_trouble(r)]
+    return [*well[:1], *troubled, *well[1:]][:MOST_INSIDE]
+
+
+def state_secrets(listed: Iterable[Json]) -> dict[str, StateSecret]:
+    """What may be known of each Secret that is not a credential of another kind: no value that is secret is kept."""
+    return {s["metadata"]["name"]: state_secret(s) for s in listed if s.get("type", "Opaque") == "Opaque"}
+
+
+def state_secret(secret: Json) -> StateSecret:
+    """By the keys that containerboot and tailscaled write (tailscale.com@v1.102.5 kube/kubetypes/types.go)."""
+    data = secret.get("data") or {}
+
+    def text(key: str) -> str:
+        return base64.b64decode(data.get(key, "")).decode(errors="replace")
+
+    return StateSecret(
+        name=secret["metadata"]["name"],
+        has_identity="_current-profile" in data and any(key.startswith("profile-") for key in data),
+        device_id=text("device_id"),
+        fqdn=text("device_fqdn").rstrip("."),
+        addresses=tuple(re.findall(r"[0-9a-f.:]+", text("device_ips"))),
+    )
+
+
+def credentials(workload: Workload, listed: Sequence[Json] | None) -> Iterable[Credential]:
+    """The credentials that a workload's sidecar refers to; none where the Secrets may not be listed."""
+    by_name = {secret["metadata"]["name"]: secret.get("data") or {} for secret in listed or ()}
+    for name, key in workload.credential_references if listed is not None else ():
+        encoded = by_name.get(name, {}).get(key)
+        value = base64.b64decode(encoded or "").decode(errors="replace")
+        prefix = re.match(r"[ht]skey-[a-z]+", value)
+        attributes = dict(parse_qsl(value.partition("?")[2])) if prefix else {}
+        safe = {k: v for k, v in attributes.items() if k in ("ephemeral", "preauthorized")}
+        yield Credential(
+            secret=name, key=key, exists=encoded is not None, kind=prefix[0] if prefix else "", attributes=safe
+        )
+
+
+def merged(tailnet: Tailnet | None, replicas: Sequence[Replica]) -> Tailnet | None:
+    """The API's view; without it, what replicas see of each other. Each knows best about itself, the API about all."""
+    views = [
+        (replica, from_status(replica.inside.status, f"{replica.name}'s tailscaled", replica.inside.dns))
+        for replica in replicas
+        if replica.inside and replica.inside.is_connected and replica.inside.status
+    ]
+    if not views:
+        return tailnet
+    devices: dict[str, Device] = {}
+    for _, view in views:
+        devices.update({device.id: device for device in view.devices[1:]})
+    for _, view in views:
+        devices.update({device.id: device for device in view.devices[:1]})
+    devices.update({device.id: device for device in (tailnet.devices if tailnet else ())})
+    base = tailnet or Tailnet(source=views[0][1].source)
+    dns = next((view.dns for view in (base, *(view for _, view in views)) if view.dns), None)
+    return replace(base, devices=tuple(devices.values()), dns=dns)
+
+
+def with_devices(replicas: Iterable[Replica], tailnet: Tailnet | None) -> list[Replica]:
+    """The replicas with their devices: by the ID in their state, by what their tailscaled says, or by name."""
+    by_id = {device.id: device for device in (tailnet.devices if tailnet else ())}
+    by_name = {device.label: device for device in by_id.values()}
+
+    def found(replica: Replica) -> Device | None:
+        own = ((replica.inside.status if replica.inside else None) or {}).get("Self") or {}
+        for device_id in (replica.state.device_id if replica.state else "", own.get("ID", "")):
+            if device_id:
+                return by_id.get(device_id)
+        # In a Secret, an ID is missing because there is no device yet; elsewhere it cannot be read from here.
+        return None if replica.workload.state.kind == "secret" else by_name.get(replica.workload.hostname(replica.name))
+
+    return [replace(replica, device=found(replica)) for replica in replicas]
+
+
+def seen_addresses(known: Sequence[Range], replicas: Iterable[Replica]) -> list[Range]:
+    """The replicas' own addresses, where nothing says what the pods' addresses are."""
+    if any(found.use in (PODS, "cluster") for found in known):
+        return []
+    return ranges(PODS, ((address, replica.ref) for replica in replicas for address in replica.addresses))
+
+
+def joined(lists: Mapping[str, list[Json] | None]) -> list[Json]:
+    """The objects of all namespaces."""
+    return [item for listed in lists.values() for item in listed or ()]
+
+
+def event_time(event: Json) -> str:
+    """When an event was last seen; Kubernetes writes its times so that they sort as text."""
+    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or "")

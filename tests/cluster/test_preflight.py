@@ -1,0 +1,99 @@
+"""`preflight` on a real cluster and tailnet."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any, Literal
+from unittest import mock
+
+import pytest
+
+from tailscale_sidecar import SecretState
+from tailscale_sidecar.__main__ import main
+from tailscale_sidecar.inspection.ground import needed
+from tailscale_sidecar.inspection.plan import KINDS, POLICIES, Plan
+from tests.lab import settings
+from tests.lab.tailnet_client import Tailnet
+
+from .account import kubeconfig_for
+from .deployment import Deployment, Workspace
+
+OF_OTHER_TESTS = {"route-overlap-latent", "exit-node-offered"}
+"""What routers on the lab's tailnet bring about, which other tests have at the same time."""
+
+
+def preflight(workspace: Workspace, *arguments: str) -> dict[str, Any]:
+    """What the command prints, as JSON, with its exit status; it asks the lab's API about the tailnet."""
+    key = workspace.tailnet.call("POST", "/lab/api-keys", {})["key"]
+    variables = {**workspace.lab.environment(), "TS_API_KEY": key, "TS_BASE_URL": workspace.tailnet.url}
+    # No object of the lab's cluster names its pods' CIDRs.
+    cidrs = [word for family in settings.FAMILIES for word in ("--cluster-cidr", family.pods)]
+    words = ["preflight", "--json", f"--namespace={workspace.namespace}", *cidrs, *arguments]
+    with mock.patch.dict(os.environ, variables, clear=True), contextlib.redirect_stdout(io.StringIO()) as out:
+        status = main(words)
+    return {**json.loads(out.getvalue() or "{}"), "status": status}
+
+
+def names(found: dict[str, Any]) -> set[str]:
+    return {finding["name"] for finding in found["findings"]}
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--dns=split"], ["--access=guarded"], ["--tun-device=devic.es/tun"]], ids=str
+)
+def test_the_lab_is_good_ground(shared_workspace: Workspace, arguments: list[str]) -> None:
+    found = preflight(
+        shared_workspace, "--tag=tag:k8s", "--name", f"app-{secrets.token_hex(2)}", "--strict", *arguments
+    )
+    assert (found["findings"], found["status"]) == ([], 0)
+    assert [gap["what"] for gap in found["not_looked_at"]] == ["tag owners"]  # the lab has no policy
+
+
+def test_it_finds_the_clusters_own_addresses(shared_workspace: Workspace) -> None:
+    found = {(r["use"], r["cidr"]) for r in preflight(shared_workspace)["cluster"]["addresses"]}
+    for family in settings.FAMILIES:
+        assert ("service", family.services) in found
+        assert {use for use, cidr in found if cidr.startswith(family.node)} == {"node"}
+        assert {use for use, cidr in found if cidr.startswith(f"{family.dns}/")} == {"DNS"}
+
+
+@pytest.mark.parametrize("family", settings.FAMILIES, ids=lambda family: f"IPv{family.version}")
+def test_a_route_over_the_services_is_named_with_the_device_that_advertises_it(
+    shared_workspace: Workspace, tailnet: Tailnet, family: settings.Family
+) -> None:
+    device = f"office-{secrets.token_hex(2)}"
+    with tailnet.router(device, [family.services]):
+        found = preflight(shared_workspace, "--accept-routes")
+    overlaps = [f for f in found["findings"] if f["name"] == "route-overlap" and device in f["what"]]
+    assert [family.services in finding["what"] for finding in overlaps] == [True]
+    assert found["status"] == 1
+
+
+def test_somebody_with_too_few_rights_is_told_what_is_missing(shared_workspace: Workspace, tmp_path: Path) -> None:
+    read = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
+    config = kubeconfig_for(shared_workspace, "reader", read, tmp_path)
+    found = preflight(shared_workspace, f"--kubeconfig={config}")
+    (finding,) = [f for f in found["findings"] if f["name"] == "deployer-not-allowed"]
+    assert "create statefulsets" in finding["what"]
+    assert "get statefulsets" not in finding["what"]
+
+
+@pytest.mark.parametrize("access", ["scoped", "guarded", "open"])
+def test_the_rights_that_it_asks_for_are_enough_to_deploy_and_destroy(
+    shared_workspace: Workspace, tmp_path: Path, access: Literal["scoped", "guarded", "open"]
+) -> None:
+    kinds = (*KINDS, *(POLICIES if access == "guarded" else ()))
+    rules = [{"verbs": [v], "apiGroups": [g], "resources": [r]} for v, g, r in sorted(needed(Plan(kinds=kinds)))]
+    config = kubeconfig_for(shared_workspace, f"deployer-{access}", rules, tmp_path)
+    found = preflight(shared_workspace, f"--kubeconfig={config}", f"--access={access}")
+    assert "deployer-not-allowed" not in names(found)
+    arguments = shared_workspace.arguments(state=SecretState(access=access), replicas=0)
+    app = Deployment(shared_workspace, f"app-{secrets.token_hex(2)}", arguments)
+    everything = json.dumps({"apiVersion": "v1", "kind": "List", "items": app.objects})
+    for verb in (("apply", "--server-side"), ("delete", "--wait=false")):
+        shared_workspace.kubectl(*verb, "--filename=-", f"--kubeconfig={config}", stdin=everything)

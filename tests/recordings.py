@@ -1,0 +1,116 @@
+"""Terminal text in docs/: recorded from the sites of the unit tests. `python -m tests.recordings` writes it anew."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from unittest import mock
+
+from tailscale_sidecar import preflight
+from tailscale_sidecar.checks import catalogue
+from tailscale_sidecar.doctor import as_text, diagnose
+from tailscale_sidecar.findings import CODE, GUIDE, Defect
+from tailscale_sidecar.inspection.cluster import Cluster
+from tailscale_sidecar.inspection.ground import survey
+from tailscale_sidecar.inspection.plan import Plan
+from tailscale_sidecar.report import Progress, Style
+from tests.examples import ROOT
+from tests.unit.api_server import ApiServer
+from tests.unit.site import NAME, Site, api_device, by_hand, cluster_objects, component, device
+
+NIGHT = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)
+BLOCK = re.compile(r"(<!-- recorded: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def doctor_by_hand() -> str:
+    """The guide's manifest after a crash."""
+    with by_hand() as site:
+        log = 'boot: 2026/11/24 03:11:29 getting Tailscale state Secret my-app-1: Get "https://kubernetes.default.svc/api/v1/namespaces/db/secrets/my-app-1": context deadline exceeded'
+        site.crash(log, ordinal=1, finishedAt="2026-11-24T03:11:29Z")
+        site.statuses[f"{NAME}-1"] = None
+        status = site.statuses[f"{NAME}-0"]
+        for peer in (status or {})["Peer"].values():
+            peer.update(Online=False, LastSeen="2026-11-24T02:58:00Z")
+        return diagnosis(site, "db/my-app")
+
+
+def doctor_component() -> str:
+    """Nothing to say."""
+    with component() as site:
+        return diagnosis(site, "db/my-app")
+
+
+def diagnosis(site: Site, arguments: str) -> str:
+    """What `doctor` prints on a site."""
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = replace(site.snapshot(Path(folder)), now=NIGHT)
+    return terminal(f"tailscale-sidecar doctor {arguments}", as_text(snapshot, diagnose(snapshot), Style()))
+
+
+def before_deploying() -> str:
+    """A tailnet and a namespace that are in the way."""
+    server = ApiServer(cluster_objects())
+    router = api_device(device("office-router", 8, PrimaryRoutes=["10.96.0.0/16"]))
+    server.tailscale = {
+        "devices": {"devices": [router]},
+        "dns/nameservers": {"dns": []},
+        "dns/split-dns": {},
+        "dns/preferences": {"magicDNS": True},
+        "acl": {"tagOwners": {"tag:k8s": ["autogroup:admin"]}},
+    }
+    (namespace,) = [o for o in server.objects if o["kind"] == "Namespace"]
+    namespace["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "baseline"}
+    plan = Plan(namespace="db", accepts_routes=True, tags=("tag:db",))
+    with server.serve(), tempfile.TemporaryDirectory() as folder:
+        environment = {"TS_API_KEY": "tskey-api-kDEMO", "TS_BASE_URL": server.url}
+        with Cluster.connect(str(server.kubeconfig(Path(folder)))) as cluster, mock.patch.dict(os.environ, environment):
+            found = survey(cluster, [plan], [], Progress())
+    lines = preflight.as_text(found, [plan], preflight.object_to(found, [plan]), Style())
+    return terminal("tailscale-sidecar preflight -n db --tag tag:db --accept-routes", lines)
+
+
+def terminal(command: str, lines: list[str]) -> str:
+    """A command with what it printed, indented as Markdown wants it."""
+    return "".join(f"    {line}".rstrip() + "\n" for line in [f"$ {command}", *lines])
+
+
+def known(defects: list[Defect]) -> str:
+    """A table of defects, each with the reason why it is one."""
+    rows = [f"| `{d.name}` | {d.severity} | {d.why} [{origin(d)}]({d.source.removeprefix('docs/')}) |" for d in defects]
+    return "\n".join(["| name | | why |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def origin(defect: Defect) -> str:
+    """What kind of source it has."""
+    kinds = {GUIDE: "Guide", CODE: "Code", "docs/": "Here"}
+    return next((kind for start, kind in kinds.items() if defect.source.startswith(start)), "Source")
+
+
+RECORDINGS: dict[str, Callable[[], str]] = {
+    "doctor-by-hand": doctor_by_hand,
+    "doctor-component": doctor_component,
+    "preflight": before_deploying,
+    "defects-of-doctor": lambda: known(catalogue.doctor()),
+    "defects-of-preflight": lambda: known(catalogue.preflight()),
+}
+
+
+def recorded(page: str) -> str:
+    """A page with all recordings made anew."""
+    return BLOCK.sub(lambda match: f"{match[1]}\n{RECORDINGS[match[2]]()}\n{match[4]}", page)
+
+
+def main() -> None:
+    """Writes the pages."""
+    for path in sorted(ROOT.glob("docs/*.md")):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(recorded(text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
