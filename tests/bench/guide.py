@@ -5,6 +5,7 @@ https://tailscale.com/docs/solutions/connect-kubernetes-pods-to-tailnet-using-si
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -31,82 +32,95 @@ class Guide(Deployment):
     @property
     @override
     def objects(self) -> list[dict[str, Any]]:
-        account = {"kind": "ServiceAccount", "name": self.name}
-        role = {"kind": "Role", "name": self.name, "apiGroup": "rbac.authorization.k8s.io"}
-        rbac = "rbac.authorization.k8s.io/v1"
-        meta = {"metadata": {"name": self.name}}
-        auth = self.arguments["auth"]
-        # The lab's secrets have an attribute already: where the API is.
-        secret = {
-            "TS_CLIENT_ID": auth.client_id,
-            "TS_CLIENT_SECRET": f"{auth.client_secret}&ephemeral=false&preauthorized=true",
-        }
-        return [
-            {"apiVersion": "v1", "kind": "ServiceAccount", **meta},
-            {"apiVersion": rbac, "kind": "Role", **meta, "rules": RULES},
-            {"apiVersion": rbac, "kind": "RoleBinding", **meta, "subjects": [account], "roleRef": role},
-            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{self.name}-oauth"}, "stringData": secret},
-            {"apiVersion": "apps/v1", "kind": "StatefulSet", **meta, "spec": self._stateful_set()},
-        ]
+        return objects(self.name, self.arguments)
 
-    def _stateful_set(self) -> dict[str, Any]:
-        labels = {"app": self.name}
-        return {
-            "replicas": self.replicas,
-            "serviceName": self.name,
-            "podManagementPolicy": self.arguments.get("pod_management_policy", "OrderedReady"),
-            "updateStrategy": self.arguments.get("update_strategy", {"type": "RollingUpdate"}),
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": self._pod()},
-        }
 
-    def _pod(self) -> dict[str, Any]:
-        sysctl = {
-            "name": "sysctl",
-            "image": TAILSCALE_IMAGE,
-            "command": ["/bin/sh", "-c"],
-            "args": [SYSCTL],
-            "securityContext": {"privileged": True},
-        }
-        sidecar = {
-            "name": "tailscale",
-            "image": TAILSCALE_IMAGE,
-            "env": self._environment(),
-            "ports": [{"name": "metrics", "containerPort": 9002}],
-            "resources": self.arguments.get("resources", {}),
-            "securityContext": {"privileged": True},
-        }
-        user = self.arguments["pod_spec"]
-        return {
-            **user,
-            "serviceAccountName": self.name,
-            "initContainers": [sysctl, *user.get("initContainers", ())],
-            "containers": [sidecar, *user["containers"]],
-        }
+def objects(name: str, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The guide's objects."""
+    account = {"kind": "ServiceAccount", "name": name}
+    role = {"kind": "Role", "name": name, "apiGroup": "rbac.authorization.k8s.io"}
+    rbac = "rbac.authorization.k8s.io/v1"
+    meta = {"metadata": {"name": name}}
+    auth = arguments["auth"]
+    # The lab's secrets have an attribute already: where the API is.
+    secret = {
+        "TS_CLIENT_ID": auth.client_id,
+        "TS_CLIENT_SECRET": f"{auth.client_secret}&ephemeral=false&preauthorized=true",
+    }
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", **meta},
+        {"apiVersion": rbac, "kind": "Role", **meta, "rules": RULES},
+        {"apiVersion": rbac, "kind": "RoleBinding", **meta, "subjects": [account], "roleRef": role},
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{name}-oauth"}, "stringData": secret},
+        {"apiVersion": "apps/v1", "kind": "StatefulSet", **meta, "spec": stateful_set(name, arguments)},
+    ]
 
-    def _environment(self) -> list[dict[str, Any]]:
-        values = {
-            "TS_KUBE_SECRET": "$(POD_NAME)",
-            "TS_HOSTNAME": f"{self.arguments['hostname']}-0" if "hostname" in self.arguments else "$(POD_NAME)",
-            "TS_USERSPACE": "false",
-            "TS_ACCEPT_DNS": str(not isinstance(self.arguments["dns"], ClusterDns)).lower(),
-            "TS_EXTRA_ARGS": " ".join(self._flags()),
-            "TS_ENABLE_METRICS": "true",
-            "TS_LOCAL_ADDR_PORT": "0.0.0.0:9002",
-            **({"TS_ROUTES": ",".join(routes)} if (routes := self.arguments.get("advertise_routes")) else {}),
-            **self.arguments["env"],
-        }
-        fields = {"POD_NAME": "metadata.name", "POD_UID": "metadata.uid"}
-        keys = ("TS_CLIENT_ID", "TS_CLIENT_SECRET")
-        return [
-            *({"name": key, "valueFrom": {"fieldRef": {"fieldPath": path}}} for key, path in fields.items()),
-            *({"name": key, "valueFrom": {"secretKeyRef": {"name": f"{self.name}-oauth", "key": key}}} for key in keys),
-            *({"name": key, "value": value} for key, value in values.items()),
-        ]
 
-    def _flags(self) -> list[str]:
-        return [
-            f"--advertise-tags={','.join(self.arguments['tags'])}",
-            *(f"--{flag.replace('_', '-')}" for flag in SWITCHES if self.arguments.get(flag)),
-            f"--login-server={self.arguments['login_server']}",
-        ]
+def stateful_set(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The guide's StatefulSet."""
+    labels = {"app": name}
+    return {
+        "replicas": arguments.get("replicas", 1),
+        "serviceName": name,
+        "podManagementPolicy": arguments.get("pod_management_policy", "OrderedReady"),
+        "updateStrategy": arguments.get("update_strategy", {"type": "RollingUpdate"}),
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": pod(name, arguments)},
+    }
+
+
+def pod(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The pod of step 6."""
+    sysctl = {
+        "name": "sysctl",
+        "image": TAILSCALE_IMAGE,
+        "command": ["/bin/sh", "-c"],
+        "args": [SYSCTL],
+        "securityContext": {"privileged": True},
+    }
+    sidecar = {
+        "name": "tailscale",
+        "image": TAILSCALE_IMAGE,
+        "env": environment(name, arguments),
+        "ports": [{"name": "metrics", "containerPort": 9002}],
+        "resources": arguments.get("resources", {}),
+        "securityContext": {"privileged": True},
+    }
+    user = arguments["pod_spec"]
+    return {
+        **user,
+        "serviceAccountName": name,
+        "initContainers": [sysctl, *user.get("initContainers", ())],
+        "containers": [sidecar, *user["containers"]],
+    }
+
+
+def environment(name: str, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The sidecar's variables."""
+    values = {
+        "TS_KUBE_SECRET": "$(POD_NAME)",
+        "TS_HOSTNAME": f"{arguments['hostname']}-0" if "hostname" in arguments else "$(POD_NAME)",
+        "TS_USERSPACE": "false",
+        "TS_ACCEPT_DNS": str(not isinstance(arguments["dns"], ClusterDns)).lower(),
+        "TS_EXTRA_ARGS": " ".join(flags(arguments)),
+        "TS_ENABLE_METRICS": "true",
+        "TS_LOCAL_ADDR_PORT": "0.0.0.0:9002",
+        **({"TS_ROUTES": ",".join(routes)} if (routes := arguments.get("advertise_routes")) else {}),
+        **arguments["env"],
+    }
+    fields = {"POD_NAME": "metadata.name", "POD_UID": "metadata.uid"}
+    keys = ("TS_CLIENT_ID", "TS_CLIENT_SECRET")
+    return [
+        *({"name": key, "valueFrom": {"fieldRef": {"fieldPath": path}}} for key, path in fields.items()),
+        *({"name": key, "valueFrom": {"secretKeyRef": {"name": f"{name}-oauth", "key": key}}} for key in keys),
+        *({"name": key, "value": value} for key, value in values.items()),
+    ]
+
+
+def flags(arguments: Mapping[str, Any]) -> list[str]:
+    """The flags of `tailscale up`."""
+    return [
+        f"--advertise-tags={','.join(arguments['tags'])}",
+        *(f"--{flag.replace('_', '-')}" for flag in SWITCHES if arguments.get(flag)),
+        f"--login-server={arguments['login_server']}",
+    ]

@@ -17,15 +17,15 @@ from unittest import mock
 import pytest
 import yaml
 
-from tailscale_sidecar import OAuthClient
+from tailscale_sidecar import InPodSplitDns, OAuthClient
 from tailscale_sidecar.__main__ import main
-from tests.bench import guide
+from tests.bench.guide import Guide
 from tests.faults.sidecar import Sidecar
 from tests.lab import settings
 from tests.lab.tailnet_client import Tailnet
 
 from .account import kubeconfig_for
-from .deployment import APP, Deployment, Workspace
+from .deployment import APP, QUIET, Deployment, Workspace
 
 CLUSTER_CIDRS = ["10.244.0.0/16", "10.96.0.0/16", "10.200.0.0/24", "fd00:10:244::/64", "fd00:10:96::/112"]
 DOCS = Path(__file__).parents[2] / "docs/doctor.md"
@@ -159,10 +159,18 @@ def test_a_wrong_credential_is_named_and_never_shown(shared_workspace: Workspace
 @pytest.fixture(scope="module")
 def by_hand(shared_workspace: Workspace) -> Sidecar:
     """A replica that somebody made from the guide."""
-    name = f"guide-{secrets.token_hex(2)}"
-    secret = shared_workspace.tailnet.oauth_client()[1]
-    shared_workspace.apply(guide.objects(name, QUIET_APP, secret, shared_workspace.tailnet.url))
-    app = Deployment(shared_workspace, name, {})
+    client_id, secret = shared_workspace.tailnet.oauth_client()
+    arguments = {
+        "pod_spec": {"containers": [QUIET_APP]},
+        "auth": OAuthClient(client_id=client_id, client_secret=secret),
+        "login_server": shared_workspace.tailnet.url,
+        "tags": ["tag:k8s"],
+        "dns": InPodSplitDns(),
+        "accept_routes": True,
+        "env": QUIET,
+    }
+    app = Guide(shared_workspace, f"guide-{secrets.token_hex(2)}", arguments)
+    app.apply(wait=False)
     app.wait_for("the device", lambda: any(device.online for device in app.devices()))
     app.await_ready()
     return Sidecar(app)

