@@ -48,7 +48,7 @@ def hooks() -> pulumi.ResourceHookBinding | None:
 def _before_update(args: pulumi.ResourceHookArgs) -> None:
     old, new = _known(args.old_inputs), _known(args.new_inputs)
     if message := refusal(old, new):
-        raise ValueError(f"{args.name}: {message}")
+        raise ValueError(message)
     for message in warnings(old, new):
         pulumi.log.warn(f"{args.name}: {message}")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -74,13 +76,19 @@ class Stack:
         """Deploys the program as it is now."""
         return self.pulumi("up", "--yes", "--skip-preview", "--diff", *options)
 
-    def interrupt_up(self, when: Callable[[], bool]) -> str:
-        """Deploys the program, and interrupts that, as Ctrl-C does, as soon as something is so; returns what it printed."""
+    def interrupt_up(self, when: Callable[[], bool], how: signal.Signals = signal.SIGINT) -> str:
+        """Deploys the program and, as soon as something is so, interrupts that as Ctrl-C does, or kills all of it.
+
+        Returns what was printed.
+        """
         with self._start("up", "--yes", "--skip-preview") as running:
             try:
                 wait_for("the moment to interrupt", when, 60)
             finally:
-                running.send_signal(signal.SIGINT)
+                also = descendants(running.pid) if how is signal.SIGKILL else []
+                for process in (running.pid, *also):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(process, how)
             printed, _ = running.communicate()
         return printed
 
@@ -111,6 +119,13 @@ class Stack:
         """The resources in the state, by name, with secrets as they are stored: encrypted."""
         state = json.loads(self.pulumi("stack", "export"))
         return {r["urn"].rpartition("::")[2]: r for r in state["deployment"].get("resources", ())}
+
+
+def descendants(process: int) -> list[int]:
+    """The processes that a process started, and that these started."""
+    children = Path(f"/proc/{process}/task").glob("*/children")
+    started = [int(child) for listed in children for child in listed.read_text(encoding="utf-8").split()]
+    return [found for child in started for found in (child, *descendants(child))]
 
 
 def of_repository(cli: PulumiCli, folder: Path, environment: Mapping[str, str]) -> Stack:

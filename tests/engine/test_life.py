@@ -53,16 +53,3 @@ def test_state_secrets_that_sidecars_made_outlive_destroy_and_keep_the_devices(p
     program.settle()
     assert [app.identities() for app in apps] == grown
     program.stack.destroy()  # the admission policy belongs to no namespace, with which it would go
-
-
-def test_a_replacement_is_announced_and_brings_the_same_devices_back(program: Program) -> None:
-    app = program.add(replicas=2)
-    program.up()
-    first, pods = app.identities(), app.pods()
-    app.change(pod_management_policy="Parallel")
-    program.write()
-    assert program.stack.planned() == {f"{app.name}-stateful-set": "replace"}
-    program.settle()
-    assert app.pods().keys() == pods.keys()
-    assert not set(app.pods().values()) & set(pods.values())
-    assert app.identities() == first
