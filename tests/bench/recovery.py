@@ -14,16 +14,17 @@ from tests.faults.sidecar import identity
 from tests.lab import LabError
 from tests.lab.shell import step, wait_for
 
-from .subjects import Apps, await_tailnet
+from .subjects import Apps, is_connected
 from .table import Cell, Row, counted
 
 PATIENCE = 45
 """Seconds until a subject that is not back is given up; what comes back by itself does so in a third of that."""
-
+STEADY = 4
+"""Seconds that a sidecar has to stay up; a login that fails does so within two."""
 REASONS = {
-    "requires mentioning all non-default flags": "`tailscale up` refuses to drop a flag",
+    "requires mentioning all": "`tailscale up` refuses to drop a flag",
     "API token invalid|ervice Unavailable|service unavailable": "asks for a new key and gets none",
-    "lookup kubernetes.default.svc|getting Tailscale state Secret": "does not find the API server",
+    "lookup kubernetes.default.svc|Tailscale state Secret": "does not find the API server",
 }
 """What a log says of trouble, in words for a table."""
 
@@ -79,11 +80,26 @@ def recoveries(apps: Apps, title: str, fault: Callable[[], object], *, restarts:
 
 def seconds_until_back(app: Deployment, since: float, patience: float = PATIENCE) -> float | None:
     """How long after a moment every replica is on the tailnet; None if that takes too long."""
-    try:
-        await_tailnet(app, patience)
-    except LabError:
-        return None
-    return time.time() - since
+    return seconds_until(lambda: is_connected(app), app, since, patience)
+
+
+def seconds_until(
+    condition: Callable[[], bool], app: Deployment, since: float, patience: float = PATIENCE
+) -> float | None:
+    """How long after a moment a condition holds for good; None if that takes too long.
+
+    A sidecar that will fail at its login is on the tailnet for a moment before, with the state that it has.
+    """
+    gives_up = time.monotonic() + patience
+    while True:
+        try:
+            wait_for("the tailnet", condition, gives_up - time.monotonic())
+        except LabError:
+            return None
+        held, then = time.time(), containers(app)
+        time.sleep(STEADY)
+        if containers(app) == then and condition():
+            return held - since
 
 
 def containers(app: Deployment) -> list[str]:

@@ -130,9 +130,11 @@ def restart(app: Deployment) -> None:
     await_tailnet(app)
 
 
-def await_tailnet(app: Deployment, seconds: float = 120) -> None:
+def await_tailnet(app: Deployment) -> None:
     """Waits until every replica is on the tailnet."""
-    sidecars = [Sidecar(app, ordinal) for ordinal in range(app.replicas)]
-    wait_for(
-        f"the replicas of {app.name} to be on the tailnet", lambda: all(s.is_connected() for s in sidecars), seconds
-    )
+    wait_for(f"the replicas of {app.name} to be on the tailnet", lambda: is_connected(app), 120)
+
+
+def is_connected(app: Deployment) -> bool:
+    """Whether every replica is on the tailnet."""
+    return all(Sidecar(app, ordinal).is_connected() for ordinal in range(app.replicas))

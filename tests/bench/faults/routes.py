@@ -52,7 +52,8 @@ def deploy_bystander(workspace: Workspace) -> None:
 
 
 def reached(app: Deployment) -> Cell:
-    """What of the cluster answers once the routes are there."""
+    """What of the cluster answers once the app runs and the routes are there."""
+    wait_for("the app", lambda: succeeds(app, "true"), PATIENCE)
     wait_for("the routes", lambda: OTHER in Sidecar(app).shell("ip route show table 52"), PATIENCE)
     bystander = app.workspace.get("Pod", "bystander")["status"]["podIP"]
     tries = {

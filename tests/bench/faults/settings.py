@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from tailscale_sidecar import ClusterDns, OAuthClient
-from tests.bench.recovery import PATIENCE, Before, restarts, trouble
-from tests.bench.subjects import DEFAULT, Bench
+from tests.bench.recovery import PATIENCE, Before, restarts, seconds_until, trouble
+from tests.bench.subjects import DEFAULT, Bench, is_connected
 from tests.bench.table import Cell, Rows, counted
 from tests.cluster.deployment import Deployment
 from tests.faults.peer import Peer
 from tests.faults.sidecar import Sidecar, seconds_of
 from tests.lab import LabError
-from tests.lab.shell import wait_for
 
 ROUTE = "10.77.0.0/16"
 
@@ -83,23 +81,22 @@ def settings(bench: Bench) -> Rows:
 
 def changed(app: Deployment, change: Change) -> Cell:
     """Applies a change, and waits until it is in force."""
-    before, devices, began = Before.of(app), app.devices(), time.time()
+    before, devices = Before.of(app), app.devices()
     app.change(wait=False, **change.arguments(app))
 
     def in_force() -> bool:
         try:
-            return before.has_restarted() and Sidecar(app).is_connected() and change.in_force(app)
+            return before.has_restarted() and is_connected(app) and change.in_force(app)
         except LabError:
             return False  # the sidecar does not run
 
-    try:
-        wait_for(change.title, in_force, PATIENCE)
-    except LabError:
+    seconds = seconds_until(in_force, app, before.time)
+    if seconds is None:
         return Cell(f"not in force in {PATIENCE} s; {trouble(app)}", holds=False)
     same = [(d.id, d.addresses) for d in app.devices()] == [(d.id, d.addresses) for d in devices]
     crashes = restarts(app)
     text = [
-        f"in force after {time.time() - began:.0f} s",
+        f"in force after {seconds:.0f} s",
         "same device" if same else "another device",
         *([counted(crashes, "crash")] if crashes else []),
     ]
