@@ -17,11 +17,11 @@ MARK = "--- "
 # may have none, and all containers of the pod share one network. $1: the socket, $2: whether to list the peers, $3: a
 # name of the cluster, $4: whether the app looks up the tailnet's names.
 SCRIPT = r"""
-ts() { timeout 5 tailscale --socket="$1" "$2" "$3" "$4" 2>/dev/null; }
-look_up() { timeout 4 nslookup "$1" "$2" 2>/dev/null | grep -q '^Name:' && echo "$1 $2 ok" || echo "$1 $2 failed"; }
+ts() { timeout 3 tailscale --socket="$1" "$2" "$3" "$4" 2>/dev/null; }
+look_up() { timeout 3 nslookup "$1" "$2" 2>/dev/null | grep -q '^Name:' && echo "$1 $2 ok" || echo "$1 $2 failed"; }
 status=$(ts "$1" status --json --peers="$2")
 echo "--- status"; echo "$status"
-echo "--- dns"; ts "$1" dns status --json
+echo "--- dns"; if [ -n "$status" ]; then ts "$1" dns status --json; fi
 conf=/run/tailscale-sidecar/app.conf; [ -e $conf ] || conf=/etc/resolv.conf
 echo "--- resolv.conf"; cat $conf
 names=$3
