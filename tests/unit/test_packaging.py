@@ -97,3 +97,16 @@ def test_importing_the_package_says_nothing_and_warns_of_nothing() -> None:
         [sys.executable, "-W", "error", "-c", "import tailscale_sidecar"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_kubernetes_client_is_loaded_by_nobody_who_does_not_ask_for_it() -> None:
+    code = "import sys, tailscale_sidecar.__main__; sys.exit('kubernetes' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["doctor", "preflight"])
+def test_a_command_without_its_extra_says_what_to_install(command: str) -> None:
+    code = "import sys; sys.modules['kubernetes'] = None; from tailscale_sidecar.__main__ import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code, command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'tailscale-sidecar[doctor]'" in done.stderr
