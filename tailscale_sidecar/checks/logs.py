@@ -91,7 +91,7 @@ UNREACHABLE = Defect(
     severity=Severity.ERROR,
     why="The sidecar cannot reach Tailscale's control plane.",
     do="Look at network policies (443, 3478/udp, 41641/udp), the proxy, and the cluster's DNS.",
-    source="https://tailscale.com/docs/reference/faq/firewall-ports",
+    source=f"{UPSTREAM}/2574",
 )
 LOGIN_FAILS = Defect(
     name="login-fails",
@@ -111,11 +111,11 @@ CAUSES: tuple[tuple[re.Pattern[str], Defect], ...] = tuple(
         (r"requires mentioning all", FLAGS_CHANGED),
         (r"requested tags .* are invalid or not permitted|tags? .* not permitted", TAGS_REFUSED),
         (r"invalid key|API token invalid|unable to validate API key|oauth2: .*(401|unauthorized)", KEY_REFUSED),
-        (r"429 |too many requests|rate limit", RATE_LIMITED),
-        (r"CreateTUN.*|/dev/net/tun.*(operation not permitted|no such file)", TUN_REFUSED),
-        (r"failed to unseal|TPM.*(seal|decrypt)", SEALED_STATE),
+        (r"node registration rate limited|429 too many requests|http 429|rate limited: ", RATE_LIMITED),
+        (r"tstun\.New\(|/dev/net/tun does not exist|/dev/net/tun: operation not permitted", TUN_REFUSED),
+        (r"failed to unseal", SEALED_STATE),
         (r"404: node not found", DEVICE_DELETED),
-        (r"locked out by tailnet lock|tailnet lock.*(locked out|not signed)", LOCKED_OUT),
+        (r"node is locked out", LOCKED_OUT),
         (r"(lookup|dial tcp).*(controlplane\.tailscale\.com|log-in server|control server)", UNREACHABLE),
         (r"tailscale-sidecar: login failed", LOGIN_FAILS),
     )

@@ -281,8 +281,9 @@ def _device(snapshot: Snapshot, replica: Replica) -> Iterator[Finding]:
         elif replica.inside is not None and not _is_connected(replica) and not replica.is_stuck:
             yield OFFLINE.found(replica.ref, _backend(replica), **words)
         return
-    if device.lock_error:
-        yield LOCKED_OUT.found(replica.ref, quoted(device.lock_error), **words)
+    locked = device.lock_error or next((text for text in health(replica) if "locked out" in text), "")
+    if locked:
+        yield LOCKED_OUT.found(replica.ref, quoted(locked), **words)
     elif not device.authorized:
         yield NOT_APPROVED.found(replica.ref, f"{device.name} waits for approval.", **words)
     elif _is_offline(snapshot, replica, device):
@@ -306,8 +307,13 @@ def _backend(replica: Replica) -> str:
         return ""
     if replica.inside.status is None:
         return "tailscaled does not answer."
-    health = [quoted(text) for text in replica.inside.status.get("Health") or ()]
-    return " ".join([f"tailscaled says {replica.inside.status.get('BackendState')}.", *health])
+    return " ".join([f"tailscaled says {replica.inside.status.get('BackendState')}.", *map(quoted, health(replica))])
+
+
+def health(replica: Replica) -> list[str]:
+    """What tailscaled says of its own health (tailscale.com@v1.102.5 health/healthmsg/healthmsg.go)."""
+    status = replica.inside.status if replica.inside else None
+    return [str(text) for text in (status or {}).get("Health") or ()]
 
 
 def _expiry(snapshot: Snapshot, replica: Replica, device: Device) -> Iterator[Finding]:

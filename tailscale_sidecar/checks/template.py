@@ -146,7 +146,7 @@ UNUSABLE_RELEASE = Defect(
 OLD_RELEASE = Defect(
     name="release-behind",
     severity=Severity.NOTE,
-    why="Fixes are missing; this is what a later release is compared with when something is wrong.",
+    why="It lacks fixes, and is the first thing that anybody asks about who is asked for help.",
     do="Upgrade to v{newest} or later; each pod restarts once.",
     source="https://tailscale.com/changelog",
 )

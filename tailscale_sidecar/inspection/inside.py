@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 
 from .._additions import Json
 from .cluster import Cluster
@@ -12,28 +13,6 @@ from .workload import Workload
 SECONDS = 15
 """How long the whole command may take: all that waits in it has a shorter limit."""
 MARK = "--- "
-
-# Names are looked up at the nameservers that the app has, by a program that the sidecar's image has: the app's image
-# may have none, and all containers of the pod share one network. $1: the socket, $2: whether to list the peers, $3: a
-# name of the cluster, $4: whether the app looks up the tailnet's names.
-SCRIPT = r"""
-ts() { timeout 5 tailscale --socket="$1" "$2" "$3" "$4" 2>/dev/null; }
-look_up() { timeout 4 nslookup "$1" "$2" 2>/dev/null | grep -q '^Name:' && echo "$1 $2 ok" || echo "$1 $2 failed"; }
-status=$(ts "$1" status --json --peers="$2")
-echo "--- status"; echo "$status"
-echo "--- dns"; ts "$1" dns status --json
-conf=/run/tailscale-sidecar/app.conf; [ -e $conf ] || conf=/etc/resolv.conf
-echo "--- resolv.conf"; cat $conf
-names=$3
-if [ "$4" = true ]; then
-  names="$names $(echo "$status" | sed -n 's/^ *"DNSName": "\(.*\)\.",$/\1/p' | head -n 1)"
-fi
-echo "--- look-ups"
-for name in $names; do
-  for server in $(awk '$1 == "nameserver" { print $2 }' $conf); do look_up "$name" "$server" & done
-done
-wait
-"""
 
 
 def look_inside(cluster: Cluster, pod: str, workload: Workload, *, domain: str, peers: bool) -> Inside:
@@ -45,7 +24,8 @@ def look_inside(cluster: Cluster, pod: str, workload: Workload, *, domain: str, 
     socket = workload.env.get("TS_SOCKET") or "/tmp/tailscaled.sock"  # noqa: S108 - containerboot's default
     tailnet_names = workload.is_kernel and workload.accepts_dns
     words = (socket, str(peers).lower(), f"kubernetes.default.svc.{domain}", str(tailnet_names).lower())
-    command = ("sh", "-c", SCRIPT, "look-inside", *words)
+    script = files("tailscale_sidecar").joinpath("scripts", "look.sh").read_text(encoding="utf-8")
+    command = ("sh", "-c", script, "look.sh", *words)
     name = str(workload.sidecar["name"])
     return read(cluster.exec(pod, workload.namespace, name, command, seconds=SECONDS))
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 SCRIPTS = {
     name: files("tailscale_sidecar").joinpath("scripts", name).read_text(encoding="utf-8")
-    for name in ("connect.sh", "prepare.sh", "start.sh", "tailscaled.sh")
+    for name in ("connect.sh", "look.sh", "prepare.sh", "start.sh", "tailscaled.sh")
 }
 DASH, BUSYBOX = shutil.which("dash"), shutil.which("busybox")
 SHELLS = {**({"dash": [DASH]} if DASH else {}), **({"busybox": [BUSYBOX, "sh"]} if BUSYBOX else {})}
 """Debian's shell, and that of the Tailscale image."""
-TOOLS = ("awk", "cat", "chmod", "cp", "cut", "grep", "ls", "mkdir", "mkfifo", "mv", "rm", "sed", "touch", "tr")
+TOOLS = ("awk", "cat", "chmod", "cp", "cut", "grep", "head", "ls", "mkdir", "mkfifo", "mv", "rm", "sed", "touch", "tr")
 
 # Calls are noted one a line.
 PROGRAM = """\

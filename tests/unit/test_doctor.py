@@ -280,12 +280,12 @@ LOGS = {
     "credential-refused": "boot: backend error: invalid key: API key kDEMO not valid",
     "tags-refused": "requested tags [tag:db] are invalid or not permitted",
     "flag-removed": "Error: changing settings via 'tailscale up' requires mentioning all\nnon-default flags.",
-    "rate-limited": "Received error: PollNetMap: 429 Too Many Requests",
-    "tun-device-refused": "is CONFIG_TUN enabled in your kernel? /dev/net/tun: operation not permitted",
+    "rate-limited": "Received error: node registration rate limited; will retry after 10s",
+    "tun-device-refused": 'wgengine.NewUserspaceEngine(tun "tailscale0") error: tstun.New("tailscale0"): operation not permitted',
     "address-in-tailnet-range": "The pod's address 100.64.3.1 lies in 100.64.0.0/10, which belongs to the tailnet",
-    "state-sealed-to-node": "failed to unseal state: TPM: no such key",
+    "state-sealed-to-node": "failed to unseal encryption key with TPM: no such key",
     "device-deleted": "PollNetMap: initial fetch failed 404: node not found",
-    "locked-out": "this node is locked out by tailnet lock",
+    "locked-out": "this node is locked out; it will not have connectivity until it is signed.",
     "control-plane-unreachable": "Post https://controlplane.tailscale.com/machine/register: dial tcp: lookup controlplane.tailscale.com: no such host",
     "login-fails": "tailscale-sidecar: login failed; trying again in 20s. A corrected Secret is picked up without a restart.",
 }
@@ -413,6 +413,13 @@ def waits_for_approval(site: Site) -> None:
 @planted("locked-out")
 def its_key_is_not_signed(site: Site) -> None:
     site.on_the_api(f"{NAME}-0", tailnetLockError="missing signature")
+
+
+@planted("locked-out")
+def tailscaled_says_that_it_is_locked_out(site: Site) -> None:
+    status = site.statuses[f"{NAME}-0"]
+    assert status
+    status["Health"] = ["this node is locked out; it will not have connectivity until it is signed."]
 
 
 @planted("ephemeral-device")

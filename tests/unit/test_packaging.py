@@ -100,6 +100,14 @@ def test_importing_the_package_says_nothing_and_warns_of_nothing() -> None:
 
 
 @pytest.mark.parametrize("module", ["tailscale_sidecar", "tailscale_sidecar.__main__"])
-def test_importing_the_package_imports_nothing_of_the_extra(module: str) -> None:
-    code = f"import sys, {module}; sys.exit('pulumi_tailscale' in sys.modules)"
+def test_importing_the_package_imports_nothing_of_the_extras(module: str) -> None:
+    code = f"import sys, {module}; sys.exit(bool({{'kubernetes', 'pulumi_tailscale'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["doctor", "preflight"])
+def test_a_command_without_its_extra_says_what_to_install(command: str) -> None:
+    code = "import sys; sys.modules['kubernetes'] = None; from tailscale_sidecar.__main__ import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code, command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'tailscale-sidecar[doctor]'" in done.stderr

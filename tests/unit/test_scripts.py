@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tailscale_sidecar.inspection.inside import read
+from tailscale_sidecar.inspection.snapshot import Inside
+
 from .sandbox import PROGRAM, SCRIPTS, SHELLS, TAILSCALE, Sandbox
 
 SERVER = "https://controlplane.tailscale.com"
@@ -346,6 +349,53 @@ def test_a_tailscaled_whose_device_was_deleted_is_stopped_and_the_next_start_log
 )
 def test_an_outage_of_the_control_plane_stops_nothing(sandbox: Sandbox, log: str) -> None:
     assert run_tailscaled(sandbox, log).returncode == 7
+
+
+# look.sh
+
+CONNECTED = {"BackendState": "Running", "Self": {"DNSName": "db-0.tail1234.ts.net.", "x": 1}, "Peer": {}}
+KUBERNETES = "kubernetes.default.svc.cluster.local"
+
+
+@pytest.fixture
+def looking(sandbox: Sandbox) -> Sandbox:
+    """A sidecar that is connected, and a nameserver that knows the cluster's names."""
+    sandbox.program("timeout", '#!/bin/sh\nshift\nexec "$@"\n')
+    sandbox.program("tailscale", '#!/bin/sh\ncase "$*" in *dns*) echo "{{}}" ;; *) cat "$SANDBOX/status" ;; esac\n')
+    sandbox.program("nslookup", '#!/bin/sh\ncase $1 in *.svc.cluster.local) echo "Name: $1" ;; esac\n')
+    sandbox.write("status", json.dumps(CONNECTED, indent=2))
+    sandbox.write("resolv.conf", "search svc.cluster.local\nnameserver 10.96.0.10\nnameserver fd00::10\n")
+    return sandbox
+
+
+def look(sandbox: Sandbox, *, tailnet_names: bool = True) -> Inside:
+    """What the script shows, as `doctor` reads it."""
+    return read(sandbox.run("look.sh", "/tmp/s", "false", KUBERNETES, str(tailnet_names).lower()).stdout)  # noqa: S108
+
+
+def test_a_look_shows_the_status_and_tries_both_kinds_of_names_at_each_nameserver(looking: Sandbox) -> None:
+    inside = look(looking)
+    assert (inside.is_connected, inside.dns) == (True, {})
+    assert {(one.name, one.nameserver, one.works) for one in inside.look_ups} == {
+        (KUBERNETES, "10.96.0.10", True),
+        (KUBERNETES, "fd00::10", True),
+        ("db-0.tail1234.ts.net", "10.96.0.10", False),
+        ("db-0.tail1234.ts.net", "fd00::10", False),
+    }
+
+
+def test_a_look_tries_what_the_app_reads_where_that_is_another_file(looking: Sandbox) -> None:
+    looking.write("run/app.conf", "nameserver 127.0.0.1\n")
+    inside = look(looking, tailnet_names=False)
+    assert [(one.name, one.nameserver) for one in inside.look_ups] == [(KUBERNETES, "127.0.0.1")]
+    assert inside.resolv_conf == "nameserver 127.0.0.1"
+
+
+def test_a_look_goes_on_where_tailscaled_does_not_answer(looking: Sandbox) -> None:
+    looking.write("status", "")
+    inside = look(looking)
+    assert (inside.status, inside.dns) == (None, None)
+    assert {one.name for one in inside.look_ups} == {KUBERNETES}
 
 
 # prepare.sh
