@@ -17,7 +17,9 @@ from google.protobuf.json_format import MessageToDict  # type: ignore[import-unt
 from pulumi.runtime.mocks import MockMonitor
 from typing_extensions import override
 
+from . import device_cleanup_provider
 from ._additions import Json
+from .devices import NoClusterError
 
 SECRET_KEY = "4dabf18193072939515e22adb298388d"
 """Marks a special value in what the SDK sends to the engine (github.com/pulumi/pulumi sdk/python/lib/pulumi/runtime)."""
@@ -79,6 +81,8 @@ def record(
         wait_for_resources(program)()
     except pulumi.ConfigMissingError as error:
         raise RenderError(f"the program needs configuration: give --config {error.key}=VALUE") from error
+    except NoClusterError as error:
+        raise RenderError(f"the program uses `devices`: {error}") from error
     except Exception as error:
         if recorder.refusal is None:
             raise
@@ -141,7 +145,11 @@ class _Recorder(pulumi.runtime.Mocks):
         if args.custom is None:
             return self._refuse(f"reading {args.typ} {args.name!r} from the cluster")
         is_kubernetes = args.typ.startswith("kubernetes:")
-        if args.typ.startswith("pulumi:providers:") or not (args.custom or is_kubernetes):
+        if (
+            args.typ.startswith("pulumi:providers:")
+            or args.typ == device_cleanup_provider.TYPE
+            or not (args.custom or is_kubernetes)
+        ):
             return args.name, dict(args.inputs)
         found = self.sent.pop((args.typ, args.name))
         if not is_kubernetes or "kind" not in found or args.typ.endswith("Patch"):

@@ -1,0 +1,128 @@
+"""Reads from the cluster by the library itself: by Pulumi, each would be a resource, and at `destroy` there is no program."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+import yaml
+
+from . import _extra
+from ._additions import Json
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+ANSWER_SECONDS = 30
+"""How long the API server may take for one answer."""
+NOT_FOUND = 404
+
+
+class ClusterError(Exception):
+    """The cluster cannot be read; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class ClusterAccess:
+    """A way to the cluster, in the terms of Pulumi's Kubernetes provider."""
+
+    kubeconfig: str | None = None
+    """Path or contents of a kubeconfig; None is the ambient one: KUBECONFIG, `~/.kube/config`, or the pod's own."""
+    context: str | None = None
+    """Name of the context; None is the kubeconfig's current one."""
+
+    def __repr__(self) -> str:
+        return f"ClusterAccess(context={self.context!r})"  # a kubeconfig holds credentials
+
+
+def access_of(component: pulumi.ComponentResource) -> pulumi.Output[ClusterAccess]:
+    """The way that the component's Kubernetes provider takes."""
+    provider = component.get_provider("kubernetes:core/v1:Secret")
+    settings: Any = pulumi.Config("kubernetes") if provider is None else None
+    kubeconfig, context = (
+        settings.get(name) if provider is None else pulumi.get(provider, name) for name in ("kubeconfig", "context")
+    )
+    return pulumi.Output.all(kubeconfig, context).apply(lambda found: ClusterAccess(*found))
+
+
+class Cluster:
+    """One namespace of a cluster."""
+
+    def __init__(self, api: ApiClient, namespace: str) -> None:
+        from kubernetes import client  # noqa: PLC0415 - takes half a second
+
+        core, apps = client.CoreV1Api(api), client.AppsV1Api(api)
+        self.namespace = namespace
+        self._reads: Mapping[str, Callable[..., Any]] = {
+            "Pod": core.read_namespaced_pod,
+            "Secret": core.read_namespaced_secret,
+            "Service": core.read_namespaced_service,
+            "StatefulSet": apps.read_namespaced_stateful_set,
+        }
+
+    def find(self, kind: str, name: str) -> Json | None:
+        """An object as the API server has it, or None.
+
+        Raises:
+            ClusterError: The API server cannot be reached, or refuses.
+        """
+        from kubernetes.client import ApiException  # noqa: PLC0415
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+        try:
+            answer = self._reads[kind](name, self.namespace, _preload_content=False, _request_timeout=ANSWER_SECONDS)
+        except ApiException as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise ClusterError(
+                f"{kind} {self.namespace}/{name} cannot be read: {error.status} {error.reason}"
+            ) from None
+        except HTTPError as error:
+            raise ClusterError(f"{kind} {self.namespace}/{name} cannot be read: {error}") from None
+        found: Json = json.loads(answer.data)
+        return found
+
+
+def connect(access: ClusterAccess, namespace: str, feature: str) -> Cluster:
+    """Opens a way to a cluster; `feature` is what needs it.
+
+    Raises:
+        ClusterError: There is no such kubeconfig or context, or it is no kubeconfig.
+        ExtraMissingError: The extra `devices` is not installed.
+    """
+    with _extra.needed_for(feature):
+        from kubernetes import client, config  # noqa: PLC0415
+    try:
+        api = _client(access, client, config)
+    except yaml.YAMLError:  # its message would show a part of the kubeconfig
+        raise ClusterError("the kubeconfig is not YAML") from None
+    except (config.ConfigException, OSError) as error:
+        raise ClusterError(f"the kubeconfig cannot be used: {error}") from None
+    return Cluster(api, namespace)
+
+
+def _client(access: ClusterAccess, client: Any, config: Any) -> ApiClient:
+    found: ApiClient
+    if access.kubeconfig is None and access.context is None and not _has_ambient_kubeconfig():
+        configuration = client.Configuration()
+        config.load_incluster_config(client_configuration=configuration)
+        found = client.ApiClient(configuration)
+    elif access.kubeconfig is not None and _is_contents(access.kubeconfig):
+        found = config.new_client_from_config_dict(yaml.safe_load(access.kubeconfig), context=access.context)
+    else:
+        path = None if access.kubeconfig is None else str(Path(access.kubeconfig).expanduser())
+        found = config.new_client_from_config(path, context=access.context)
+    return found
+
+
+def _has_ambient_kubeconfig() -> bool:
+    return bool(os.environ.get("KUBECONFIG")) or Path("~/.kube/config").expanduser().exists()
+
+
+def _is_contents(kubeconfig: str) -> bool:
+    return "\n" in kubeconfig or kubeconfig.lstrip().startswith("{")
