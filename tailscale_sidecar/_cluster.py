@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 import yaml
+from pulumi.output import Unknown
 
 from . import _extra
 from ._additions import Json
@@ -43,11 +44,18 @@ class ClusterAccess:
 def access_of(component: pulumi.ComponentResource) -> pulumi.Output[ClusterAccess]:
     """The way that the component's Kubernetes provider takes."""
     provider = component.get_provider("kubernetes:core/v1:Secret")
-    settings: Any = pulumi.Config("kubernetes") if provider is None else None
-    kubeconfig, context = (
-        settings.get(name) if provider is None else pulumi.get(provider, name) for name in ("kubeconfig", "context")
-    )
-    return pulumi.Output.all(kubeconfig, context).apply(lambda found: ClusterAccess(*found))
+    if provider is None:
+        config = pulumi.Config("kubernetes")
+        return pulumi.Output.from_input(ClusterAccess(config.get("kubeconfig"), config.get("context")))
+    # In a preview, Pulumi says the same of a setting that is not there as of one that is not known yet.
+    settings = [
+        pulumi.get(provider, name).apply(_none_if_unknown, run_with_unknowns=True) for name in ("kubeconfig", "context")
+    ]
+    return pulumi.Output.all(*settings).apply(lambda found: ClusterAccess(*found))
+
+
+def _none_if_unknown(value: Any) -> Any:
+    return None if isinstance(value, Unknown) else value
 
 
 class Cluster:

