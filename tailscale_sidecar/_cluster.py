@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +32,21 @@ class ClusterError(Exception):
 class ClusterAccess:
     """A way to the cluster, in the terms of Pulumi's Kubernetes provider."""
 
-    kubeconfig: str | None = None
+    kubeconfig: str | None = field(default=None, repr=False)
     """Path or contents of a kubeconfig; None is the ambient one: KUBECONFIG, `~/.kube/config`, or the pod's own."""
     context: str | None = None
     """Name of the context; None is the kubeconfig's current one."""
 
-    def __repr__(self) -> str:
-        return f"ClusterAccess(context={self.context!r})"  # a kubeconfig holds credentials
+    def __str__(self) -> str:
+        where = (
+            "of the environment" if self.kubeconfig is None else "given as text" if self.is_text else self.kubeconfig
+        )
+        return f"the kubeconfig {where}" + (f" with context {self.context}" if self.context else "")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the kubeconfig is not the path of one."""
+        return self.kubeconfig is not None and ("\n" in self.kubeconfig or self.kubeconfig.lstrip().startswith("{"))
 
 
 def access_of(component: pulumi.ComponentResource) -> pulumi.Output[ClusterAccess]:
@@ -108,9 +116,9 @@ def connect(access: ClusterAccess, namespace: str, feature: str) -> Cluster:
     try:
         api = _client(access, client, config)
     except yaml.YAMLError:  # its message would show a part of the kubeconfig
-        raise ClusterError("the kubeconfig is not YAML") from None
-    except (config.ConfigException, OSError) as error:
-        raise ClusterError(f"the kubeconfig cannot be used: {error}") from None
+        raise ClusterError(f"{access} is not YAML") from None
+    except (config.ConfigException, OSError, ValueError) as error:
+        raise ClusterError(f"{access} cannot be used: {error}") from None
     return Cluster(api, namespace)
 
 
@@ -120,8 +128,11 @@ def _client(access: ClusterAccess, client: Any, config: Any) -> ApiClient:
         configuration = client.Configuration()
         config.load_incluster_config(client_configuration=configuration)
         found = client.ApiClient(configuration)
-    elif access.kubeconfig is not None and _is_contents(access.kubeconfig):
-        found = config.new_client_from_config_dict(yaml.safe_load(access.kubeconfig), context=access.context)
+    elif access.kubeconfig is not None and access.is_text:
+        content = yaml.safe_load(access.kubeconfig)
+        if not isinstance(content, dict):
+            raise ValueError("it is no mapping")
+        found = config.new_client_from_config_dict(content, context=access.context)
     else:
         path = None if access.kubeconfig is None else str(Path(access.kubeconfig).expanduser())
         found = config.new_client_from_config(path, context=access.context)
@@ -130,7 +141,3 @@ def _client(access: ClusterAccess, client: Any, config: Any) -> ApiClient:
 
 def _has_ambient_kubeconfig() -> bool:
     return bool(os.environ.get("KUBECONFIG")) or Path("~/.kube/config").expanduser().exists()
-
-
-def _is_contents(kubeconfig: str) -> bool:
-    return "\n" in kubeconfig or kubeconfig.lstrip().startswith("{")

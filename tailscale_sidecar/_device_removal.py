@@ -37,6 +37,9 @@ class Replica:
         """Name of the pod, and of the state Secret."""
         return f"{self.stateful_set}-{self.ordinal}"
 
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.pod}"
+
 
 def remove_device(
     replica: Replica, cluster: Cluster, api: TailnetApi, *, sleep: Callable[[float], None] = time.sleep
@@ -54,19 +57,19 @@ def remove_device(
             return
         _await_end(replica, cluster, sleep)
         state = _state(replica, cluster)
-        device = _device(state, api) if state else None
-        if state is not None and device is not None:
-            _delete(state, device, api)
-    except (ClusterError, TailnetApiError) as error:
-        raise RemovalError(str(error)) from error
+    except ClusterError as error:
+        raise RemovalError(f"the device of {replica}: {error}") from error
+    if state is not None:
+        _delete_device(replica, state, api)
 
 
 def _check_cluster(replica: Replica, cluster: Cluster) -> None:
     service = cluster.find("Service", replica.stateful_set)
     if service is None or service["metadata"]["uid"] != replica.service_uid:
         raise RemovalError(
-            f"Service {replica.namespace}/{replica.stateful_set} is {'not there' if service is None else 'another one'}: "
-            "the kubeconfig leads to another cluster, or the Service was deleted, and `pulumi up --refresh` makes it anew"
+            f"the device of {replica}: its Service {replica.stateful_set} is "
+            f"{'not there' if service is None else 'not the one that Pulumi made'}; the kubeconfig leads to another cluster, "
+            "or the Service was deleted (`pulumi up --refresh` makes it anew)"
         )
 
 
@@ -81,7 +84,7 @@ def _await_end(replica: Replica, cluster: Cluster, sleep: Callable[[float], None
     end = time.monotonic() + POD_END_SECONDS
     while cluster.find("Pod", replica.pod) is not None:
         if time.monotonic() > end:
-            raise RemovalError(f"pod {replica.namespace}/{replica.pod} has not ended in {POD_END_SECONDS} s")
+            raise RemovalError(f"the device of {replica}: its pod has not ended in {POD_END_SECONDS} seconds")
         sleep(POLL_SECONDS)
 
 
@@ -90,34 +93,34 @@ def _state(replica: Replica, cluster: Cluster) -> ReplicaState | None:
     secret: Json | None = cluster.find("Secret", replica.pod)
     if secret is None and replica.secret_is_ours:
         raise RemovalError(
-            f"Secret {replica.namespace}/{replica.pod} is not there, so that nothing says which device was the replica's"
+            f"the device of {replica}: its state Secret is not there, and nothing else says for sure which device it was; "
+            "delete it in the admin console"
         )
     return ReplicaState.of(secret) if secret else None
+
+
+def _delete_device(replica: Replica, state: ReplicaState, api: TailnetApi) -> None:
+    try:
+        device = _device(state, api)
+        if device is not None and not state.owns(device):
+            raise RemovalError(
+                f"device {state.device_id}, which Secret {replica} names, has other keys than those in the Secret; if it "
+                "is the replica's, delete it in the admin console"
+            )
+        if device is not None:
+            api.delete(device["nodeId"])
+    except TailnetApiError as error:
+        raise RemovalError(f"device {state.device_id or 'without a recorded ID'} of {replica}: {error}") from error
+    except ValueError as error:  # says where, but not what
+        raise RemovalError(f"the device of {replica}: its Secret is not as tailscaled writes it: {error}") from None
 
 
 def _device(state: ReplicaState, api: TailnetApi) -> Json | None:
     """The device as the API has it, or None: by the ID that containerboot recorded, else by tailscaled's keys.
 
-    The ID alone would not do: sidecars can write each other's Secrets, but the keys in them prove whose they are.
+    The ID alone does not do: sidecars can write each other's Secrets, but the keys in them prove whose they are.
     """
-    try:
-        if state.device_id is None and not state.public_keys():
-            return None  # it has never started
-        recorded = api.device(state.device_id) if state.device_id else None
-        device = recorded or next(filter(state.owns, api.devices()), None)
-        is_own = device is None or state.owns(device)
-    except ValueError as error:  # which says where, but not what
-        raise RemovalError(f"Secret {state.pod} is not as tailscaled writes it: {error}") from None
-    if not is_own:
-        raise RemovalError(
-            f"device {state.device_id}, which Secret {state.pod} names, has other keys than those in the Secret; "
-            "if it is the replica's, delete it in the admin console"
-        )
-    return device
-
-
-def _delete(state: ReplicaState, device: Json, api: TailnetApi) -> None:
-    try:
-        api.delete(device["nodeId"])
-    except TailnetApiError as error:
-        raise RemovalError(f"device {device['nodeId']} ({device['name']}) of {state.pod}: {error}") from error
+    if state.device_id is None and not state.public_keys():
+        return None  # it has never started
+    recorded = api.device(state.device_id) if state.device_id else None
+    return recorded or next(filter(state.owns, api.devices()), None)

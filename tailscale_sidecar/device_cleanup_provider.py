@@ -15,7 +15,7 @@ import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 from typing_extensions import override
 
-from ._cluster import ClusterAccess, ClusterError, connect
+from ._cluster import Cluster, ClusterAccess, ClusterError, connect
 from ._device_removal import RemovalError, Replica, remove_device
 from ._tailnet_api import TailnetApi
 
@@ -27,9 +27,10 @@ IDENTITY = ("namespace", "stateful_set", "ordinal")
 """Inputs that make it another replica's clean-up if they change."""
 SECRETS = ("client_secret", "access_token", "kubeconfig")
 HOW_TO_GO_ON = f"""
-The device is still on the tailnet, and what says which one it is, is kept. Put that right and run the same command again: it
-goes on from here. From the environment it takes {ENVIRONMENT}CLIENT_SECRET or {ENVIRONMENT}ACCESS_TOKEN,
-{ENVIRONMENT}KUBECONFIG and {ENVIRONMENT}CONTEXT; with {ENVIRONMENT}RETAIN=true it leaves the device where it is."""
+Its state is kept: put this right and run the same command again, which goes on from here. From the environment it takes
+{ENVIRONMENT}CLIENT_SECRET or {ENVIRONMENT}ACCESS_TOKEN,
+{ENVIRONMENT}KUBECONFIG and {ENVIRONMENT}CONTEXT instead of what is stored;
+{ENVIRONMENT}RETAIN=true leaves the device where it is."""
 
 
 class DeviceCleanupProvider(ResourceProvider):
@@ -59,10 +60,9 @@ class DeviceCleanupProvider(ResourceProvider):
         if settings.retain:
             return
         try:
-            cluster = connect(settings.access, _props["namespace"], "device_cleanup")
-            remove_device(settings.replica, cluster, settings.api)
-        except (RemovalError, ClusterError) as error:
-            raise RuntimeError(f"{error}{HOW_TO_GO_ON}") from None
+            remove_device(settings.replica, settings.connect(), settings.api)
+        except RemovalError as error:
+            raise RuntimeError(f"left on the tailnet: {error}{HOW_TO_GO_ON}") from None
 
 
 class DeviceCleanupResource(Resource, module="tailscale-sidecar", name="DeviceCleanup"):
@@ -99,13 +99,15 @@ class Settings:
             secret_is_ours=self._props["secret_is_ours"],
         )
 
-    @property
-    def access(self) -> ClusterAccess:
-        """The way to the cluster; a context belongs to the kubeconfig that it came with."""
+    def connect(self) -> Cluster:
+        """The replica's cluster; a context belongs to the kubeconfig that it came with."""
         kubeconfig, context = self._given("kubeconfig"), self._given("context")
-        if kubeconfig:
-            return ClusterAccess(kubeconfig, context)
-        return ClusterAccess(self._props.get("kubeconfig"), context or self._props.get("context"))
+        if not kubeconfig:
+            kubeconfig, context = self._props.get("kubeconfig"), context or self._props.get("context")
+        try:
+            return connect(ClusterAccess(kubeconfig, context), self.replica.namespace, "device_cleanup")
+        except ClusterError as error:
+            raise RemovalError(f"the device of {self.replica}: {error}") from None
 
     @property
     def api(self) -> TailnetApi:
