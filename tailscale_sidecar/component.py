@@ -182,7 +182,9 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         shared: dict[str, Any] = {
             "namespace": self.service.metadata["namespace"],
             "stateful_set": self._name,
-            "service_uid": self.service.metadata["uid"],
+            "service_uid": self.service.metadata.apply(
+                lambda metadata: metadata.uid
+            ),  # without a cluster, there is none
             "secret_is_ours": state.access == "scoped",
             "api_url": cleanup.api_url,
             "client_secret": cleanup.client_secret,

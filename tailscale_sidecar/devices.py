@@ -24,33 +24,25 @@ POLL_SECONDS = 1
 READS_AT_ONCE = 10
 
 
-class NoClusterError(Exception):
-    """The StatefulSet was not made in a cluster, so there are no devices."""
-
-
 def devices(
     stateful_set: StatefulSet, pods: Sequence[str], access: pulumi.Output[ClusterAccess]
 ) -> pulumi.Output[list[Device]]:
     """The pods' devices, in this order: unknown in a preview until the StatefulSet is as it will be."""
 
     async def found(values: list[Any]) -> list[Device]:
-        _, name, namespace, uid, generation, observed, way = values
-        if uid is None:
-            raise NoClusterError("devices are known from a cluster only")
+        _, metadata, observed, way = values
+        name, namespace, uid, generation = metadata
+        if uid is None:  # without a cluster: in render, or with mocks
+            return _unknown()
         reader = _Reader(stateful_set=name, stateful_set_uid=uid, access=way, namespace=namespace, pods=pods)
         if not is_dry_run():
             return await reader.wait()
         # A preview's StatefulSet is the answer to a dry run: a generation that no controller has seen is yet to come.
         return await reader.preview() if generation == observed else _unknown()
 
-    metadata = stateful_set.metadata
+    metadata = stateful_set.metadata.apply(lambda found: [found.name, found.namespace, found.uid, found.generation])
     observed = stateful_set.status.apply(lambda status: status.observed_generation if status else None)
-    known = pulumi.Output.all(
-        stateful_set.id,  # unknown until it is made
-        *(metadata[field] for field in ("name", "namespace", "uid", "generation")),
-        observed,
-        access,
-    )
+    known = pulumi.Output.all(stateful_set.id, metadata, observed, access)  # the ID is unknown until it is made
     return pulumi.Output.unsecret(known.apply(found))  # a kubeconfig is secret, and what is read with it would be
 
 

@@ -15,11 +15,11 @@ import pulumi.runtime
 import yaml
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped] # it has no types
 from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.rpc import UNKNOWN
 from typing_extensions import override
 
 from . import device_cleanup_provider
 from ._additions import Json
-from .devices import NoClusterError
 
 SECRET_KEY = "4dabf18193072939515e22adb298388d"
 """Marks a special value in what the SDK sends to the engine (github.com/pulumi/pulumi sdk/python/lib/pulumi/runtime)."""
@@ -81,8 +81,6 @@ def record(
         wait_for_resources(program)()
     except pulumi.ConfigMissingError as error:
         raise RenderError(f"the program needs configuration: give --config {error.key}=VALUE") from error
-    except NoClusterError as error:
-        raise RenderError(f"the program uses `devices`: {error}") from error
     except Exception as error:
         if recorder.refusal is None:
             raise
@@ -154,6 +152,8 @@ class _Recorder(pulumi.runtime.Mocks):
         found = self.sent.pop((args.typ, args.name))
         if not is_kubernetes or "kind" not in found or args.typ.endswith("Patch"):
             return self._refuse(f"{args.typ} {args.name!r}")
+        if UNKNOWN in str(found):
+            return self._refuse(f"{args.typ} {args.name!r}, which is made from a component's `devices`,")
         given = found.get("metadata", {})
         metadata = {"name": args.name, **(given["value"] if SECRET_KEY in given else given)}
         if not _is_cluster_scoped(found["kind"]):
