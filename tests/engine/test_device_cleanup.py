@@ -5,9 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from tailscale_sidecar import SecretState
 from tests.cluster.deployment import Workspace
 from tests.lab import Lab
 from tests.lab.tailnet_client import Tailnet
@@ -49,7 +51,7 @@ class Credential:
 
 def device_ids(app: Component) -> dict[str, str]:
     """What the state Secrets say."""
-    return {pod: data["device_id"] for pod, data in app.state_secrets().items()}
+    return {pod: data["device_id"] for pod, data in app.state_secrets().items() if "device_id" in data}
 
 
 def on_the_tailnet(tailnet: Tailnet, *device_ids: str) -> set[str]:
@@ -120,12 +122,13 @@ def test_a_clean_up_that_failed_keeps_what_it_needs_and_ends_well_when_it_is_run
 
     with pytest.raises(PulumiError) as failure:
         program.stack.destroy()
-    print(failure.value)
     printed += str(failure.value)
+    assert f"left on the tailnet: the device of {workspace.namespace}/{app.name}-0: the kubeconfig" in printed
     with pytest.raises(PulumiError) as failure:
         with_environment(program, KUBECONFIG=str(workspace.lab.kubeconfig)).destroy()
-    print(failure.value)
     printed += str(failure.value)
+    assert f"left on the tailnet: device {first} of {workspace.namespace}/{app.name}-0: POST" in printed
+    assert "401 API token invalid" in printed
     assert on_the_tailnet(tailnet, first, second) == {first, second}
     assert app.state_secrets().keys() == {f"{app.name}-0", f"{app.name}-1"}
     assert app.pods() == {}
@@ -139,6 +142,62 @@ def test_a_clean_up_that_failed_keeps_what_it_needs_and_ends_well_when_it_is_run
         [("POST", "token"), ("GET", first), ("GET", "devices"), ("DELETE", first), ("DELETE", second)]
     )
     await_nothing_but(before, program)
+
+
+@pytest.mark.soak
+def test_room_to_scale_keeps_no_device_of_a_replica_that_went_and_leaves_none_at_destroy(
+    program: Program, tailnet: Tailnet
+) -> None:
+    workspace, cleanup = program.workspace, Credential.create(tailnet).argument()
+    before = everything(program)
+    app = program.add(replicas=2, state=SecretState(max_replicas=3), device_cleanup=cleanup)
+    program.settle()
+    first, second = device_ids(app).values()
+
+    app.change(replicas=1)
+    program.settle()
+    assert on_the_tailnet(tailnet, first, second) == {first}
+    assert device_ids(app)[f"{app.name}-1"] == second, "there is room for it, so its state stays"
+
+    app.change(replicas=2)
+    program.settle()
+    returned = device_ids(app)[f"{app.name}-1"]
+    assert returned != second
+    assert on_the_tailnet(tailnet, first, returned) == {first, returned}
+
+    workspace.kubectl("scale", f"statefulset/{app.name}", "--replicas=3")
+    workspace.kubectl("rollout", "status", f"statefulset/{app.name}", "--timeout=120s")
+    app.change(device_cleanup=None)
+    program.up()
+    ids = device_ids(app).values()
+    assert len(ids) == 3
+    assert on_the_tailnet(tailnet, *ids) == set(ids), "without a clean-up, all that runs keeps its device"
+
+    app.change(device_cleanup=cleanup)
+    program.up()
+    program.stack.destroy()
+    assert on_the_tailnet(tailnet, *ids) == set()
+    await_nothing_but(before, program)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("access", ["guarded", "open"])
+def test_a_state_secret_that_stays_gets_a_new_device_at_the_next_up(
+    program: Program, tailnet: Tailnet, access: Literal["guarded", "open"]
+) -> None:
+    state = SecretState(access=access, max_replicas=2)
+    app = program.add(state=state, device_cleanup=Credential.create(tailnet).argument())
+    program.tail = f"pulumi.export('devices', made[{app.name!r}].devices)"
+    program.up()
+    (first,) = device_ids(app).values()
+    program.stack.destroy()
+    assert on_the_tailnet(tailnet, first) == set()
+    program.settle()
+    (second,) = device_ids(app).values()
+    assert second != first
+    assert [device["device_id"] for device in program.stack.outputs()["devices"]] == [second]
+    program.stack.destroy()
+    assert app.devices() == []
 
 
 def with_environment(program: Program, **overrides: str) -> Stack:

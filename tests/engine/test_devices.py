@@ -33,26 +33,23 @@ def test_devices_are_those_of_the_replicas_after_each_up_and_unknown_before_it(p
     program.stack = replace(program.stack, environment={**program.stack.environment, "KUBECONFIG": "/nowhere"})
     app = program.add(opts=Source("pulumi.ResourceOptions(provider=provider)"), namespace=None, replicas=1)
     program.tail = TAIL.format(name=app.name)
-    assert_devices_after_up(app)
+    program.up()
+    assert_devices(app)
     resources = program.stack.export()
     assert "ciphertext" not in str(resources["record"]["outputs"]["data"]), "no secret, though the kubeconfig is one"
 
     app.change(replicas=2)
-    assert_devices_after_up(app)
+    program.write()
+    preview = program.stack.preview()
+    assert RECORD.findall(preview) == ["[unknown]"] * 3, preview
+    program.settle()  # a preview that changes nothing knows the devices
+    assert_devices(app)
     assert len(program.stack.export()) == len(resources) + 1, (
         "the new replica's state Secret, and nothing for its device"
     )
 
     app.change(replicas=1)
-    assert_devices_after_up(app)
-
-
-def assert_devices_after_up(app: Component) -> None:
-    """Deploys. Fails if the devices were known, and so old, before; or if they are not right after."""
-    app.program.write()
-    preview = app.program.stack.preview()
-    assert RECORD.findall(preview) == ["[unknown]"] * 3, preview
-    app.program.settle()
+    program.up()
     assert_devices(app)
 
 
