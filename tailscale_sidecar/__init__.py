@@ -3,6 +3,8 @@
 from .args import TailscaleSidecarStatefulSetArgs
 from .auth import AuthKey, OAuthClient, WorkloadIdentity
 from .component import TailscaleSidecarStatefulSet
+from .device import Device
+from .device_cleanup import DeviceCleanup
 from .dns import ClusterDns, InPodSplitDns, SplitDns
 from .networking import KernelNetworking, UserspaceNetworking
 from .split_dns_route import SplitDnsRoute
@@ -11,6 +13,8 @@ from .state import EmptyDirState, PersistentVolumeState, SecretState
 __all__ = [
     "AuthKey",
     "ClusterDns",
+    "Device",
+    "DeviceCleanup",
     "EmptyDirState",
     "InPodSplitDns",
     "KernelNetworking",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import (
@@ -20,6 +21,7 @@ from ._additions import Json
 from ._camel_case import to_camel_case
 from ._model import Input, Model
 from .auth import Auth
+from .device_cleanup import TAILSCALE_API, DeviceCleanup
 from .dns import ClusterDns, Dns, InPodSplitDns
 from .networking import KernelNetworking, Networking
 from .state import SecretState, State
@@ -49,6 +51,8 @@ class TailscaleSidecarStatefulSetArgs(Model):
     """`InPodSplitDns()`, `SplitDns()` or `ClusterDns()`. Default: in-pod with kernel networking, else cluster."""
     state: InstanceOf[State] = Field(default_factory=SecretState)
     """Where the identity is kept: `SecretState()`, `PersistentVolumeState()` or `EmptyDirState()`."""
+    device_cleanup: InstanceOf[DeviceCleanup] | None = None
+    """Removes the devices of replicas that go from the tailnet. Default: they stay there."""
 
     replicas: int = Field(default=1, ge=0)
     """Number of replicas; each is a device."""
@@ -234,6 +238,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
         self._check_networking()
         self._check_pod()
         self._check_rollout()
+        self._check_device_cleanup()
         rules.env(self.env, kernel=self.networking.kernel)
         return self
 
@@ -299,6 +304,26 @@ class TailscaleSidecarStatefulSetArgs(Model):
                 "shields_up=True: no device of the tailnet can open a connection to these pods, "
                 "which defeats most uses of a sidecar",
                 stacklevel=6,
+            )
+
+    def _check_device_cleanup(self) -> None:
+        if self.device_cleanup is None:
+            return
+        if not isinstance(self.state, SecretState):
+            raise ValueError(
+                f"device_cleanup needs state=SecretState(): with {type(self.state).__name__} only the pod can read which "
+                "device is its own"
+            )
+        if self.state.retain_state:
+            raise ValueError(
+                "device_cleanup cannot be given with state=SecretState(retain_state=True), which keeps the identities of "
+                "the replicas that go; choose one"
+            )
+        elsewhere = self.login_server is not None and not urlsplit(self.login_server).netloc.endswith(".tailscale.com")
+        if elsewhere and self.device_cleanup.api_url == TAILSCALE_API and not self.device_cleanup.retain:
+            raise ValueError(
+                "device_cleanup.api_url is required with login_server: the devices are not on Tailscale's own control "
+                "plane, so give the base URL of an API like Tailscale's"
             )
 
     def _check_own_ports(self) -> None:

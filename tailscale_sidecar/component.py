@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import pulumi
@@ -11,9 +12,12 @@ from pulumi_kubernetes.apps.v1 import StatefulSet
 from pulumi_kubernetes.core.v1 import Secret, SecretPatch, Service, ServiceAccount
 from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 
-from . import own_secret_policy, pod_template, protection, rollout, rules
+from . import _cluster, _extra, own_secret_policy, pod_template, protection, rollout, rules
+from . import devices as _devices
 from ._model import Input
 from .args import TailscaleSidecarStatefulSetArgs
+from .device import Device
+from .device_cleanup_provider import DeviceCleanupResource
 from .state import SecretState
 
 
@@ -40,6 +44,8 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
     policy: admission.ValidatingAdmissionPolicy | None
     """With `SecretState(access="guarded")`."""
     policy_binding: admission.ValidatingAdmissionPolicyBinding | None
+    device_cleanups: list[DeviceCleanupResource]
+    """With the argument `device_cleanup`, one for each replica that may have a device, else empty."""
 
     def __init__(
         self,
@@ -75,9 +81,28 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         self.policy, self.policy_binding = self._policy()
         self.auth_secret = self._auth_secret()
         self.state_secrets = self._state_secrets()
+        self.device_cleanups = self._device_cleanups()
         self.stateful_set = self._stateful_set()
         # No resources: for the hook, Pulumi's SDK would look up the old ones before the new ones are registered.
         self.register_outputs({})
+
+    @cached_property
+    def devices(self) -> pulumi.Output[list[Device]]:
+        """The replicas' devices, in the order of the pods; read from the state Secrets once all replicas are up.
+
+        Unknown in a preview that changes the StatefulSet. It needs the extra `devices`, and the kubeconfig of the
+        component's Kubernetes provider; only a program that asks for it does.
+
+        Raises:
+            ValueError: The state is not in Secrets.
+        """
+        if not isinstance(self._args.state, SecretState):
+            raise ValueError(
+                f"devices needs state=SecretState(): what {type(self._args.state).__name__} keeps, only the pod can read"
+            )
+        _extra.require("devices")
+        pods = [f"{self._kubernetes_name}-{ordinal}" for ordinal in range(self._args.replicas)]
+        return _devices.devices(self.stateful_set, pods, _cluster.access_of(self))
 
     def _service(self) -> Service:
         spec: Any = {"clusterIP": "None", "selector": {"app": self._kubernetes_name}, "publishNotReadyAddresses": False}
@@ -173,6 +198,42 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
             for ordinal, secret in enumerate(state.secret_names(self._kubernetes_name, self._args.replicas))
         ]
 
+    def _device_cleanups(self) -> list[DeviceCleanupResource]:
+        state, cleanup = self._args.state, self._args.device_cleanup
+        if cleanup is None or not isinstance(state, SecretState):
+            return []
+        _extra.require("device_cleanup")
+        access = cleanup.access(_cluster.access_of(self))
+        shared: dict[str, Any] = {
+            "namespace": self.service.metadata["namespace"],
+            "stateful_set": self._kubernetes_name,
+            "service_uid": self.service.metadata.apply(
+                lambda metadata: metadata.uid
+            ),  # without a cluster, there is none
+            "secret_is_ours": state.access == "scoped",
+            "api_url": cleanup.api_url,
+            "client_secret": cleanup.client_secret,
+            "access_token": cleanup.access_token,
+            "kubeconfig": access.kubeconfig,
+            "context": access.context,
+            "retain": cleanup.retain,
+        }
+        return [
+            DeviceCleanupResource(
+                f"{self._name}-{'' if ordinal < self._args.replicas else 'spare-'}device-{ordinal}",
+                {**shared, "ordinal": ordinal},
+                self._device_cleanup_options(ordinal),
+            )
+            for ordinal in range(len(state.secret_names(self._kubernetes_name, self._args.replicas)))
+        ]
+
+    def _device_cleanup_options(self, ordinal: int) -> pulumi.ResourceOptions:
+        # A spare's (max_replicas) becomes a replica's by its old name, when it scales up; never the other way round: to
+        # scale down is to delete the replica's.
+        was_spare = [pulumi.Alias(name=f"{self._name}-spare-device-{ordinal}")] if ordinal < self._args.replicas else []
+        before = self._child(self.service, *self.state_secrets[ordinal : ordinal + 1])
+        return pulumi.ResourceOptions.merge(before, pulumi.ResourceOptions(aliases=was_spare))
+
     def _stateful_set(self) -> StatefulSet:
         before = [self.service, self.service_account, self.role_binding, self.policy_binding, self.auth_secret]
         auth_secret = self._args.auth.existing_secret or f"{self._kubernetes_name}-auth"
@@ -186,7 +247,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
             f"{self._name}-stateful-set",
             metadata=self._metadata(self._kubernetes_name, rollout.stateful_set_annotations(self._args)),
             spec=spec,
-            opts=pulumi.ResourceOptions.merge(self._child(*before, *self.state_secrets), own),
+            opts=pulumi.ResourceOptions.merge(self._child(*before, *self.state_secrets, *self.device_cleanups), own),
         )
 
     def _metadata(self, name: str, annotations: Mapping[str, Input[str]] | None = None) -> Any:

@@ -15,8 +15,10 @@ import pulumi.runtime
 import yaml
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped] # it has no types
 from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.rpc import UNKNOWN
 from typing_extensions import override
 
+from . import device_cleanup_provider
 from ._additions import Json
 
 SECRET_KEY = "4dabf18193072939515e22adb298388d"
@@ -147,13 +149,19 @@ class _Recorder(pulumi.runtime.Mocks):
         if args.custom is None:
             return self._refuse(f"reading {args.typ} {args.name!r} from the cluster")
         is_kubernetes = args.typ.startswith("kubernetes:")
-        if args.typ.startswith("pulumi:providers:") or not (args.custom or is_kubernetes):
+        if (
+            args.typ.startswith("pulumi:providers:")
+            or args.typ == device_cleanup_provider.TYPE
+            or not (args.custom or is_kubernetes)
+        ):
             return args.name, dict(args.inputs)
         found = self.sent.pop((args.typ, args.name))
         if args.typ.startswith("tailscale:"):
             return UNKNOWN, {**dict.fromkeys(GIVEN_BY_TAILSCALE, UNKNOWN), **args.inputs}
         if not is_kubernetes or "kind" not in found or (args.typ.endswith("Patch") and args.typ != APPLIED_PATCH):
             return self._refuse(f"{args.typ} {args.name!r}")
+        if UNKNOWN in str(found):
+            return self._refuse(f"{args.typ} {args.name!r}, which is made from a component's `devices`,")
         given = found.get("metadata", {})
         metadata = {"name": args.name, **(given["value"] if SECRET_KEY in given else given)}
         if not _is_cluster_scoped(found["kind"]):

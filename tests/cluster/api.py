@@ -11,6 +11,7 @@ import urllib3
 from tests.lab import Lab, LabError, pki
 
 RESOURCES = {
+    "ConfigMap": "api/v1/{namespace}configmaps",
     "Namespace": "api/v1/namespaces",
     "PersistentVolumeClaim": "api/v1/{namespace}persistentvolumeclaims",
     "Pod": "api/v1/{namespace}pods",

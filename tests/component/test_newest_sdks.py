@@ -16,6 +16,7 @@ NEWEST = (
     "pulumi<4",
     "pulumi-kubernetes<5",
     "pulumi-tailscale<1",
+    "cryptography",
     "kubernetes<38",
     "pydantic<3",
     "pyyaml",

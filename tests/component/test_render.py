@@ -324,3 +324,19 @@ def test_two_runs_print_the_same_text() -> None:
 def test_a_mistake_in_the_program_is_shown_as_what_it_is(program: Path, body: str) -> None:
     with pytest.raises((ValueError, RuntimeError), match=r"replicas|tags is required|broken"):
         render(write(program, body))
+
+
+def test_a_clean_up_of_devices_is_no_kubernetes_object(program: Path) -> None:
+    plain = names(render(write(program, "component()")))
+    cleaned = render(write(program, "component(device_cleanup=DeviceCleanup(client_secret='tskey-client-S3CR3T'))"))
+    assert names(cleaned) == plain
+
+
+def test_what_is_made_from_devices_which_only_a_cluster_knows_is_refused(program: Path) -> None:
+    exported = "app = component()\npulumi.export('fqdn', app.devices[0].fqdn)\n"
+    assert ("StatefulSet", "app") in names(render(write(program, exported)))
+    record = "pulumi_kubernetes.core.v1.ConfigMap('record', data={'cname': app.devices[0].fqdn})"
+    with pytest.raises(
+        RenderError, match=r"'record', which is made from a component's `devices`, needs a Pulumi engine"
+    ):
+        render(write(program, exported + f"import pulumi_kubernetes\n{record}"))

@@ -54,6 +54,8 @@ class Program:
     client_secret: str
     head: str = HEAD
     components: dict[str, dict[str, object]] = field(default_factory=dict)
+    tail: str = ""
+    """Source that follows the components, which it finds in the dict `made`."""
 
     @staticmethod
     def create(workspace: Workspace, cli: PulumiCli, folder: Path) -> Program:
@@ -85,14 +87,15 @@ class Program:
 
     def write(self) -> None:
         """Writes the program."""
-        text = self.head
+        text = self.head + "made = {}\n"
         for name, arguments in self.components.items():
             given = {key: value for key, value in arguments.items() if key not in ("opts", "pulumi_name")}
             written = "".join(f"    {key}={value!r},\n" for key, value in given.items())
             opts = f", opts={arguments['opts']!r}" if "opts" in arguments else ""
             in_pulumi = arguments.get("pulumi_name", name)
-            text += f"TailscaleSidecarStatefulSet({in_pulumi!r}, TailscaleSidecarStatefulSetArgs(\n{written}){opts})\n"
-        (self.stack.project / "__main__.py").write_text(text, encoding="utf-8")
+            made = f"TailscaleSidecarStatefulSet({in_pulumi!r}, TailscaleSidecarStatefulSetArgs(\n{written}){opts})"
+            text += f"made[{name!r}] = {made}\n"
+        (self.stack.project / "__main__.py").write_text(text + self.tail, encoding="utf-8")
 
     def up(self) -> str:
         """Writes and deploys the program; returns what Pulumi printed."""

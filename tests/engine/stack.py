@@ -115,6 +115,11 @@ class Stack:
         steps = [(step["urn"].rpartition("::")[2], step["op"]) for step in preview["steps"]]
         return {name: op for name, op in steps if op != "same"}
 
+    def outputs(self) -> dict[str, Any]:
+        """What the program exported."""
+        found: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
+        return found
+
     def export(self) -> dict[str, Any]:
         """The resources in the state, by name, with secrets as they are stored: encrypted."""
         state = json.loads(self.pulumi("stack", "export"))

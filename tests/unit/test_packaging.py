@@ -16,7 +16,7 @@ import tailscale_sidecar
 from tests.examples import ROOT
 
 PUBLIC = {
-    "TailscaleSidecarStatefulSet", "TailscaleSidecarStatefulSetArgs",
+    "TailscaleSidecarStatefulSet", "TailscaleSidecarStatefulSetArgs", "Device", "DeviceCleanup",
     "OAuthClient", "AuthKey", "WorkloadIdentity",
     "InPodSplitDns", "SplitDns", "ClusterDns", "SplitDnsRoute",
     "SecretState", "PersistentVolumeState", "EmptyDirState",

@@ -1,0 +1,210 @@
+"""Which device is removed for a replica that goes, and when none is."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tailscale_sidecar._cluster import Cluster, ClusterError
+from tailscale_sidecar._device_removal import POD_END_SECONDS, RemovalError, Replica, remove_device
+from tailscale_sidecar._replica_state import ReplicaState
+from tailscale_sidecar._tailnet_api import TailnetApi
+
+from .tailnet_server import TOKEN, TailnetServer, Trouble, tailnet_server
+
+POD = "db-1"
+REPLICA = Replica(namespace="apps", stateful_set="db", ordinal=1, service_uid="u1", secret_is_ours=True)
+
+
+def state_secret(node: str = "", machine: str = "", **recorded: str) -> dict[str, Any]:
+    """A state Secret, whose private keys are these hexadecimal digits, 64 times."""
+    profile = json.dumps({"Config": {"PrivateNodeKey": f"privkey:{node * 64}"}}) if node else ""
+    data = {"_machinekey": f"privkey:{machine * 64}" if machine else "", "profile-1": profile, **recorded}
+    if node:
+        data["_current-profile"] = "profile-1"
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items() if value}
+    return {"metadata": {"name": POD}, "data": encoded}
+
+
+def device(device_id: str, *, node: str = "", machine: str = "") -> dict[str, Any]:
+    """The device that has the public halves of these keys, as the API shows it."""
+    keys = {key.partition(":")[0]: key for key in ReplicaState.of(state_secret(node, machine)).public_keys()}
+    shown = {"nodeKey": keys.get("nodekey", "nodekey:0"), "machineKey": keys.get("mkey", "mkey:0")}
+    return {"nodeId": device_id, "hostname": POD, "name": f"{POD}.example.ts.net", **shown}
+
+
+@dataclass
+class FakeCluster(Cluster):
+    """A namespace as a dict."""
+
+    objects: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+
+    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+        return self.objects.get((kind, name))
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    """One in which the StatefulSet is scaled down to one replica, and the pod of the second has ended."""
+    return FakeCluster(
+        {
+            ("Service", "db"): {"metadata": {"uid": "u1"}},
+            ("StatefulSet", "db"): {"metadata": {}, "spec": {"replicas": 1}},
+            ("Secret", POD): state_secret("a", "b", device_id="n1"),
+        }
+    )
+
+
+@pytest.fixture
+def tailnet() -> Iterator[TailnetServer]:
+    """One with the replica's device, and another of the same host name."""
+    with tailnet_server() as server:
+        server.devices = [device("n2", node="c", machine="d"), device("n1", node="a", machine="b")]
+        yield server
+
+
+def remove(cluster: Cluster, tailnet: TailnetServer, replica: Replica = REPLICA) -> None:
+    remove_device(replica, cluster, TailnetApi(tailnet.url, access_token=TOKEN), sleep=lambda _: None)
+
+
+def left(tailnet: TailnetServer) -> list[str]:
+    return [device["nodeId"] for device in tailnet.devices]
+
+
+def test_the_recorded_device_is_removed(cluster: FakeCluster, tailnet: TailnetServer) -> None:
+    remove(cluster, tailnet)
+    assert left(tailnet) == ["n2"]
+    assert tailnet.requests == ["GET /api/v2/device/n1", "DELETE /api/v2/device/n1"]
+
+
+def test_after_destroy_of_the_stateful_set_too(cluster: FakeCluster, tailnet: TailnetServer) -> None:
+    del cluster.objects["StatefulSet", "db"]
+    remove(cluster, tailnet)
+    assert left(tailnet) == ["n2"]
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        state_secret("a", "b"),
+        state_secret("a", "b", device_id="n0"),
+        state_secret("e", "b"),
+        state_secret("", "b"),
+    ],
+    ids=["no ID recorded", "an ID of before a new login", "key rotated, not saved", "killed at its first login"],
+)
+def test_a_device_without_a_right_id_is_found_by_its_keys(
+    cluster: FakeCluster, tailnet: TailnetServer, secret: dict[str, Any]
+) -> None:
+    cluster.objects["Secret", POD] = secret
+    remove(cluster, tailnet)
+    assert left(tailnet) == ["n2"]
+
+
+def test_a_device_is_never_told_by_its_host_name(cluster: FakeCluster, tailnet: TailnetServer) -> None:
+    cluster.objects["Secret", POD] = state_secret("e", "f")
+    remove(cluster, tailnet)
+    assert left(tailnet) == ["n2", "n1"]
+
+
+def test_another_replicas_device_is_not_removed_though_the_secret_names_it(
+    cluster: FakeCluster, tailnet: TailnetServer
+) -> None:
+    cluster.objects["Secret", POD] = state_secret("a", "b", device_id="n2")
+    with pytest.raises(RemovalError, match="device n2, which Secret apps/db-1 names, has other keys"):
+        remove(cluster, tailnet)
+    assert left(tailnet) == ["n2", "n1"]
+
+
+@pytest.mark.parametrize("secret", [{"metadata": {"name": POD}}, state_secret(), state_secret(pod_uid="x")])
+def test_a_replica_that_never_started_asks_nothing_of_the_api(
+    cluster: FakeCluster, tailnet: TailnetServer, secret: dict[str, Any]
+) -> None:
+    cluster.objects["Secret", POD] = secret
+    remove(cluster, tailnet)
+    assert tailnet.requests == []
+
+
+def test_a_lost_secret_is_an_error_where_pulumi_made_it_and_else_a_replica_that_never_started(
+    cluster: FakeCluster, tailnet: TailnetServer
+) -> None:
+    del cluster.objects["Secret", POD]
+    with pytest.raises(RemovalError, match="the device of apps/db-1: its state Secret is not there"):
+        remove(cluster, tailnet)
+    remove(cluster, tailnet, Replica(**{**vars(REPLICA), "secret_is_ours": False}))
+    assert tailnet.requests == []
+
+
+@pytest.mark.parametrize("service", [None, {"metadata": {"uid": "another"}}])
+def test_in_another_cluster_nothing_is_removed(
+    cluster: FakeCluster, tailnet: TailnetServer, service: dict[str, Any] | None
+) -> None:
+    cluster.objects.pop(("Service", "db"))
+    if service:
+        cluster.objects["Service", "db"] = service
+    with pytest.raises(RemovalError, match="the kubeconfig leads to another cluster"):
+        remove(cluster, tailnet)
+    assert tailnet.requests == []
+
+
+def test_a_replica_that_stays_keeps_its_device_when_its_clean_up_goes(
+    cluster: FakeCluster, tailnet: TailnetServer
+) -> None:
+    cluster.objects["StatefulSet", "db"]["spec"]["replicas"] = 2
+    remove(cluster, tailnet)
+    assert tailnet.requests == []
+
+
+def test_the_device_goes_after_the_pod(cluster: FakeCluster, tailnet: TailnetServer) -> None:
+    cluster.objects["Pod", POD] = {}
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        assert left(tailnet) == ["n2", "n1"]
+        waited.append(seconds)
+        if len(waited) == 3:
+            del cluster.objects["Pod", POD]
+
+    remove_device(REPLICA, cluster, TailnetApi(tailnet.url, access_token=TOKEN), sleep=sleep)
+    assert left(tailnet) == ["n2"]
+
+
+def test_a_pod_that_does_not_end_keeps_its_device(
+    cluster: FakeCluster, tailnet: TailnetServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.objects["Pod", POD] = {}
+    clock = iter(range(0, 10 * POD_END_SECONDS, POD_END_SECONDS))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    with pytest.raises(RemovalError, match="its pod has not ended in 600 seconds"):
+        remove(cluster, tailnet)
+
+
+def test_a_failed_call_is_an_error_that_names_the_device(cluster: FakeCluster, tailnet: TailnetServer) -> None:
+    tailnet.troubles = [Trouble(403)]
+    with pytest.raises(RemovalError, match=r"device n1 of apps/db-1: GET .*/api/v2/device/n1: 403 trouble"):
+        remove(cluster, tailnet)
+
+
+def test_a_secret_that_holds_no_state_is_an_error_that_shows_nothing_of_it(
+    cluster: FakeCluster, tailnet: TailnetServer
+) -> None:
+    broken = {"_current-profile": "profile-1", "profile-1": "s3cr3t", "device_id": "n0"}
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in broken.items()}
+    cluster.objects["Secret", POD] = {"metadata": {"name": POD}, "data": encoded}
+    with pytest.raises(RemovalError, match="not as tailscaled writes it") as failure:
+        remove(cluster, tailnet)
+    assert "s3cr3t" not in str(failure.value)
+
+
+def test_an_unreachable_cluster_is_an_error_that_names_the_replica(tailnet: TailnetServer) -> None:
+    class Unreachable(FakeCluster):
+        def find(self, kind: str, name: str) -> dict[str, Any] | None:
+            raise ClusterError(f"{kind} {name} cannot be read: 401 Unauthorized")
+
+    with pytest.raises(RemovalError, match="the device of apps/db-1: Service db cannot be read: 401"):
+        remove(Unreachable(), tailnet)
