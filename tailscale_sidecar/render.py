@@ -24,7 +24,7 @@ from ._additions import Json
 SECRET_KEY = "4dabf18193072939515e22adb298388d"
 """Marks a special value in what the SDK sends to the engine (github.com/pulumi/pulumi sdk/python/lib/pulumi/runtime)."""
 REDACTED = "<redacted; render with --show-secrets>"
-UNKNOWN = "<known after pulumi up>"
+AFTER_UP = "<known after pulumi up>"
 GIVEN_BY_TAILSCALE = ("audience", "key")
 """What a credential has, beside its ID, only when Pulumi's provider has made it on the tailnet."""
 
@@ -157,7 +157,7 @@ class _Recorder(pulumi.runtime.Mocks):
             return args.name, dict(args.inputs)
         found = self.sent.pop((args.typ, args.name))
         if args.typ.startswith("tailscale:"):
-            return UNKNOWN, {**dict.fromkeys(GIVEN_BY_TAILSCALE, UNKNOWN), **args.inputs}
+            return AFTER_UP, {**dict.fromkeys(GIVEN_BY_TAILSCALE, AFTER_UP), **args.inputs}
         if not is_kubernetes or "kind" not in found or (args.typ.endswith("Patch") and args.typ != APPLIED_PATCH):
             return self._refuse(f"{args.typ} {args.name!r}")
         if UNKNOWN in str(found):
@@ -212,7 +212,7 @@ def _plain(value: Any, *, show_secrets: bool) -> Any:
         return {key: _plain(value[key], show_secrets=show_secrets) for key in keys}
     if isinstance(value, list):
         return [_plain(item, show_secrets=show_secrets) for item in value]
-    if isinstance(value, str) and UNKNOWN in value:
+    if isinstance(value, str) and AFTER_UP in value:
         return {"unknown": value}  # refused too, with and without --show-secrets
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
