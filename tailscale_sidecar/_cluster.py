@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Mapping
+import ssl
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -17,11 +18,21 @@ from . import _extra
 from ._additions import Json
 
 if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
+    from kubernetes.client import Configuration
+    from urllib3 import PoolManager
 
 ANSWER_SECONDS = 30
 """How long the API server may take for one answer."""
-NOT_FOUND = 404
+OK, NOT_FOUND = 200, 404
+PATHS = {
+    "Pod": "/api/v1/namespaces/{namespace}/pods/{name}",
+    "Secret": "/api/v1/namespaces/{namespace}/secrets/{name}",
+    "Service": "/api/v1/namespaces/{namespace}/services/{name}",
+    "StatefulSet": "/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}",
+}
+"""Where the API server has what is read here."""
+_LOADING = threading.Lock()
+"""kubernetes.config remembers its files for all threads."""
 
 
 class ClusterError(Exception):
@@ -67,19 +78,12 @@ def _none_if_unknown(value: Any) -> Any:
 
 
 class Cluster:
-    """One namespace of a cluster."""
+    """One namespace of a cluster. Threads may share one."""
 
-    def __init__(self, api: ApiClient, namespace: str) -> None:
-        from kubernetes import client  # noqa: PLC0415 - takes half a second
-
-        core, apps = client.CoreV1Api(api), client.AppsV1Api(api)
+    def __init__(self, configuration: Configuration, pool: PoolManager, namespace: str) -> None:
         self.namespace = namespace
-        self._reads: Mapping[str, Callable[..., Any]] = {
-            "Pod": core.read_namespaced_pod,
-            "Secret": core.read_namespaced_secret,
-            "Service": core.read_namespaced_service,
-            "StatefulSet": apps.read_namespaced_stateful_set,
-        }
+        self._configuration = configuration
+        self._pool = pool
 
     def find(self, kind: str, name: str) -> Json | None:
         """An object as the API server has it, or None.
@@ -87,20 +91,26 @@ class Cluster:
         Raises:
             ClusterError: The API server cannot be reached, or refuses.
         """
-        from kubernetes.client import ApiException  # noqa: PLC0415
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - belongs to the extra
 
+        settings: Any = self._configuration.auth_settings().values()
+        url = self._configuration.host + PATHS[kind].format(namespace=self.namespace, name=name)
         try:
-            answer = self._reads[kind](name, self.namespace, _preload_content=False, _request_timeout=ANSWER_SECONDS)
-        except ApiException as error:
-            if error.status == NOT_FOUND:
-                return None
-            raise ClusterError(
-                f"{kind} {self.namespace}/{name} cannot be read: {error.status} {error.reason}"
-            ) from None
-        except HTTPError as error:
+            answer = self._pool.request(
+                "GET",
+                url,
+                headers={setting["key"]: setting["value"] for setting in settings},
+                timeout=ANSWER_SECONDS,
+                redirect=False,
+            )
+            found: Json = answer.json()
+        except (HTTPError, ValueError) as error:
             raise ClusterError(f"{kind} {self.namespace}/{name} cannot be read: {error}") from None
-        found: Json = json.loads(answer.data)
+        if answer.status == NOT_FOUND:
+            return None
+        if answer.status != OK:
+            why = f"{answer.status} {found.get('message', answer.reason)}"
+            raise ClusterError(f"{kind} {self.namespace}/{name} cannot be read: {why}")
         return found
 
 
@@ -112,31 +122,48 @@ def connect(access: ClusterAccess, namespace: str, feature: str) -> Cluster:
         ExtraMissingError: The extra `devices` is not installed.
     """
     with _extra.needed_for(feature):
-        from kubernetes import client, config  # noqa: PLC0415
-    try:
-        api = _client(access, client, config)
-    except yaml.YAMLError:  # its message would show a part of the kubeconfig
-        raise ClusterError(f"{access} is not YAML") from None
-    except (config.ConfigException, OSError, ValueError) as error:
-        raise ClusterError(f"{access} cannot be used: {error}") from None
-    return Cluster(api, namespace)
+        from kubernetes import client, config  # noqa: PLC0415 - belong to the extra
+    configuration = client.Configuration()
+    # kubernetes writes a kubeconfig's certificate and private key to files, and would leave them there.
+    with _LOADING, TemporaryDirectory() as folder:
+        try:
+            _load(access, config, configuration, folder)
+            pool = client.ApiClient(configuration).rest_client.pool_manager
+            _take_certificates(pool.connection_pool_kw)
+        except yaml.YAMLError:  # its message would show a part of the kubeconfig
+            raise ClusterError(f"{access} is not YAML") from None
+        except (config.ConfigException, OSError, ValueError) as error:
+            raise ClusterError(f"{access} cannot be used: {error}") from None
+    return Cluster(configuration, pool, namespace)
 
 
-def _client(access: ClusterAccess, client: Any, config: Any) -> ApiClient:
-    found: ApiClient
+def _load(access: ClusterAccess, config: Any, configuration: Configuration, folder: str) -> None:
+    files = {"client_configuration": configuration, "temp_file_path": folder}
     if access.kubeconfig is None and access.context is None and not _has_ambient_kubeconfig():
-        configuration = client.Configuration()
         config.load_incluster_config(client_configuration=configuration)
-        found = client.ApiClient(configuration)
     elif access.kubeconfig is not None and access.is_text:
         content = yaml.safe_load(access.kubeconfig)
         if not isinstance(content, dict):
             raise ValueError("it is no mapping")
-        found = config.new_client_from_config_dict(content, context=access.context)
+        config.load_kube_config_from_dict(content, context=access.context, **files)
     else:
         path = None if access.kubeconfig is None else str(Path(access.kubeconfig).expanduser())
-        found = config.new_client_from_config(path, context=access.context)
-    return found
+        config.load_kube_config(path, context=access.context, **files)
+
+
+def _take_certificates(settings: dict[str, Any]) -> None:
+    """Reads the files that settings of urllib3 name, now and for all connections."""
+    from urllib3.util.ssl_ import create_urllib3_context  # noqa: PLC0415 - belongs to the extra
+
+    authorities, certificate, key = (settings.pop(name, None) for name in ("ca_certs", "cert_file", "key_file"))
+    context = create_urllib3_context(cert_reqs=settings["cert_reqs"])
+    if authorities:
+        context.load_verify_locations(authorities)
+    elif settings["cert_reqs"] == ssl.CERT_REQUIRED:
+        context.load_default_certs()
+    if certificate:
+        context.load_cert_chain(certificate, key)
+    settings["ssl_context"] = context
 
 
 def _has_ambient_kubeconfig() -> bool:

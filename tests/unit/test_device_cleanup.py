@@ -5,14 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
 from tailscale_sidecar import DeviceCleanup, EmptyDirState, PersistentVolumeState, _extra
-from tailscale_sidecar._cluster import Cluster, ClusterAccess, ClusterError, connect
+from tailscale_sidecar._cluster import Cluster, ClusterAccess
 from tailscale_sidecar.device_cleanup_provider import DeviceCleanupProvider
 from tests.arguments import arguments
 
@@ -178,30 +177,6 @@ def test_a_changed_credential_is_an_update_and_another_replica_another_resource(
     changed = provider.diff("", old, {**old, "client_secret": "y"})
     assert (changed.changes, changed.replaces) == (True, [])
     assert provider.diff("", old, {**old, "namespace": "b"}).replaces == ["namespace"]
-
-
-# The way to the cluster
-
-
-@pytest.mark.parametrize(
-    ("access", "message"),
-    [
-        (ClusterAccess("/nowhere/config"), "the kubeconfig /nowhere/config cannot be used"),
-        (ClusterAccess("{s3cr3t: [}"), "the kubeconfig given as text is not YAML"),
-        (ClusterAccess("- s3cr3t\n"), "the kubeconfig given as text cannot be used: it is no mapping"),
-        (ClusterAccess('{"contexts": [], "users": []}', "prod"), "given as text with context prod cannot be used: .*"),
-        (ClusterAccess(), "the kubeconfig of the environment cannot be used: .*"),
-    ],
-)
-def test_no_way_to_the_cluster_is_an_error_that_says_where_it_was_looked_for(
-    access: ClusterAccess, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(ClusterError, match=message) as failure:
-        connect(access, "apps", "devices")
-    assert "s3cr3t" not in str(failure.value)
-    assert "s3cr3t" not in repr(access)
 
 
 # The extra
