@@ -278,7 +278,10 @@ def test_retained_state_is_handed_over_to_the_sidecars_and_taken_back_and_goes_i
     app.change(state=SecretState())
     with pytest.raises(PulumiError, match="already exists"):
         program.up()
-    app.change(state=RETAINED, labels={"version": "2"})
+    app.change(state=RETAINED, replicas=1, labels={"version": "2"})
+    program.settle()
+    assert app.state_secrets().keys() == first[0].keys()
+    app.change(replicas=2)
     program.settle()
     app.change(state=SecretState(), labels={"version": "3"})
     program.settle()
