@@ -110,6 +110,7 @@ class Gathering:
         if self._scope.looks_inside:
             progress.step("looking into replicas, and trying their DNS")
             replicas = self._with_insides(replicas, facts.result().domain)
+            replicas = list(self._pool.map(lambda r: self._with_logs(r) if is_silent(r) else r, replicas))
         tailnet, api_gaps = api.result()
         view = merged(tailnet, replicas)
         return Snapshot(
@@ -221,6 +222,11 @@ def belongs(pod: Json, workload: Workload) -> bool:
 def in_trouble(replica: Replica) -> bool:
     """Whether a replica's log may say something: it is not ready, or was restarted."""
     return replica.pod is not None and (not replica.is_ready or replica.restarts > 0)
+
+
+def is_silent(replica: Replica) -> bool:
+    """Whether a replica looks well from outside, but is not on the tailnet: its log was not read yet."""
+    return replica.inside is not None and not replica.inside.is_connected and not in_trouble(replica)
 
 
 def first_of_each(replicas: Iterable[Replica], wanted: Callable[[Replica], bool], most: int) -> list[Replica]:
