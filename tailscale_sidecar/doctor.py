@@ -80,7 +80,11 @@ def look_on(cluster: Cluster, scope: Scope, options: argparse.Namespace) -> int:
     try:
         while options.watch:
             time.sleep(options.interval)
-            status = look_once(cluster, scope, options)
+            try:
+                status = look_once(cluster, scope, options)
+            except ClusterError as error:  # the API server may be away for a while: that is what one watches for
+                print(f"tailscale-sidecar doctor: {error}", file=sys.stderr)
+                status = ExitStatus.BLIND
     except KeyboardInterrupt:
         pass  # that is how a watch ends
     return status
