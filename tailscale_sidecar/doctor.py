@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ._additions import Json
 from .checks import access, network, replicas, template
-from .checks.replicas import ago
+from .checks.replicas import ago, device_name
 from .findings import ExitStatus, Finding, exit_status, sorted_findings
 from .inspection.cluster import Cluster, ClusterError
 from .inspection.gather import Scope, in_trouble, look
@@ -80,7 +80,11 @@ def look_on(cluster: Cluster, scope: Scope, options: argparse.Namespace) -> int:
     try:
         while options.watch:
             time.sleep(options.interval)
-            status = look_once(cluster, scope, options)
+            try:
+                status = look_once(cluster, scope, options)
+            except ClusterError as error:  # the API server may be away for a while: that is what one watches for
+                print(f"tailscale-sidecar doctor: {error}", file=sys.stderr)
+                status = ExitStatus.BLIND
     except KeyboardInterrupt:
         pass  # that is how a watch ends
     return status
@@ -135,18 +139,13 @@ def replica_json(replica: Replica) -> Json:
         "restarts": replica.restarts,
         "state_saved": replica.state.has_identity if replica.state else None,
         "device_id": device.id if device else replica.state.device_id if replica.state else None,
-        "device": device_name(replica),
+        "device": device_name(replica) or None,
         "addresses": list(device.addresses if device else replica.state.addresses if replica.state else ()),
         "node_key": device.node_key if device else None,
         "online": device.online if device else None,
         "last_seen": device.last_seen.isoformat() if device and device.last_seen else None,
         "key_expires": device.expires.isoformat() if device and device.expires else None,
     }
-
-
-def device_name(replica: Replica) -> str | None:
-    """The device's name on the tailnet, as far as it is known."""
-    return (replica.device.name if replica.device else replica.state.fqdn if replica.state else None) or None
 
 
 def as_text(snapshot: Snapshot, findings: Sequence[Finding], style: Style, *, every_replica: bool = False) -> list[str]:

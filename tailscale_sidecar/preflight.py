@@ -114,7 +114,6 @@ def described_by(options: argparse.Namespace, namespace: str) -> Plan:
     return Plan(
         name=rules.name(options.name),
         namespace=namespace,
-        replicas=options.replicas,
         is_kernel=kernel,
         tun_device=options.tun_device,
         accepts_dns=dns != "cluster",

@@ -272,42 +272,50 @@ def devices(snapshot: Snapshot) -> Iterator[Finding]:
 
 def _device(snapshot: Snapshot, replica: Replica) -> Iterator[Finding]:
     device, words = replica.device, _words(replica)
-    complete = snapshot.tailnet is not None and snapshot.tailnet.complete
-    if device is None:
-        if complete and replica.state and replica.state.device_id:
-            yield NO_DEVICE.found(
-                replica.ref, f"Device {replica.state.fqdn or replica.state.device_id} is gone.", **words
-            )
-        elif replica.inside is not None and not _is_connected(replica) and not replica.is_stuck:
-            yield OFFLINE.found(replica.ref, _backend(replica), **words)
-        return
-    locked = device.lock_error or next((text for text in health(replica) if "locked out" in text), "")
+    locked = next((text for text in health(replica) if "locked out" in text), device.lock_error if device else "")
     if locked:
         yield LOCKED_OUT.found(replica.ref, quoted(locked), **words)
-    elif not device.authorized:
+    elif device is not None and not device.authorized:
         yield NOT_APPROVED.found(replica.ref, f"{device.name} waits for approval.", **words)
-    elif _is_offline(snapshot, replica, device):
-        seen = f", last seen {ago(device.last_seen, snapshot.now)}" if device.last_seen else ""
-        yield OFFLINE.found(replica.ref, f"{device.name} is offline{seen}. {_backend(replica)}".strip(), **words)
-    if device.ephemeral and replica.workload.state.kind in ("secret", "volume"):
-        yield EPHEMERAL.found(replica.ref, f"{device.name} is ephemeral.", **words)
-    yield from _expiry(snapshot, replica, device)
+    elif device is None and _is_gone(snapshot, replica):
+        yield NO_DEVICE.found(replica.ref, f"Device {device_name(replica)} is gone.", **words)
+    elif _is_offline(snapshot, replica):
+        told = cause(replica.log) or (OFFLINE, _offline(snapshot, replica))
+        yield told[0].found(replica.ref, told[1], **words)
+    if device is not None:
+        if device.ephemeral and replica.workload.state.kind in ("secret", "volume"):
+            yield EPHEMERAL.found(replica.ref, f"{device.name} is ephemeral.", **words)
+        yield from _expiry(snapshot, replica, device)
 
 
-def _is_offline(snapshot: Snapshot, replica: Replica, device: Device) -> bool:
+def _is_gone(snapshot: Snapshot, replica: Replica) -> bool:
+    """Whether all devices are known, and the one that its state names is not among them."""
+    return bool(snapshot.tailnet and snapshot.tailnet.complete and replica.state and replica.state.device_id)
+
+
+def _is_offline(snapshot: Snapshot, replica: Replica) -> bool:
     """By the control plane where it was asked, else by the replica itself."""
     if replica.is_stuck:
         return False  # that says it all
-    asked = snapshot.tailnet is not None and snapshot.tailnet.complete and device.online is False
+    complete = snapshot.tailnet is not None and snapshot.tailnet.complete
+    asked = complete and replica.device is not None and replica.device.online is False
     return asked or (replica.inside is not None and not replica.inside.is_connected)
 
 
-def _backend(replica: Replica) -> str:
-    if replica.inside is None or replica.inside.is_connected:
-        return ""
-    if replica.inside.status is None:
-        return "tailscaled does not answer."
-    return " ".join([f"tailscaled says {replica.inside.status.get('BackendState')}.", *map(quoted, health(replica))])
+def _offline(snapshot: Snapshot, replica: Replica) -> str:
+    device, inside = replica.device, replica.inside
+    seen = f", last seen {ago(device.last_seen, snapshot.now)}" if device and device.last_seen else ""
+    what = f"{device_name(replica) or 'Its device'} is offline{seen}."
+    if inside is None or inside.is_connected:
+        return what
+    if inside.status is None:
+        return f"{what} tailscaled does not answer."
+    return " ".join([what, f"tailscaled says {inside.status.get('BackendState')}.", *map(quoted, health(replica))])
+
+
+def device_name(replica: Replica) -> str:
+    """The device's name on the tailnet, as far as it is known."""
+    return replica.device.name if replica.device else replica.state.fqdn if replica.state else ""
 
 
 def health(replica: Replica) -> list[str]:

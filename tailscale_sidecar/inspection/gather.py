@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
@@ -90,42 +90,34 @@ class Gathering:
 
     def snapshot(self, progress: Progress) -> Snapshot:
         """All of it."""
-        facts = self._pool.submit(look_at_cluster, self._cluster, self._pool, self._scope.cluster_cidrs)
+        asked = self._pool.submit(look_at_cluster, self._cluster, self._pool, self._scope.cluster_cidrs)
         api = self._pool.submit(by_api)
         pods = {n: self._pool.submit(self._cluster.list, "Pod", n, labels=self._labels()) for n in self._namespaces}
-        secrets = self._everywhere("Secret", optional=False)
-        events = self._everywhere("Event", fields="type=Warning")
-        roles = self._everywhere("Role")
-        bindings = self._everywhere("RoleBinding")
-        levels = self._pool.map(self._pod_security, self._namespaces)
-        states = {n: state_secrets(listed) for n, listed in secrets.items() if listed is not None}
-        replicas = [
+        lists = {kind: self._lists(kind) for kind in ("Secret", "Event", "Role", "RoleBinding")}
+        secrets, events, roles, bindings = (resolved(lists[kind]) for kind in lists)
+        states = {namespace: state_secrets(listed) for namespace, listed in secrets.items()}
+        facts = asked.result()
+        paired = [
             replica
             for workload in self._workloads
             for replica in pair(workload, pods[workload.namespace].result(), states.get(workload.namespace, {}))
         ]
-        progress.step("reading the logs of replicas that are in trouble")
-        telling = {id(replica) for replica in first_of_each(replicas, in_trouble, MOST_LOGS)}
-        replicas = list(self._pool.map(lambda r: self._with_logs(r) if id(r) in telling else r, replicas))
-        if self._scope.looks_inside:
-            progress.step("looking into replicas, and trying their DNS")
-            replicas = self._with_insides(replicas, facts.result().domain)
+        replicas = self._looked_at(paired, facts.domain, progress)
         tailnet, api_gaps = api.result()
         view = merged(tailnet, replicas)
         return Snapshot(
             now=datetime.now(UTC),
             workloads=tuple(self._workloads),
             replicas=tuple(with_devices(replicas, view)),
-            credentials={w.ref: tuple(credentials(w, secrets[w.namespace])) for w in self._workloads},
+            credentials={w.ref: tuple(credentials(w, secrets.get(w.namespace))) for w in self._workloads},
             secrets=states,
-            pod_security={n: level for n, level in zip(self._namespaces, levels, strict=True) if level},
-            events=tuple(sorted(joined(events), key=event_time)),
-            roles={n: tuple(listed) for n, listed in roles.items() if listed is not None},
-            role_bindings=tuple(joined(bindings)),
-            ranges=(*facts.result().ranges, *seen_addresses(facts.result().ranges, replicas)),
-            cluster_domain=facts.result().domain,
+            events=tuple(sorted((event for listed in events.values() for event in listed), key=event_time)),
+            roles=roles,
+            role_bindings=tuple(binding for listed in bindings.values() for binding in listed),
+            ranges=(*facts.ranges, *seen_addresses(facts.ranges, replicas)),
+            cluster_domain=facts.domain,
             tailnet=view,
-            gaps=(*self._gaps, *api_gaps, *(gap.model_copy(update={"optional": True}) for gap in facts.result().gaps)),
+            gaps=(*self._gaps, *api_gaps, *(gap.model_copy(update={"optional": True}) for gap in facts.gaps)),
         )
 
     def _labels(self) -> str:
@@ -133,28 +125,32 @@ class Gathering:
         selectors = [workload.selector for workload in self._workloads]
         return ",".join(f"{k}={v}" for k, v in selectors[0].items()) if len(selectors) == 1 else ""
 
-    def _everywhere(self, kind: str, *, fields: str = "", optional: bool = True) -> dict[str, list[Json] | None]:
+    def _lists(self, kind: str) -> dict[str, Future[list[Json] | None]]:
         """The objects of a kind in each namespace; None where they may not be listed."""
+        fields = "type=Warning" if kind == "Event" else ""
 
         def listed(namespace: str) -> list[Json] | None:
             try:
                 return self._cluster.list(kind, namespace, fields=fields)
             except ClusterError as error:
-                what = f"{kind}s of namespace {namespace}"
                 do = f"get permission to list {kind.lower()}s there"
-                self._gaps.append(Gap(what=what, why=str(error), do=do, optional=optional))
+                # Without its Secrets a namespace cannot be judged at all; the others say more of what is found.
+                gap = Gap(what=f"{kind}s of namespace {namespace}", why=str(error), do=do, optional=kind != "Secret")
+                self._gaps.append(gap)
                 return None
 
-        return dict(zip(self._namespaces, self._pool.map(listed, self._namespaces), strict=True))
+        return {namespace: self._pool.submit(listed, namespace) for namespace in self._namespaces}
 
-    def _pod_security(self, namespace: str) -> str:
-        """The level that a namespace enforces; nothing if it has no label, or may not be read."""
-        try:
-            found = self._cluster.find("Namespace", namespace)
-        except ClusterError:
-            return ""
-        labels = (found or {"metadata": {}})["metadata"].get("labels") or {}
-        return str(labels.get("pod-security.kubernetes.io/enforce", ""))
+    def _looked_at(self, replicas: list[Replica], domain: str, progress: Progress) -> list[Replica]:
+        """The replicas, with the logs of those in trouble, and some of them looked into."""
+        progress.step("reading the logs of replicas that are in trouble")
+        telling = {id(replica) for replica in first_of_each(replicas, in_trouble, MOST_LOGS)}
+        replicas = list(self._pool.map(lambda r: self._with_logs(r) if id(r) in telling else r, replicas))
+        if not self._scope.looks_inside:
+            return replicas
+        progress.step("looking into replicas, and trying their DNS")
+        replicas = self._with_insides(replicas, domain)
+        return list(self._pool.map(lambda r: self._with_logs(r) if is_silent(r) else r, replicas))
 
     def _with_logs(self, replica: Replica) -> Replica:
         """The replica with the ends of its logs."""
@@ -221,6 +217,11 @@ def belongs(pod: Json, workload: Workload) -> bool:
 def in_trouble(replica: Replica) -> bool:
     """Whether a replica's log may say something: it is not ready, or was restarted."""
     return replica.pod is not None and (not replica.is_ready or replica.restarts > 0)
+
+
+def is_silent(replica: Replica) -> bool:
+    """Whether a replica looks well from outside, but is not on the tailnet: its log was not read yet."""
+    return replica.inside is not None and not replica.inside.is_connected and not in_trouble(replica)
 
 
 def first_of_each(replicas: Iterable[Replica], wanted: Callable[[Replica], bool], most: int) -> list[Replica]:
@@ -317,9 +318,9 @@ def seen_addresses(known: Sequence[Range], replicas: Iterable[Replica]) -> list[
     return ranges(PODS, ((address, replica.ref) for replica in replicas for address in replica.addresses))
 
 
-def joined(lists: Mapping[str, list[Json] | None]) -> list[Json]:
-    """The objects of all namespaces."""
-    return [item for listed in lists.values() for item in listed or ()]
+def resolved(lists: Mapping[str, Future[list[Json] | None]]) -> dict[str, list[Json]]:
+    """What was listed, by namespace; without those where it was refused."""
+    return {namespace: listed for namespace, found in lists.items() if (listed := found.result()) is not None}
 
 
 def event_time(event: Json) -> str:

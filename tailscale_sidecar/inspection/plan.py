@@ -20,7 +20,6 @@ class Plan:
 
     name: str = "my-app"
     namespace: str = "default"
-    replicas: int = 1
     is_kernel: bool = True
     tun_device: str = ""
     """The device plugin's resource; nothing where the sidecar is privileged."""
@@ -61,7 +60,6 @@ def plan(workload: Workload, kinds: tuple[str, ...], *, makes_namespace: bool) -
     return Plan(
         name=workload.name,
         namespace=workload.namespace,
-        replicas=workload.replicas,
         is_kernel=workload.is_kernel,
         tun_device="" if workload.is_privileged else next(iter(workload.device_resources), ""),
         accepts_dns=workload.is_kernel and workload.accepts_dns,

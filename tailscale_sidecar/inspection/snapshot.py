@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -215,11 +215,9 @@ class Snapshot:
     """The credentials that each workload refers to, by the workload's `ref`."""
     secrets: Mapping[str, Mapping[str, StateSecret]] = field(default_factory=dict)
     """What may be a state Secret, by namespace and name; a namespace whose Secrets could not be listed is not in it."""
-    pod_security: Mapping[str, str] = field(default_factory=dict)
-    """The Pod Security level that each namespace enforces, where it has a label."""
     events: tuple[Json, ...] = ()
     """Warnings, the newest last."""
-    roles: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    roles: Mapping[str, Sequence[Json]] = field(default_factory=dict)
     """By namespace; one whose Roles could not be listed is not in it."""
     role_bindings: tuple[Json, ...] = ()
     ranges: tuple[Range, ...] = ()

@@ -99,11 +99,6 @@ class Workload:
         return lasting_containers(self.pod_spec)
 
     @property
-    def is_native(self) -> bool:
-        """Whether it is a native sidecar, which starts before the app and ends after it."""
-        return self.sidecar.get("restartPolicy") == "Always"
-
-    @property
     def is_component(self) -> bool:
         """Whether this component made it: the scripts then do what a hand-written manifest leaves undone."""
         return "CREDENTIAL_FILE" in self.env

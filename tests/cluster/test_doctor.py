@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,6 +22,7 @@ from tailscale_sidecar.__main__ import main
 from tests.bench.guide import Guide
 from tests.faults.sidecar import Sidecar
 from tests.lab import settings
+from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Tailnet
 
 from .account import kubeconfig_for
@@ -187,3 +188,50 @@ def test_after_that_crash_it_says_what_is_wrong_and_what_helps(by_hand: Sidecar)
     by_hand.shell("kill -9 $(pidof tailscaled)")
     app.wait_for("the restart", lambda: app.restarts() > 0)
     app.wait_for("the finding", lambda: "stuck-after-crash" in names(doctor(app.workspace, target(app))))
+
+
+def test_what_goes_wrong_in_manifests_made_by_hand_is_named(workspace: Workspace) -> None:
+    planted = {
+        "tags-refused": set_variable("TS_EXTRA_ARGS", "--advertise-tags=tag:other --login-server={login_server}"),
+        "tun-device-refused": set_field("securityContext", {}),
+        "state-not-kept": set_variable("TS_KUBE_SECRET", ""),
+        "liveness-probe-on-tailnet": set_field("livenessProbe", {"httpGet": {"path": "/healthz", "port": 9002}}),
+        "credential-missing": remove_secret,
+    }
+    for name, plant in planted.items():
+        secret = workspace.tailnet.oauth_client()[1]
+        objects = guide.objects(name, QUIET_APP, secret, workspace.tailnet.url)
+        plant(objects, workspace.tailnet.url)
+        workspace.apply(objects)
+
+    def found() -> set[str]:
+        every = doctor(workspace)["findings"]
+        return {name for name in planted if any(f["name"] == name and f"/{name}" in f["object"] for f in every)}
+
+    wait_for("all findings", lambda: found() == set(planted), 90)
+
+
+Plant = Callable[[list[dict[str, Any]], str], object]
+
+
+def sidecar_of(objects: list[dict[str, Any]]) -> Any:
+    (stateful_set,) = [found for found in objects if found["kind"] == "StatefulSet"]
+    (sidecar,) = [c for c in stateful_set["spec"]["template"]["spec"]["containers"] if c["name"] == "tailscale"]
+    return sidecar
+
+
+def set_variable(name: str, value: str) -> Plant:
+    def plant(objects: list[dict[str, Any]], login_server: str) -> None:
+        (variable,) = [found for found in sidecar_of(objects)["env"] if found["name"] == name]
+        variable["value"] = value.format(login_server=login_server)
+
+    return plant
+
+
+def set_field(name: str, value: Any) -> Plant:
+    return lambda objects, _: sidecar_of(objects).update({name: value})
+
+
+def remove_secret(objects: list[dict[str, Any]], login_server: str) -> None:
+    del login_server
+    objects[:] = [found for found in objects if found["kind"] != "Secret"]

@@ -574,7 +574,7 @@ def test_json_has_each_replica_with_its_device(tmp_path: Path) -> None:
     assert (first["state_saved"], first["online"], first["node_key"]) == (True, True, "nodekey:0000")
 
 
-@pytest.mark.parametrize("kind", ["Secret", "Event", "Role", "Node", "Namespace"])
+@pytest.mark.parametrize("kind", ["Secret", "Event", "Role", "Node"])
 def test_what_may_not_be_read_is_said_and_the_rest_is_looked_at(kind: str, tmp_path: Path) -> None:
     with component() as site:
         site.server.forbidden = {kind}
