@@ -157,20 +157,23 @@ def test_a_wrong_credential_is_named_and_never_shown(shared_workspace: Workspace
     assert "s3cr3t" not in json.dumps(doctor(app.workspace, target(app)))
 
 
-@pytest.fixture(scope="module")
-def by_hand(shared_workspace: Workspace) -> Sidecar:
-    """A replica that somebody made from the guide."""
-    client_id, secret = shared_workspace.tailnet.oauth_client()
-    arguments = {
+def guide_arguments(workspace: Workspace) -> dict[str, Any]:
+    client_id, secret = workspace.tailnet.oauth_client()
+    return {
         "pod_spec": {"containers": [QUIET_APP]},
         "auth": OAuthClient(client_id=client_id, client_secret=secret),
-        "login_server": shared_workspace.tailnet.url,
+        "login_server": workspace.tailnet.url,
         "tags": ["tag:k8s"],
         "dns": InPodSplitDns(),
         "accept_routes": True,
         "env": QUIET,
     }
-    app = Guide(shared_workspace, f"guide-{secrets.token_hex(2)}", arguments)
+
+
+@pytest.fixture(scope="module")
+def by_hand(shared_workspace: Workspace) -> Sidecar:
+    """A replica that somebody made from the guide."""
+    app = Guide(shared_workspace, f"guide-{secrets.token_hex(2)}", guide_arguments(shared_workspace))
     app.apply(wait=False)
     app.wait_for("the device", lambda: any(device.online for device in app.devices()))
     app.await_ready()
@@ -199,8 +202,7 @@ def test_what_goes_wrong_in_manifests_made_by_hand_is_named(workspace: Workspace
         "credential-missing": remove_secret,
     }
     for name, plant in planted.items():
-        secret = workspace.tailnet.oauth_client()[1]
-        objects = guide.objects(name, QUIET_APP, secret, workspace.tailnet.url)
+        objects = Guide(workspace, name, guide_arguments(workspace)).objects
         plant(objects, workspace.tailnet.url)
         workspace.apply(objects)
 
