@@ -55,7 +55,7 @@ class Program:
     head: str = HEAD
     components: dict[str, dict[str, object]] = field(default_factory=dict)
     tail: str = ""
-    """Source that follows the components, which it finds in the dict `made`."""
+    """Source that follows the components, which it finds in the dict `components`."""
 
     @staticmethod
     def create(workspace: Workspace, cli: PulumiCli, folder: Path) -> Program:
@@ -87,14 +87,14 @@ class Program:
 
     def write(self) -> None:
         """Writes the program."""
-        text = self.head + "made = {}\n"
+        text = self.head + "components = {}\n"
         for name, arguments in self.components.items():
             given = {key: value for key, value in arguments.items() if key not in ("opts", "pulumi_name")}
             written = "".join(f"    {key}={value!r},\n" for key, value in given.items())
             opts = f", opts={arguments['opts']!r}" if "opts" in arguments else ""
             in_pulumi = arguments.get("pulumi_name", name)
             made = f"TailscaleSidecarStatefulSet({in_pulumi!r}, TailscaleSidecarStatefulSetArgs(\n{written}){opts})"
-            text += f"made[{name!r}] = {made}\n"
+            text += f"components[{name!r}] = {made}\n"
         (self.stack.project / "__main__.py").write_text(text + self.tail, encoding="utf-8")
 
     def up(self) -> str:

@@ -187,7 +187,7 @@ def test_a_state_secret_that_stays_gets_a_new_device_at_the_next_up(
 ) -> None:
     state = SecretState(access=access, max_replicas=2)
     app = program.add(state=state, device_cleanup=Credential.create(tailnet).argument())
-    program.tail = f"pulumi.export('devices', made[{app.name!r}].devices)"
+    program.tail = f"pulumi.export('devices', components[{app.name!r}].devices)"
     program.up()
     (first,) = device_ids(app).values()
     program.stack.destroy()

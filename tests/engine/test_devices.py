@@ -11,7 +11,7 @@ PROVIDER = """\
 provider = k8s.Provider("users-own", kubeconfig=pulumi.Output.secret(open({kubeconfig!r}).read()), namespace={namespace!r})
 """
 TAIL = """\
-devices = made[{name!r}].devices
+devices = components[{name!r}].devices
 pulumi.export("devices", devices)
 last = devices.apply(lambda found: found[-1])
 k8s.core.v1.ConfigMap(
