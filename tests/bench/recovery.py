@@ -17,7 +17,7 @@ from tests.lab.shell import step, wait_for
 from .subjects import Apps, is_connected
 from .table import Cell, Row, counted
 
-PATIENCE = 45
+PATIENCE = 40
 """Seconds until a subject that is not back is given up; what comes back by itself does so in a third of that."""
 STEADY = 4
 """Seconds that a sidecar has to stay up; a login that fails does so within two."""

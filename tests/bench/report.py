@@ -32,8 +32,8 @@ Seconds from the moment that a pod is scheduled. *Ready*: the app has looked up 
 a tailnet name. Medians of {DEPLOYMENTS} first starts and {DEPLOYMENTS * LATER_STARTS} later ones of each, in turn.
 """,
     "Cost": f"""\
-Memory is the most that was seen (working set) and CPU the mean of {IDLE_SECONDS} s idle and {LOAD_SECONDS} s under load: {REQUESTS} requests a second of a
-peer over the tailnet, each answered with 1 MiB, and {ROUNDS} rounds a second in which musl, glibc and Go each look up a
+Memory is what the processes have resident, at most, and CPU the mean, of {IDLE_SECONDS} s idle and {LOAD_SECONDS} s under load: {REQUESTS} requests a
+second of a peer over the tailnet, each answered with 1 MiB, and {ROUNDS} rounds a second in which musl, glibc and Go each look up a
 cluster name and a tailnet name.
 """,
     "Faults": f"""\

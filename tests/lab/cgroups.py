@@ -8,7 +8,6 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from .settings import NAME
 from .shell import wait_for
@@ -17,13 +16,6 @@ ROOT = Path("/sys/fs/cgroup")
 PODS = f"/{NAME}"  # the kubelet puts the pods below this, into `kubepods`
 NODE = "node"  # what goes down with the node: its components and the shims of its containers
 CONTROL = "control"  # what does not
-
-
-class Usage(NamedTuple):
-    """What a container uses."""
-
-    memory: int  # bytes; without files that nobody has read for long, as the kubelet reckons (working set)
-    cpu: float  # seconds, since the container started
 
 
 def hierarchies() -> list[Path]:
@@ -66,18 +58,14 @@ def processes(below: str = "") -> set[int]:
     return found
 
 
-def usage(container_id: str) -> Usage:
-    """What a container uses."""
+def cpu_seconds(container_id: str) -> float:
+    """The CPU that a container has used so far."""
     found = [group for hierarchy in hierarchies() for group in (hierarchy / NAME / "kubepods").rglob(container_id)]
-    files = {file.name: file for group in found for file in group.iterdir()}
-    statistics = dict(line.split() for line in files["memory.stat"].read_text().splitlines())
-    if "memory.current" in files:
-        used, inactive = int(files["memory.current"].read_text()), int(statistics["inactive_file"])
-        cpu = int(re.findall(r"usage_usec (\d+)", files["cpu.stat"].read_text())[0]) / 1e6
-    else:
-        used, inactive = int(files["memory.usage_in_bytes"].read_text()), int(statistics["total_inactive_file"])
-        cpu = int(files["cpuacct.usage"].read_text()) / 1e9
-    return Usage(used - inactive, cpu)
+    for group in found:
+        if (group / "cpuacct.usage").exists():
+            return int((group / "cpuacct.usage").read_text()) / 1e9
+    (group,) = found
+    return int(re.findall(r"usage_usec (\d+)", (group / "cpu.stat").read_text())[0]) / 1e6
 
 
 def kill(below: str = "") -> None:

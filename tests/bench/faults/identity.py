@@ -17,8 +17,8 @@ from tests.faults.state import empty
 from tests.lab.shell import wait_for
 
 ROLLED = 4
-DELETED_SECONDS = 120
-"""What a replica has to notice that its device was deleted, and to be back."""
+DELETED_SECONDS = 60
+"""What a replica has to notice that its device was deleted, and to be back; its promise is 2 minutes."""
 
 
 def rolling_restart(bench: Bench) -> Rows:
