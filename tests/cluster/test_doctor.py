@@ -145,7 +145,7 @@ def test_with_the_rights_that_the_docs_list_it_sees_everything(app: Deployment, 
 def test_a_namespace_that_forbids_privileges_is_why_there_is_no_pod(workspace: Workspace) -> None:
     workspace.kubectl("label", "namespace", workspace.namespace, "pod-security.kubernetes.io/enforce=restricted")
     app = workspace.deploy(wait=False)
-    app.wait_for("the finding", lambda: names(doctor(workspace)) == {"pod-security-forbids"})
+    app.wait_for("the finding", lambda: names(doctor(workspace, target(app))) == {"pod-security-forbids"})
 
 
 def test_a_wrong_credential_is_named_and_never_shown(shared_workspace: Workspace) -> None:
