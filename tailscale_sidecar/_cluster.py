@@ -1,154 +1,249 @@
-"""Reads from the cluster by the library itself: by Pulumi, each would be a resource, and at `destroy` there is no program."""
+"""The one way to a Kubernetes cluster, which is read and never changed; for what is not Pulumi's to read.
+
+Through Pulumi each read would be a resource, and at `destroy`, as in `doctor` and `preflight`, there is no program.
+"""
 
 from __future__ import annotations
 
-import os
+import copy
 import ssl
-import threading
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
-
-import pulumi
-import yaml
-from pulumi.output import Unknown
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlencode
 
 from . import _extra
 from ._additions import Json
+from ._kubeconfig import ClusterAccess, ClusterError, loaded
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
-    from urllib3 import PoolManager
+    from urllib3 import BaseHTTPResponse, PoolManager
 
 ANSWER_SECONDS = 30
 """How long the API server may take for one answer."""
-OK, NOT_FOUND = 200, 404
-PATHS = {
-    "Pod": "/api/v1/namespaces/{namespace}/pods/{name}",
-    "Secret": "/api/v1/namespaces/{namespace}/secrets/{name}",
-    "Service": "/api/v1/namespaces/{namespace}/services/{name}",
-    "StatefulSet": "/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}",
+RETRIES = 1
+"""Further attempts where the API server does not answer."""
+PAGE = 500
+"""Objects in a page, as kubectl asks for them."""
+KINDS = {
+    "ConfigMap": ("/api/v1", "configmaps"),
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "Event": ("/api/v1", "events"),
+    "Namespace": ("/api/v1", "namespaces"),
+    "Node": ("/api/v1", "nodes"),
+    "Pod": ("/api/v1", "pods"),
+    "Role": ("/apis/rbac.authorization.k8s.io/v1", "roles"),
+    "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
+    "Secret": ("/api/v1", "secrets"),
+    "Service": ("/api/v1", "services"),
+    "ServiceCIDR": ("/apis/networking.k8s.io/v1", "servicecidrs"),
+    "StatefulSet": ("/apis/apps/v1", "statefulsets"),
 }
 """Where the API server has what is read here."""
-_LOADING = threading.Lock()
-"""kubernetes.config remembers its files for all threads."""
+CLUSTER_SCOPED = ("Namespace", "Node", "ServiceCIDR")
+CERTIFICATES = ("ssl_ca_cert", "cert_file", "key_file")
+"""Settings of the client that are paths of files."""
 
 
-class ClusterError(Exception):
-    """The cluster cannot be read; the message says where and why."""
+def connect(access: ClusterAccess, namespace: str | None, feature: str) -> Cluster:
+    """Opens a way to a cluster, of which nothing is asked yet.
 
+    Args:
+        access: The way.
+        namespace: Where to look unless told otherwise; None is the context's.
+        feature: What needs it.
 
-@dataclass(frozen=True)
-class ClusterAccess:
-    """A way to the cluster, in the terms of Pulumi's Kubernetes provider."""
-
-    kubeconfig: str | None = field(default=None, repr=False)
-    """Path or contents of a kubeconfig; None is the ambient one: KUBECONFIG, `~/.kube/config`, or the pod's own."""
-    context: str | None = None
-    """Name of the context; None is the kubeconfig's current one."""
-
-    def __str__(self) -> str:
-        where = (
-            "of the environment" if self.kubeconfig is None else "given as text" if self.is_text else self.kubeconfig
-        )
-        return f"the kubeconfig {where}" + (f" with context {self.context}" if self.context else "")
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the kubeconfig is not the path of one."""
-        return self.kubeconfig is not None and ("\n" in self.kubeconfig or self.kubeconfig.lstrip().startswith("{"))
-
-
-def access_of(component: pulumi.ComponentResource) -> pulumi.Output[ClusterAccess]:
-    """The way that the component's Kubernetes provider takes."""
-    provider = component.get_provider("kubernetes:core/v1:Secret")
-    if provider is None:
-        config = pulumi.Config("kubernetes")
-        return pulumi.Output.from_input(ClusterAccess(config.get("kubeconfig"), config.get("context")))
-    # In a preview, Pulumi says the same of a setting that is not there as of one that is not known yet.
-    settings = [
-        pulumi.get(provider, name).apply(_none_if_unknown, run_with_unknowns=True) for name in ("kubeconfig", "context")
-    ]
-    return pulumi.Output.all(*settings).apply(lambda found: ClusterAccess(*found))
-
-
-def _none_if_unknown(value: Any) -> Any:
-    return None if isinstance(value, Unknown) else value
+    Raises:
+        ClusterError: There is no such kubeconfig or context, or it is no kubeconfig.
+        ExtraMissingError: The extra that the feature belongs to is not installed.
+    """
+    with _extra.needed_for(feature):
+        from kubernetes import client  # noqa: PLC0415 - belongs to the extra
+    with loaded(access) as (configuration, of_context):
+        configuration.retries = RETRIES
+        try:
+            certificates = {
+                name: Path(path).read_bytes() for name in CERTIFICATES if (path := getattr(configuration, name))
+            }
+            pool = client.ApiClient(configuration).rest_client.pool_manager
+            _take_certificates(pool.connection_pool_kw)
+        except (OSError, ValueError) as error:
+            raise ClusterError(f"{access} cannot be used: {error}") from None
+    return Cluster(configuration, certificates, pool, namespace or of_context)
 
 
 class Cluster:
-    """One namespace of a cluster. Threads may share one."""
+    """A cluster, and a namespace of it. Objects are plain JSON. Threads may share one; `with` closes its connections."""
 
-    def __init__(self, configuration: Configuration, pool: PoolManager, namespace: str) -> None:
+    def __init__(
+        self, configuration: Configuration, certificates: Mapping[str, bytes], pool: PoolManager, namespace: str
+    ) -> None:
         self.namespace = namespace
         self._configuration = configuration
+        self._certificates = certificates
         self._pool = pool
 
-    def find(self, kind: str, name: str) -> Json | None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._pool.clear()
+
+    def find(self, kind: str, name: str, namespace: str | None = None) -> Json | None:
         """An object as the API server has it, or None.
 
         Raises:
             ClusterError: The API server cannot be reached, or refuses.
         """
+        namespace = namespace or self.namespace
+        try:
+            return self._ask("GET", f"{_path(kind, namespace)}/{name}")
+        except ClusterError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            what = name if kind in CLUSTER_SCOPED else f"{namespace}/{name}"
+            raise ClusterError(f"{kind} {what} cannot be read: {error}", error.status) from None
+
+    def list(self, kind: str, namespace: str | None = None, *, labels: str = "", fields: str = "") -> list[Json]:
+        """All objects of a kind, of one namespace or of all; none where the cluster does not know the kind.
+
+        Raises:
+            ClusterError: They cannot be listed.
+        """
+        query = {"labelSelector": labels, "fieldSelector": fields, "limit": str(PAGE), "continue": ""}
+        found: list[Json] = []
+        while True:
+            try:
+                answer = self._ask("GET", _path(kind, namespace), query)
+            except ClusterError as error:
+                if error.status == HTTPStatus.NOT_FOUND:
+                    return []
+                raise
+            found += answer["items"]
+            query["continue"] = answer["metadata"].get("continue", "")
+            if not query["continue"]:
+                return [{**item, "kind": kind} for item in found]
+
+    def version(self) -> tuple[int, int]:
+        """The API server's release, such as (1, 35)."""
+        answer = self._ask("GET", "/version/")
+        return int(answer["major"]), int("".join(c for c in answer["minor"] if c.isdigit()))
+
+    def my_rules(self, namespace: str) -> Json:
+        """What the caller may do in a namespace: the status of a SelfSubjectRulesReview."""
+        return self._review("SelfSubjectRulesReview", {"namespace": namespace})
+
+    def may_i(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
+        """Whether the caller may do one thing, by a SelfSubjectAccessReview."""
+        wanted = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
+        return bool(self._review("SelfSubjectAccessReview", {"resourceAttributes": wanted})["allowed"])
+
+    def logs(self, pod: str, namespace: str, container: str, *, previous: bool = False, lines: int = 60) -> str:
+        """The end of a container's log, or of the one before its last restart; nothing if there is none."""
+        query = {"container": container, "previous": str(previous).lower(), "tailLines": str(lines)}
+        try:
+            answer = self._request("GET", f"{_path('Pod', namespace)}/{pod}/log", query)
+        except ClusterError as error:
+            if error.status == HTTPStatus.BAD_REQUEST:  # it has not started yet, or was not restarted
+                return ""
+            raise
+        return answer.data.decode(errors="replace")
+
+    def exec(self, pod: str, namespace: str, container: str, command: Sequence[str], *, seconds: float) -> str:
+        """Runs a command in a container; returns what it prints on stdout, as far as it came in that time.
+
+        Raises:
+            ClusterError: It could not be started.
+        """
+        from kubernetes import client, stream  # noqa: PLC0415 - belong to the extra
+        from websocket import WebSocketException  # noqa: PLC0415 - as above
+
+        try:
+            with self._with_certificates() as configuration:
+                connection = stream.stream(
+                    # stream() puts itself into the ApiClient for as long as the call lasts: each thread needs its own.
+                    client.CoreV1Api(client.ApiClient(configuration)).connect_get_namespaced_pod_exec,
+                    *(pod, namespace),
+                    container=container,
+                    command=list(command),
+                    stdout=True,
+                    stderr=False,
+                    _preload_content=False,
+                )
+            try:
+                connection.run_forever(timeout=seconds)
+                return str(connection.read_stdout() if connection.peek_stdout() else "")
+            finally:
+                connection.sock.shutdown()  # close() leaves the socket open where the other side was first
+        except (client.ApiException, WebSocketException, OSError) as error:
+            raise ClusterError(f"exec in {pod}/{container}: {error}") from None
+
+    @contextmanager
+    def _with_certificates(self) -> Iterator[Configuration]:
+        """The configuration with its certificates in files, as a WebSocket's client reads them."""
+        configuration = copy.copy(self._configuration)
+        with TemporaryDirectory() as folder:
+            for name, content in self._certificates.items():
+                path = Path(folder, name)
+                path.write_bytes(content)
+                setattr(configuration, name, str(path))
+            yield configuration
+
+    def _review(self, kind: str, spec: Json) -> Json:
+        """The status of a review, which makes nothing that lasts."""
+        group = "authorization.k8s.io/v1"
+        review = {"apiVersion": group, "kind": kind, "spec": spec}
+        answer = self._ask("POST", f"/apis/{group}/{kind.lower()}s", body=review)
+        return dict(answer["status"])
+
+    def _ask(self, method: str, path: str, query: Mapping[str, str] | None = None, body: Json | None = None) -> Json:
+        answer = self._request(method, path, query, body)
+        try:
+            return dict(answer.json())
+        except ValueError as error:
+            raise ClusterError(f"{self._configuration.host} does not answer as an API server: {error}") from None
+
+    def _request(
+        self, method: str, path: str, query: Mapping[str, str] | None = None, body: Json | None = None
+    ) -> BaseHTTPResponse:
+        """One request. Objects stay JSON: to make a client's models of a thousand pods takes longer than to list them."""
         from urllib3.exceptions import HTTPError  # noqa: PLC0415 - belongs to the extra
 
         settings: Any = self._configuration.auth_settings().values()
-        url = self._configuration.host + PATHS[kind].format(namespace=self.namespace, name=name)
+        given = {key: value for key, value in (query or {}).items() if value}
         try:
             answer = self._pool.request(
-                "GET",
-                url,
+                method,
+                f"{self._configuration.host}{path}" + (f"?{urlencode(given)}" if given else ""),
+                json=body,
                 headers={setting["key"]: setting["value"] for setting in settings},
                 timeout=ANSWER_SECONDS,
                 redirect=False,
             )
-            found: Json = answer.json()
-        except (HTTPError, ValueError) as error:
-            raise ClusterError(f"{kind} {self.namespace}/{name} cannot be read: {error}") from None
-        if answer.status == NOT_FOUND:
-            return None
-        if answer.status != OK:
-            why = f"{answer.status} {found.get('message', answer.reason)}"
-            raise ClusterError(f"{kind} {self.namespace}/{name} cannot be read: {why}")
-        return found
+        except HTTPError as error:
+            raise ClusterError(f"{self._configuration.host} does not answer: {error}") from None
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise ClusterError(f"{answer.status} {_message(answer)}", answer.status)
+        return answer
 
 
-def connect(access: ClusterAccess, namespace: str, feature: str) -> Cluster:
-    """Opens a way to a cluster; `feature` is what needs it.
-
-    Raises:
-        ClusterError: There is no such kubeconfig or context, or it is no kubeconfig.
-        ExtraMissingError: The extra `devices` is not installed.
-    """
-    with _extra.needed_for(feature):
-        from kubernetes import client, config  # noqa: PLC0415 - belong to the extra
-    configuration = client.Configuration()
-    # kubernetes writes a kubeconfig's certificate and private key to files, and would leave them there.
-    with _LOADING, TemporaryDirectory() as folder:
-        try:
-            _load(access, config, configuration, folder)
-            pool = client.ApiClient(configuration).rest_client.pool_manager
-            _take_certificates(pool.connection_pool_kw)
-        except yaml.YAMLError:  # its message would show a part of the kubeconfig
-            raise ClusterError(f"{access} is not YAML") from None
-        except (config.ConfigException, OSError, ValueError) as error:
-            raise ClusterError(f"{access} cannot be used: {error}") from None
-    return Cluster(configuration, pool, namespace)
+def _path(kind: str, namespace: str | None) -> str:
+    """Where the objects of a kind are, in one namespace or in all."""
+    root, plural = KINDS[kind]
+    place = f"/namespaces/{namespace}" if namespace and kind not in CLUSTER_SCOPED else ""
+    return f"{root}{place}/{plural}"
 
 
-def _load(access: ClusterAccess, config: Any, configuration: Configuration, folder: str) -> None:
-    files = {"client_configuration": configuration, "temp_file_path": folder}
-    if access.kubeconfig is None and access.context is None and not _has_ambient_kubeconfig():
-        config.load_incluster_config(client_configuration=configuration)
-    elif access.kubeconfig is not None and access.is_text:
-        content = yaml.safe_load(access.kubeconfig)
-        if not isinstance(content, dict):
-            raise ValueError("it is no mapping")
-        config.load_kube_config_from_dict(content, context=access.context, **files)
-    else:
-        path = None if access.kubeconfig is None else str(Path(access.kubeconfig).expanduser())
-        config.load_kube_config(path, context=access.context, **files)
+def _message(answer: BaseHTTPResponse) -> str:
+    """What the API server says is wrong, else the status in words."""
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return str(answer.reason)
 
 
 def _take_certificates(settings: dict[str, Any]) -> None:
@@ -164,7 +259,3 @@ def _take_certificates(settings: dict[str, Any]) -> None:
     if certificate:
         context.load_cert_chain(certificate, key)
     settings["ssl_context"] = context
-
-
-def _has_ambient_kubeconfig() -> bool:
-    return bool(os.environ.get("KUBECONFIG")) or Path("~/.kube/config").expanduser().exists()

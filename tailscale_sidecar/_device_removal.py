@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ._additions import Json
-from ._cluster import Cluster, ClusterError
+from ._cluster import Cluster
+from ._kubeconfig import ClusterError
 from ._replica_state import ReplicaState
-from ._tailnet_api import TailnetApi, TailnetApiError
+from ._tailscale_api import TailscaleApi, TailscaleApiError
 
 POD_END_SECONDS = 600
 """How long a pod may take to end: as long as Pulumi waits for the deletion of a StatefulSet. As a rule it has ended."""
@@ -42,7 +43,7 @@ class Replica:
 
 
 def remove_device(
-    replica: Replica, cluster: Cluster, api: TailnetApi, *, sleep: Callable[[float], None] = time.sleep
+    replica: Replica, cluster: Cluster, api: TailscaleApi, *, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Deletes the device whose keys are in the replica's state Secret, once the replica's pod has ended.
 
@@ -99,7 +100,7 @@ def _state(replica: Replica, cluster: Cluster) -> ReplicaState | None:
     return ReplicaState.of(secret) if secret else None
 
 
-def _delete_device(replica: Replica, state: ReplicaState, api: TailnetApi) -> None:
+def _delete_device(replica: Replica, state: ReplicaState, api: TailscaleApi) -> None:
     try:
         device = _device(state, api)
         if device is not None and not state.owns(device):
@@ -109,13 +110,13 @@ def _delete_device(replica: Replica, state: ReplicaState, api: TailnetApi) -> No
             )
         if device is not None:
             api.delete(device["nodeId"])
-    except TailnetApiError as error:
+    except TailscaleApiError as error:
         raise RemovalError(f"device {state.device_id or 'without a recorded ID'} of {replica}: {error}") from error
     except ValueError as error:  # says where, but not what
         raise RemovalError(f"the device of {replica}: its Secret is not as tailscaled writes it: {error}") from None
 
 
-def _device(state: ReplicaState, api: TailnetApi) -> Json | None:
+def _device(state: ReplicaState, api: TailscaleApi) -> Json | None:
     """The device as the API has it, or None: by the ID that containerboot recorded, else by tailscaled's keys.
 
     The ID alone does not do: sidecars can write each other's Secrets, but the keys in them prove whose they are.

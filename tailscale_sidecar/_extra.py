@@ -1,4 +1,4 @@
-"""The packages of the extra `devices`, which only those need who ask for devices or their clean-up."""
+"""The packages of the extras `devices` and `doctor`, which only those need who use what reads the cluster."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 PACKAGES = ("kubernetes", "cryptography")
+OF_THE_COMMAND_LINE = ("doctor", "preflight")
+"""What needs the extra `doctor`; all else needs `devices`."""
 
 
 class ExtraMissingError(ImportError):
     """The message says which extra to install, and what for."""
 
     def __init__(self, feature: str) -> None:
+        extra, reads = ("doctor", "cluster") if feature in OF_THE_COMMAND_LINE else ("devices", "state Secrets")
         super().__init__(
-            f"{feature} reads the state Secrets, for which it needs the extra `devices`: "
-            "pip install 'tailscale-sidecar[devices]'"
+            f"{feature} reads the {reads}, for which it needs the extra `{extra}`: "
+            f"pip install 'tailscale-sidecar[{extra}]'"
         )
 
 
 def require(feature: str) -> None:
-    """Raises ExtraMissingError unless the extra is installed; imports nothing."""
+    """Raises ExtraMissingError unless the extra `devices` is installed; imports nothing."""
     if not all(find_spec(package) for package in PACKAGES):
         raise ExtraMissingError(feature)
 

@@ -20,8 +20,9 @@ from . import rules
 from ._additions import Json
 from ._camel_case import to_camel_case
 from ._model import Input, Model
+from ._tailscale_api import TAILSCALE_API
 from .auth import Auth
-from .device_cleanup import TAILSCALE_API, DeviceCleanup
+from .device_cleanup import DeviceCleanup
 from .dns import ClusterDns, Dns, InPodSplitDns
 from .networking import KernelNetworking, Networking
 from .state import SecretState, State

@@ -12,7 +12,7 @@ from pulumi_kubernetes.apps.v1 import StatefulSet
 from pulumi_kubernetes.core.v1 import Secret, SecretPatch, Service, ServiceAccount
 from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 
-from . import _cluster, _extra, own_secret_policy, pod_template, protection, rollout, rules
+from . import _extra, _kubernetes_provider, own_secret_policy, pod_template, protection, rollout, rules
 from . import devices as _devices
 from ._model import Input
 from .args import TailscaleSidecarStatefulSetArgs
@@ -102,7 +102,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
             )
         _extra.require("devices")
         pods = [f"{self._kubernetes_name}-{ordinal}" for ordinal in range(self._args.replicas)]
-        return _devices.devices(self.stateful_set, pods, _cluster.access_of(self))
+        return _devices.devices(self.stateful_set, pods, _kubernetes_provider.access_of(self))
 
     def _service(self) -> Service:
         spec: Any = {"clusterIP": "None", "selector": {"app": self._kubernetes_name}, "publishNotReadyAddresses": False}
@@ -203,7 +203,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         if cleanup is None or not isinstance(state, SecretState):
             return []
         _extra.require("device_cleanup")
-        access = cleanup.access(_cluster.access_of(self))
+        access = cleanup.access(_kubernetes_provider.access_of(self))
         shared: dict[str, Any] = {
             "namespace": self.service.metadata["namespace"],
             "stateful_set": self._kubernetes_name,

@@ -6,11 +6,10 @@ import pulumi
 from pydantic import Field, field_validator, model_validator
 
 from . import rules
-from ._cluster import ClusterAccess
+from ._kubeconfig import ClusterAccess
 from ._model import Input, Model
+from ._tailscale_api import TAILSCALE_API
 from .auth._auth import refuse_prefixes
-
-TAILSCALE_API = "https://api.tailscale.com"
 
 
 class DeviceCleanup(Model):

@@ -15,9 +15,10 @@ import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 from typing_extensions import override
 
-from ._cluster import Cluster, ClusterAccess, ClusterError, connect
+from ._cluster import Cluster, connect
 from ._device_removal import RemovalError, Replica, remove_device
-from ._tailnet_api import TailnetApi
+from ._kubeconfig import ClusterAccess, ClusterError
+from ._tailscale_api import TailscaleApi
 
 ENVIRONMENT = "TAILSCALE_SIDECAR_CLEANUP_"
 """Prefix of the variables that take precedence over what is stored."""
@@ -110,7 +111,7 @@ class Settings:
             raise RemovalError(f"the device of {self.replica}: {error}") from None
 
     @property
-    def api(self) -> TailnetApi:
+    def api(self) -> TailscaleApi:
         """The tailnet's API, with one credential."""
         given = {key: self._given(key) for key in ("client_secret", "access_token")}
         chosen = given if any(given.values()) else {key: self._props.get(key) for key in given}
@@ -121,6 +122,6 @@ class Settings:
 
 
 @cache
-def _api(url: str, client_secret: str | None, access_token: str | None) -> TailnetApi:
+def _api(url: str, client_secret: str | None, access_token: str | None) -> TailscaleApi:
     """One for all replicas of an operation, which then share an access token."""
-    return TailnetApi(url, client_secret=client_secret, access_token=access_token)
+    return TailscaleApi(url, client_secret=client_secret, access_token=access_token)

@@ -13,7 +13,8 @@ import pulumi
 from pulumi.runtime import is_dry_run
 from pulumi_kubernetes.apps.v1 import StatefulSet
 
-from ._cluster import Cluster, ClusterAccess, ClusterError, connect
+from ._cluster import Cluster, connect
+from ._kubeconfig import ClusterAccess, ClusterError
 from ._replica_state import ReplicaState
 from .device import Device
 

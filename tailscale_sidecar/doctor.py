@@ -9,10 +9,12 @@ import time
 from collections.abc import Sequence
 
 from ._additions import Json
+from ._cluster import Cluster, connect
+from ._extra import ExtraMissingError
+from ._kubeconfig import ClusterAccess, ClusterError
 from .checks import access, network, replicas, template
 from .checks.replicas import ago, device_name
 from .findings import ExitStatus, Finding, exit_status, sorted_findings
-from .inspection.cluster import Cluster, ClusterError
 from .inspection.gather import Scope, in_trouble, look
 from .inspection.snapshot import Replica, Snapshot
 from .inspection.workload import Workload
@@ -67,9 +69,9 @@ def run(options: argparse.Namespace) -> int:
         cluster_cidrs=tuple(options.cluster_cidr),
     )
     try:
-        with Cluster.connect(options.kubeconfig, options.context) as cluster:
+        with connect(ClusterAccess(options.kubeconfig, options.context), None, "doctor") as cluster:
             return look_on(cluster, scope, options)
-    except ClusterError as error:
+    except (ClusterError, ExtraMissingError) as error:
         print(f"tailscale-sidecar doctor: {error}", file=sys.stderr)
         return ExitStatus.BLIND
 

@@ -12,10 +12,12 @@ import yaml
 
 from . import rules
 from ._additions import Json
+from ._cluster import connect
+from ._extra import ExtraMissingError
+from ._kubeconfig import ClusterAccess, ClusterError
 from .checks.plans import CHECKS
 from .findings import ExitStatus, Finding, exit_status, sorted_findings
 from .inspection.cidrs import NODES, PODS, SERVICES, Range, collapsed
-from .inspection.cluster import Cluster, ClusterError
 from .inspection.ground import Ground, survey
 from .inspection.plan import KINDS, POLICIES, Plan, plans
 from .render import RenderError, render
@@ -72,10 +74,10 @@ def run(options: argparse.Namespace) -> int:
     progress = Progress()
     try:
         rules.cidrs(tuple(options.cluster_cidr))
-        with Cluster.connect(options.kubeconfig, options.context) as cluster:
+        with connect(ClusterAccess(options.kubeconfig, options.context), None, "preflight") as cluster:
             planned = planned_by(options, options.namespace or cluster.namespace)
             ground = survey(cluster, planned, options.cluster_cidr, progress)
-    except (ClusterError, PreflightError, RenderError, ValueError) as error:
+    except (ClusterError, ExtraMissingError, PreflightError, RenderError, ValueError) as error:
         progress.done()
         print(f"tailscale-sidecar preflight: {error}", file=sys.stderr)
         return ExitStatus.BLIND

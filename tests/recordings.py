@@ -12,10 +12,11 @@ from pathlib import Path
 from unittest import mock
 
 from tailscale_sidecar import preflight
+from tailscale_sidecar._cluster import connect
+from tailscale_sidecar._kubeconfig import ClusterAccess
 from tailscale_sidecar.checks import catalogue
 from tailscale_sidecar.doctor import as_text, diagnose
 from tailscale_sidecar.findings import CODE, GUIDE, Defect
-from tailscale_sidecar.inspection.cluster import Cluster
 from tailscale_sidecar.inspection.ground import survey
 from tailscale_sidecar.inspection.plan import Plan
 from tailscale_sidecar.report import Progress, Style
@@ -68,7 +69,8 @@ def before_deploying() -> str:
     plan = Plan(namespace="db", accepts_routes=True, tags=("tag:db",))
     with server.serve(), tempfile.TemporaryDirectory() as folder:
         environment = {"TS_API_KEY": "tskey-api-kDEMO", "TS_BASE_URL": server.url}
-        with Cluster.connect(str(server.kubeconfig(Path(folder)))) as cluster, mock.patch.dict(os.environ, environment):
+        access = ClusterAccess(str(server.kubeconfig(Path(folder))))
+        with connect(access, None, "preflight") as cluster, mock.patch.dict(os.environ, environment):
             found = survey(cluster, [plan], [], Progress())
     lines = preflight.as_text(found, [plan], preflight.object_to(found, [plan]), Style())
     return terminal("tailscale-sidecar preflight -n db --tag tag:db --accept-routes", lines)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from .._additions import Json
+from .._cluster import Cluster
+from .._kubeconfig import ClusterError
 from ..findings import Gap
 from .cidrs import (
     PODS,
@@ -20,7 +22,6 @@ from .cidrs import (
     ranges,
     service_ranges,
 )
-from .cluster import Cluster, ClusterError
 
 T = TypeVar("T")
 SYSTEM = "kube-system"

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from .._additions import Json
+from .._cluster import Cluster
+from .._kubeconfig import ClusterError
 from ..findings import Gap, natural, redacted
 from ..report import Progress
 from .cidrs import PODS, Range, ranges
-from .cluster import Cluster, ClusterError
 from .cluster_facts import look_at_cluster
 from .inside import look_inside
 from .snapshot import Credential, Replica, Snapshot, StateSecret

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from .._additions import Json
+from .._cluster import Cluster
+from .._kubeconfig import ClusterError
 from ..findings import Gap
 from ..report import Progress
 from .cidrs import Range
-from .cluster import Cluster, ClusterError
 from .cluster_facts import look_at_cluster
 from .plan import Plan
 from .tailnet import Tailnet

@@ -6,7 +6,7 @@ import json
 from importlib.resources import files
 
 from .._additions import Json
-from .cluster import Cluster
+from .._cluster import Cluster
 from .snapshot import Inside, LookUp
 from .workload import Workload
 

@@ -129,6 +129,41 @@ def dns_from_status(status: Json) -> TailnetDns | None:
     )
 
 
+def device_from_api(found: Json) -> Device:
+    """A device as `GET /api/v2/tailnet/-/devices?fields=all` has it."""
+    enabled = found.get("enabledRoutes") or ()
+    offered = found.get("advertisedRoutes") or ()
+    online = found.get("connectedToControl")
+    return Device(
+        id=str(found.get("nodeId", "")),
+        name=str(found.get("name", "")).rstrip("."),
+        hostname=str(found.get("hostname", "")),
+        addresses=tuple(found.get("addresses") or ()),
+        tags=tuple(found.get("tags") or ()),
+        online=None if online is None else bool(online),
+        last_seen=None if online else time(found.get("lastSeen")),
+        expires=None if found.get("keyExpiryDisabled") else time(found.get("expires")),
+        ephemeral=found.get("isEphemeral"),
+        authorized=bool(found.get("authorized", True)),
+        # A route is in force where it is both advertised and approved.
+        routes=tuple(route for route in enabled if route in offered and route not in EXIT_ROUTES),
+        offered_routes=tuple(route for route in offered if route not in enabled and route not in EXIT_ROUTES),
+        exit_node=any(route in enabled and route in offered for route in EXIT_ROUTES),
+        version=str(found.get("clientVersion", "")).removeprefix("v").partition("-")[0],
+        node_key=str(found.get("nodeKey", "")),
+        lock_error=str(found.get("tailnetLockError", "")),
+    )
+
+
+def dns_from_api(nameservers: Json, split: Json, preferences: Json) -> TailnetDns:
+    """The tailnet's DNS from the answers of `dns/nameservers`, `dns/split-dns` and `dns/preferences`."""
+    return TailnetDns(
+        nameservers=tuple(nameservers.get("dns") or ()),
+        split={domain: tuple(servers or ()) for domain, servers in split.items()},
+        magic_dns=bool(preferences.get("magicDNS")),
+    )
+
+
 def time(text: str | None) -> datetime | None:
     """A time as Go writes it; None if it is not set."""
     if not text:

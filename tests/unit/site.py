@@ -14,9 +14,10 @@ from typing import Any
 from unittest import mock
 
 from tailscale_sidecar import InPodSplitDns, OAuthClient, TailscaleSidecarStatefulSet
+from tailscale_sidecar._cluster import Cluster, connect
+from tailscale_sidecar._kubeconfig import ClusterAccess
 from tailscale_sidecar.doctor import diagnose
 from tailscale_sidecar.findings import Finding
-from tailscale_sidecar.inspection.cluster import Cluster
 from tailscale_sidecar.inspection.gather import Scope, look
 from tailscale_sidecar.inspection.snapshot import Snapshot
 from tailscale_sidecar.render import plain, record
@@ -59,7 +60,7 @@ class Site:
 
     def snapshot(self, tmp_path: Path, scope: Scope | None = None) -> Snapshot:
         """What `doctor` gathers here, by the real client from a server; only commands in containers are played."""
-        cluster = Cluster.connect(str(self.server.kubeconfig(tmp_path, NAMESPACE)))
+        cluster = connect(ClusterAccess(str(self.server.kubeconfig(tmp_path, NAMESPACE))), None, "doctor")
         with cluster, mock.patch.object(Cluster, "exec", self.play), mock.patch.dict(os.environ, self.environment):
             return look(cluster, scope or Scope(), Progress())
 

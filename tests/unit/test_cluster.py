@@ -15,7 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tailscale_sidecar._cluster import ClusterAccess, ClusterError, connect
+from tailscale_sidecar._cluster import connect
+from tailscale_sidecar._kubeconfig import ClusterAccess, ClusterError
 
 ANSWERS = {
     "/api/v1/namespaces/apps/secrets/db-0": (200, {"kind": "Secret"}),
@@ -82,6 +83,19 @@ def test_the_ambient_kubeconfig_is_used_with_the_context_that_is_asked_for(
         connect(ClusterAccess(context="wrong"), "apps", "devices").find("Secret", "db-0")
 
 
+@pytest.mark.parametrize("given", ["text", "file"])
+@pytest.mark.parametrize(("context", "namespace"), [("right", "default"), ("wrong", "theirs")])
+def test_the_namespace_is_the_contexts_unless_given(given: str, context: str, namespace: str, tmp_path: Path) -> None:
+    content = json.loads(kubeconfig("http://127.0.0.1:9"))
+    content["contexts"][1]["context"]["namespace"] = "theirs"
+    del content["current-context"]
+    text, file = json.dumps(content), tmp_path / "kubeconfig"
+    file.write_text(text, encoding="utf-8")
+    access = ClusterAccess(text if given == "text" else str(file), context)
+    assert connect(access, None, "doctor").namespace == namespace
+    assert connect(access, "apps", "doctor").namespace == "apps"
+
+
 def test_a_refusal_is_an_error_with_the_servers_words(server: str) -> None:
     cluster = connect(ClusterAccess(kubeconfig(server, token="t0ken")), "apps", "devices")
     with pytest.raises(ClusterError, match='Secret apps/db-1 cannot be read: 403 secrets "db-1" is forbidden'):
@@ -121,7 +135,10 @@ def pair() -> tuple[bytes, bytes]:
         (ClusterAccess("{s3cr3t: [}"), "the kubeconfig given as text is not YAML"),
         (ClusterAccess("- s3cr3t\n"), "the kubeconfig given as text cannot be used: it is no mapping"),
         (ClusterAccess('{"contexts": [], "users": []}', "prod"), "given as text with context prod cannot be used: .*"),
-        (ClusterAccess(), "the kubeconfig of the environment cannot be used: .*"),
+        (
+            ClusterAccess(),
+            "the kubeconfig of the environment cannot be used: there is none, and this is no pod: set KUBECONFIG",
+        ),
     ],
 )
 def test_no_way_to_the_cluster_is_an_error_that_says_where_it_was_looked_for(

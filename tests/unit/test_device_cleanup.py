@@ -11,7 +11,8 @@ import pulumi
 import pytest
 
 from tailscale_sidecar import DeviceCleanup, EmptyDirState, PersistentVolumeState, _extra
-from tailscale_sidecar._cluster import Cluster, ClusterAccess
+from tailscale_sidecar._cluster import Cluster, connect
+from tailscale_sidecar._kubeconfig import ClusterAccess
 from tailscale_sidecar.device_cleanup_provider import DeviceCleanupProvider
 from tests.arguments import arguments
 
@@ -186,6 +187,13 @@ def test_a_missing_extra_is_named_before_anything_is_made(monkeypatch: pytest.Mo
     monkeypatch.setattr(_extra, "find_spec", lambda package: None if package == "kubernetes" else object())
     with pytest.raises(ImportError, match=r"device_cleanup.*pip install 'tailscale-sidecar\[devices\]'"):
         _extra.require("device_cleanup")
+
+
+@pytest.mark.parametrize(("feature", "extra"), [("doctor", "doctor"), ("preflight", "doctor"), ("devices", "devices")])
+def test_each_feature_names_the_extra_that_it_needs(monkeypatch: pytest.MonkeyPatch, feature: str, extra: str) -> None:
+    monkeypatch.setitem(sys.modules, "kubernetes", None)
+    with pytest.raises(ImportError, match=rf"{feature} reads .*pip install 'tailscale-sidecar\[{extra}\]'"):
+        connect(ClusterAccess(), None, feature)
 
 
 def test_the_extra_is_imported_only_by_who_uses_it() -> None:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
-from tailscale_sidecar._cluster import Cluster, ClusterError
+from tailscale_sidecar._cluster import Cluster
 from tailscale_sidecar._device_removal import POD_END_SECONDS, RemovalError, Replica, remove_device
+from tailscale_sidecar._kubeconfig import ClusterError
 from tailscale_sidecar._replica_state import ReplicaState
-from tailscale_sidecar._tailnet_api import TailnetApi
+from tailscale_sidecar._tailscale_api import TailscaleApi
 
 from .tailnet_server import TOKEN, TailnetServer, Trouble, tailnet_server
 
@@ -44,7 +46,8 @@ class FakeCluster(Cluster):
 
     objects: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
-    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+    @override
+    def find(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         return self.objects.get((kind, name))
 
 
@@ -69,7 +72,7 @@ def tailnet() -> Iterator[TailnetServer]:
 
 
 def remove(cluster: Cluster, tailnet: TailnetServer, replica: Replica = REPLICA) -> None:
-    remove_device(replica, cluster, TailnetApi(tailnet.url, access_token=TOKEN), sleep=lambda _: None)
+    remove_device(replica, cluster, TailscaleApi(tailnet.url, access_token=TOKEN), sleep=lambda _: None)
 
 
 def left(tailnet: TailnetServer) -> list[str]:
@@ -170,7 +173,7 @@ def test_the_device_goes_after_the_pod(cluster: FakeCluster, tailnet: TailnetSer
         if len(waited) == 3:
             del cluster.objects["Pod", POD]
 
-    remove_device(REPLICA, cluster, TailnetApi(tailnet.url, access_token=TOKEN), sleep=sleep)
+    remove_device(REPLICA, cluster, TailscaleApi(tailnet.url, access_token=TOKEN), sleep=sleep)
     assert left(tailnet) == ["n2"]
 
 
@@ -190,6 +193,14 @@ def test_a_failed_call_is_an_error_that_names_the_device(cluster: FakeCluster, t
         remove(cluster, tailnet)
 
 
+def test_what_is_no_api_like_tailscales_does_not_pass_for_one_without_the_device(
+    cluster: FakeCluster, tailnet: TailnetServer
+) -> None:
+    tailnet.troubles = [Trouble(404), Trouble(404)]
+    with pytest.raises(RemovalError, match=r"device n1 of apps/db-1: .*no API like Tailscale's"):
+        remove(cluster, tailnet)
+
+
 def test_a_secret_that_holds_no_state_is_an_error_that_shows_nothing_of_it(
     cluster: FakeCluster, tailnet: TailnetServer
 ) -> None:
@@ -203,7 +214,8 @@ def test_a_secret_that_holds_no_state_is_an_error_that_shows_nothing_of_it(
 
 def test_an_unreachable_cluster_is_an_error_that_names_the_replica(tailnet: TailnetServer) -> None:
     class Unreachable(FakeCluster):
-        def find(self, kind: str, name: str) -> dict[str, Any] | None:
+        @override
+        def find(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
             raise ClusterError(f"{kind} {name} cannot be read: 401 Unauthorized")
 
     with pytest.raises(RemovalError, match="the device of apps/db-1: Service db cannot be read: 401"):

@@ -29,9 +29,9 @@ from tailscale_sidecar import (
     WorkloadIdentity,
 )
 from tailscale_sidecar.__main__ import main
+from tailscale_sidecar._cluster import Cluster
 from tailscale_sidecar.doctor import as_json, as_text, diagnose
 from tailscale_sidecar.findings import ExitStatus
-from tailscale_sidecar.inspection.cluster import Cluster
 from tailscale_sidecar.report import Style
 from tests.unit.api_server import Json
 from tests.unit.site import (

@@ -1,4 +1,4 @@
-"""The few calls of Tailscale's API that removing a device takes (tailscale.com/api), with an answer or a reason."""
+"""The one client of Tailscale's API (tailscale.com/api): each call gets an answer, or a reason without a credential."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from typing_extensions import override
 
-ANSWER_SECONDS = 30
-"""How long the API may take for one answer."""
+TAILSCALE_API = "https://api.tailscale.com"
 PAUSES = (1, 2, 4, 8, 16)
 """Seconds before each further attempt of a call that failed for now."""
 LONGEST_PAUSE = 60
@@ -28,68 +27,92 @@ ANY_CLIENT_ID = "some-client-id"
 """The secret names its client; Tailscale's own client sends this (tailscale.com@v1.102.5 feature/oauthkey/oauthkey.go:50)."""
 
 
-class TailnetApiError(Exception):
+class TailscaleApiError(Exception):
     """A call failed for good; the message names the call and the reason, and no credential."""
 
 
-class TailnetApi:
-    """The devices of a tailnet. Threads may share one: they then share its access token."""
+class TailscaleApi:
+    """The API as one credential sees it. Threads may share one: they then share its access token."""
+
+    answer_seconds: ClassVar[float] = 30
+    """How long the API may take for one answer."""
+    pauses: ClassVar[Sequence[float]] = PAUSES
 
     def __init__(
         self,
         url: str,
         *,
+        client_id: str = ANY_CLIENT_ID,
         client_secret: str | None = None,
         access_token: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """Asks for nothing yet; an OAuth client's token is fetched when there is need of one.
+
+        Args:
+            url: Base URL, of http or https: whoever gives it has checked that.
+            client_id: An OAuth client's.
+            client_secret: The same client's.
+            access_token: An API access token instead.
+            sleep: What waits.
+        """
         self._url = url
+        self._client_id = client_id
         self._client_secret = client_secret
         self._token = access_token
         self._token_end = float("inf") if access_token else 0.0
         self._lock = threading.Lock()
         self._sleep = sleep
 
+    def get(self, path: str) -> dict[str, Any]:
+        """Something that is always there, such as `/api/v2/tailnet/-/dns/preferences`.
+
+        Raises:
+            TailscaleApiError: The API does not answer, refuses, or knows no such thing.
+        """
+        return self._there("GET", path, self._authorization())
+
     def device(self, device_id: str) -> dict[str, Any] | None:
         """A device by its ID, or None if it is not on the tailnet."""
-        return self._call("GET", f"/api/v2/device/{quote(device_id, safe='')}")
+        return self._request("GET", device_path(device_id), self._authorization())
 
     def devices(self) -> list[dict[str, Any]]:
         """All devices of the tailnet."""
-        found = self._call("GET", "/api/v2/tailnet/-/devices")
-        return list(found["devices"]) if found else []
+        return list(self.get("/api/v2/tailnet/-/devices")["devices"])
 
     def delete(self, device_id: str) -> None:
         """Removes a device; one that is not there any more is well."""
-        self._call("DELETE", f"/api/v2/device/{quote(device_id, safe='')}")
+        self._request("DELETE", device_path(device_id), self._authorization())
 
-    def _call(self, method: str, path: str) -> dict[str, Any] | None:
-        return self._request(method, path, {"Authorization": f"Bearer {self._valid_token()}"})
-
-    def _valid_token(self) -> str:
+    def _authorization(self) -> str:
         with self._lock:
             if self._token is None or time.monotonic() > self._token_end:
                 self._token, seconds = self._new_token()
                 self._token_end = time.monotonic() + seconds - TOKEN_MARGIN
-            return self._token
+            return f"Bearer {self._token}"
 
     def _new_token(self) -> tuple[str, float]:
-        basic = base64.b64encode(f"{ANY_CLIENT_ID}:{self._client_secret}".encode()).decode()
+        basic = base64.b64encode(f"{self._client_id}:{self._client_secret}".encode()).decode()
         form = urlencode({"grant_type": "client_credentials"}).encode()
-        answer = self._request("POST", "/api/v2/oauth/token", {"Authorization": f"Basic {basic}"}, form)
-        if answer is None:
-            raise TailnetApiError(f"POST {self._url}/api/v2/oauth/token: 404: this is no API like Tailscale's")
+        answer = self._there("POST", "/api/v2/oauth/token", f"Basic {basic}", form)
         return str(answer["access_token"]), float(answer.get("expires_in", 0))
 
-    def _request(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
-    ) -> dict[str, Any] | None:
+    def _there(self, method: str, path: str, authorization: str, form: bytes | None = None) -> dict[str, Any]:
+        answer = self._request(method, path, authorization, form)
+        if answer is None:
+            raise TailscaleApiError(
+                f"{method} {self._url}{path}: 404: this is no API like Tailscale's, or no such tailnet"
+            )
+        return answer
+
+    def _request(self, method: str, path: str, authorization: str, form: bytes | None = None) -> dict[str, Any] | None:
         """One call, tried again while it fails for now; None for 404."""
-        url = self._url + path  # of http or https: the argument api_url was checked
-        request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)  # noqa: S310
-        for pause in (*PAUSES, None):
+        url = self._url + path
+        headers = {"Authorization": authorization, "Accept": "application/json"}  # else a policy comes with comments
+        request = urllib.request.Request(url, data=form, headers=headers, method=method)  # noqa: S310 - see __init__
+        for pause in (*self.pauses, None):
             try:
-                with _OPENER.open(request, timeout=ANSWER_SECONDS) as response:
+                with _OPENER.open(request, timeout=self.answer_seconds) as response:
                     answer: dict[str, Any] = json.loads(response.read() or b"{}")
                     return answer
             except urllib.error.HTTPError as error:
@@ -100,7 +123,7 @@ class TailnetApi:
             except (OSError, http.client.HTTPException, ValueError) as error:  # no answer, or half of one
                 passing, wait, reason = True, 0, self._without_secrets(str(error) or type(error).__name__)
             if pause is None or not passing or wait > LONGEST_PAUSE:
-                raise TailnetApiError(f"{method} {url}: {reason}")
+                raise TailscaleApiError(f"{method} {url}: {reason}")
             self._sleep(max(pause, wait))
         raise AssertionError  # the last pause is None
 
@@ -108,6 +131,11 @@ class TailnetApi:
         for secret in filter(None, (self._client_secret, self._token)):
             text = text.replace(secret, "<secret>")
         return text
+
+
+def device_path(device_id: str) -> str:
+    """Where the API has a device."""
+    return f"/api/v2/device/{quote(device_id, safe='')}"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
