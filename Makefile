@@ -6,26 +6,36 @@ ROOT := $(filter 0,$(shell id -u))
 OWN_CLUSTER := $(filter command line,$(origin KUBECONFIG))
 TEST := $(BIN)/pytest -q --durations=8
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
-test soak bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
+test-lab soak bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test soak smoke bench check golden setup clean
+.PHONY: demo test test-code test-node test-lab soak smoke bench check golden setup clean
 
 # A KUBECONFIG that is only exported is not meant: the demo then uses the lab.
 demo: $(if $(OWN_CLUSTER),.venv/ready,setup) ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
 	$(BIN)/python -m tests.demo $(if $(OWN_CLUSTER),--kubeconfig='$(KUBECONFIG)')
 
-test: check $(if $(ROOT),setup) ## every check and test but the long ones
-	$(TEST) -m "not soak" -n 2 tests/unit tests/component
+test: $(if $(ROOT),setup,.venv/ready) ## every check and test but the long ones
+	+@$(MAKE) --no-print-directory --output-sync=line --jobs=2 test-code $(if $(ROOT),test-node)
 ifdef ROOT
-	cd tests/lab/tailnet && go vet ./... && go test ./...
-	$(LAB) up
-	$(TEST) -m "not soak and not timed" -n 4 --no-loadscope-reorder tests/engine tests/faults tests/cluster --ignore=tests/faults/node && \
-	$(TEST) -m "not soak and timed" -n 3 --no-loadscope-reorder tests/faults --ignore=tests/faults/node && \
-	$(TEST) -m "not soak" tests/faults/node; \
-	status=$$?; $(LAB) down; exit $$status
+	@$(MAKE) --no-print-directory test-lab
 else
 	@echo "! cluster, fault and engine tests are skipped: the lab needs root (sudo make test)"
 endif
+
+test-code: check ## what needs no lab
+	$(TEST) -m "not soak" -n 2 tests/unit tests/component
+	$(if $(ROOT),cd tests/lab/tailnet && go vet ./... && go test ./...)
+
+# They restart the node's programs, and wait more than they work: in a lab of their own, beside what needs none.
+test-node: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test-node
+test-node:
+	$(TEST) -m "not soak" tests/faults/node
+
+test-lab:
+	$(LAB) up
+	$(TEST) -m "not soak and not timed" -n 4 --no-loadscope-reorder tests/engine tests/faults tests/cluster --ignore=tests/faults/node && \
+	$(TEST) -m "not soak and timed" -n 3 --no-loadscope-reorder tests/faults --ignore=tests/faults/node; \
+	status=$$?; $(LAB) down; exit $$status
 
 soak: setup ## the long faults
 	$(BIN)/pytest -q -m soak tests
@@ -47,13 +57,16 @@ golden: .venv/ready ## accept changed pod templates; the CHANGELOG has to name t
 setup: .venv/ready ## install and build all that the tests use
 	$(LAB) setup
 
+# uv takes seconds for what takes pip most of a minute.
 .venv/ready: pyproject.toml constraints.txt
 	@echo "… installing Python packages into .venv"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 clean: ## stop the labs and remove what was installed here
 	-$(LAB) down
 	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-test $(LAB) down
+	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-test-node $(LAB) down
 	rm -rf .venv dist
