@@ -27,7 +27,7 @@ else
 	@echo "! cluster, fault and engine tests are skipped: the lab needs root (sudo make test)"
 endif
 
-soak: setup ## the long faults
+soak: setup ## the long faults, and operations at random
 	$(BIN)/pytest -q -m soak tests
 
 smoke: .venv/ready ## the main job on a cluster and tailnet of your own: make smoke KUBECONFIG=...

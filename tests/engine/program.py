@@ -21,7 +21,7 @@ from .pulumi_cli import PulumiCli
 from .stack import Stack
 
 PROJECT = """\
-name: engine
+name: {name}
 runtime: {{name: python, options: {{virtualenv: {virtualenv}}}}}
 """
 HEAD = """\
@@ -62,7 +62,7 @@ class Program:
         """An empty program, with an OAuth client of its own in its configuration."""
         project = folder / "project"
         project.mkdir()
-        (project / "Pulumi.yaml").write_text(PROJECT.format(virtualenv=sys.prefix), encoding="utf-8")
+        (project / "Pulumi.yaml").write_text(PROJECT.format(name="engine", virtualenv=sys.prefix), encoding="utf-8")
         stack = Stack(cli, project, workspace.lab.environment())
         program = Program(workspace, stack, *workspace.tailnet.oauth_client())
         stack.init(clientId=program.client_id, clientSecret=program.client_secret)

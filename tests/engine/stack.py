@@ -42,9 +42,13 @@ class Stack:
         return self.project.parent / "state"
 
     def init(self, **config: str) -> None:
-        """Makes the stack, unless it is there, and sets its configuration; what a key ending in Secret has is one."""
+        """Makes the stack, unless it is there, and sets its configuration."""
         self.state.mkdir(parents=True, exist_ok=True)
         self.pulumi("stack", "select", "--create", NAME)
+        self.configure(**config)
+
+    def configure(self, **config: str) -> None:
+        """Sets configuration; what a key ending in Secret has is one."""
         for key, value in config.items():
             kind = "--secret" if key.endswith("Secret") else "--plaintext"
             self.pulumi("config", "set", kind, key, stdin=value)
