@@ -64,6 +64,13 @@ class Life:
         self.app.change(replicas=self.random.randrange(MOST_REPLICAS + 1))
         self.up()
 
+    def scale_with_an_interruption(self) -> None:
+        pods = self.app.pods()
+        self.app.change(replicas=self.random.choice([n for n in range(MOST_REPLICAS + 1) if n != len(pods)]))
+        self.program.write()
+        self.program.stack.interrupt_up(lambda: self.app.pods() != pods)
+        self.up()
+
     def change_a_setting(self) -> None:
         name = self.random.choice(list(SETTINGS))
         self.app.change(**{name: self.random.choice(SETTINGS[name])})
@@ -105,6 +112,7 @@ class Life:
         always = [
             self.up,
             self.scale,
+            self.scale_with_an_interruption,
             self.change_a_setting,
             self.rotate_the_replicas_credential,
             self.rotate_the_credential_of_the_clean_up,
