@@ -150,6 +150,10 @@ class Component:
         """All devices that its replicas ever registered."""
         return self.program.workspace.tailnet.devices(self.name)
 
+    def count(self) -> tuple[int, int, int]:
+        """Its devices, its state Secrets, and how often the program's replicas asked Tailscale's API for a token or key."""
+        return len(self.devices()), len(self.state_secrets()), self.program.credential_requests()
+
     def identities(self) -> dict[str, tuple[str, ...]]:
         """Each replica's keys in its Secret, and what the tailnet knows it by. Fails where two devices share a name."""
         devices = {device.hostname: device for device in self.devices()}

@@ -42,6 +42,7 @@ def test_devices_are_those_of_the_replicas_after_each_up_and_unknown_before_it(p
     program.tail = TAIL.format(name=app.name)
     program.up()
     assert_devices(app)
+    assert app.count() == (1, 1, 2), "to read them asks nothing of Tailscale's API"
     resources = program.stack.export()
     assert "ciphertext" not in str(resources["record"]["outputs"]["data"]), "no secret, though the kubeconfig is one"
 
@@ -60,6 +61,7 @@ def test_devices_are_those_of_the_replicas_after_each_up_and_unknown_before_it(p
     app.change(replicas=1)
     program.up()
     assert_devices(app)
+    assert app.count() == (2, 1, 2 * 2), "without device_cleanup, the second one's device stays"
 
 
 def seen_by_another_stack(program: Program) -> object:
