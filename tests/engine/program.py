@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,9 +18,10 @@ from tests.lab.tailnet_client import Device
 
 from .pulumi_cli import PulumiCli
 from .stack import Stack
+from .virtualenv import virtualenv
 
 PROJECT = """\
-name: {name}
+name: engine
 runtime: {{name: python, options: {{virtualenv: {virtualenv}}}}}
 """
 HEAD = """\
@@ -62,7 +62,7 @@ class Program:
         """An empty program, with an OAuth client of its own in its configuration."""
         project = folder / "project"
         project.mkdir()
-        (project / "Pulumi.yaml").write_text(PROJECT.format(name="engine", virtualenv=sys.prefix), encoding="utf-8")
+        (project / "Pulumi.yaml").write_text(PROJECT.format(virtualenv=virtualenv()), encoding="utf-8")
         stack = Stack(cli, project, workspace.lab.environment())
         program = Program(workspace, stack, *workspace.tailnet.oauth_client())
         stack.init(clientId=program.client_id, clientSecret=program.client_secret)

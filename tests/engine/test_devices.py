@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
 
 from .program import HEAD, PROJECT, Component, Program, Source
+from .virtualenv import virtualenv
 
 PROVIDER = """\
 provider = k8s.Provider("users-own", kubeconfig=pulumi.Output.secret(open({kubeconfig!r}).read()), namespace={namespace!r})
@@ -68,7 +68,9 @@ def seen_by_another_stack(program: Program) -> object:
     """The first device, in a stack that has a reference to the program's."""
     other = replace(program.stack, project=program.stack.project.parent / "other")
     other.project.mkdir()
-    (other.project / "Pulumi.yaml").write_text(PROJECT.format(name="other", virtualenv=sys.prefix), encoding="utf-8")
+    (other.project / "Pulumi.yaml").write_text(
+        PROJECT.format(virtualenv=virtualenv()).replace("engine", "other"), encoding="utf-8"
+    )
     (other.project / "__main__.py").write_text(OTHER_STACK, encoding="utf-8")
     other.init()
     other.up()

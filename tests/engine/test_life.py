@@ -10,12 +10,12 @@ from .program import Program, await_nothing_but, everything
 def test_a_replica_keeps_its_identity_through_all_commands_until_it_is_removed(program: Program) -> None:
     before = everything(program)
     app = program.add(replicas=2)
-    program.settle()
+    program.up()
     first = app.identities()
     assert app.count() == (2, 2, 2 * 2)
 
     app.change(labels={"tier": "web"})
-    program.settle()
+    program.up()
     assert app.identities() == first, "the label rolled the pods"
     assert app.count() == (2, 2, 2 * 2)
 

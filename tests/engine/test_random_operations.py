@@ -15,6 +15,7 @@ import pytest
 
 from tests.cluster.deployment import Deployment
 from tests.faults.sidecar import Sidecar
+from tests.lab.shell import say
 
 from .program import Program, await_nothing_but, everything
 from .test_device_cleanup import Credential
@@ -28,8 +29,8 @@ SETTINGS = {
     "shields_up": (False, True),
 }
 CLUSTER_CIDRS = ["10.244.0.0/16", "10.96.0.0/12"]
-LONGEST_BACKOFF = 400
-"""Seconds: the kubelet waits ever longer before it restarts a container that was killed often."""
+PATIENCE = 400
+"""Seconds: the kubelet waits up to 300 before it restarts a container that was killed often."""
 Calls = Counter[tuple[str, str, str]]
 """How often a client called: `replica` or `cleanup`, the method, the last part of the path."""
 
@@ -101,7 +102,7 @@ class Life:
         self.is_up = False
 
     def crash_tailscaled(self) -> None:
-        Sidecar(self.deployment, self.any_replica()).crash(seconds=LONGEST_BACKOFF)
+        Sidecar(self.deployment, self.any_replica()).crash(seconds=PATIENCE)
 
     def delete_a_pod(self) -> None:
         self.deployment.delete_pods(self.any_replica())
@@ -135,7 +136,7 @@ class Life:
         """Fails unless just the right replicas are there, those that stayed are who they were, and nobody called in vain."""
         name, was = self.app.name, self.identities
         pods = {f"{name}-{ordinal}" for ordinal in range(self.app.replicas if self.is_up else 0)}
-        self.tailnet.await_devices(name, len(pods))
+        self.tailnet.await_devices(name, len(pods), PATIENCE)
         self.identities = self.app.identities()
         assert self.identities.keys() == pods
         assert self.secrets() == pods | ({f"{name}-auth"} if self.is_up else set())
@@ -186,6 +187,7 @@ def test_whatever_is_done_in_whatever_order_the_right_devices_and_secrets_are_th
         for _ in range(OPERATIONS):
             operation = life.random.choice(life.operations)
             done.append(operation.__name__)
+            say(f"{len(done)}. {operation.__name__}")
             operation()
             life.check()
         done.append("destroy, at the end")
