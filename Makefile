@@ -37,7 +37,7 @@ test-lab:
 	$(TEST) -m "not soak and timed" -n 3 --no-loadscope-reorder tests/faults --ignore=tests/faults/node; \
 	status=$$?; $(LAB) down; exit $$status
 
-soak: setup ## the long faults
+soak: setup ## the long faults, and operations at random
 	$(BIN)/pytest -q -m soak tests
 
 smoke: .venv/ready ## the main job on a cluster and tailnet of your own: make smoke KUBECONFIG=...

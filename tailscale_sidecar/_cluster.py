@@ -186,6 +186,8 @@ class Cluster:
     def _with_certificates(self) -> Iterator[Configuration]:
         """The configuration with its certificates in files, as a WebSocket's client reads them."""
         configuration = copy.copy(self._configuration)
+        configuration.auth_settings()  # makes the token anew, if it has to be
+        configuration.refresh_api_key_hook = None  # would name the kubeconfig's own files again, which are gone
         with TemporaryDirectory() as folder:
             for name, content in self._certificates.items():
                 path = Path(folder, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tests.lab.tailnet_client import Device
 
 from .pulumi_cli import PulumiCli
 from .stack import Stack
+from .virtualenv import virtualenv
 
 PROJECT = """\
 name: engine
@@ -62,7 +62,7 @@ class Program:
         """An empty program, with an OAuth client of its own in its configuration."""
         project = folder / "project"
         project.mkdir()
-        (project / "Pulumi.yaml").write_text(PROJECT.format(virtualenv=sys.prefix), encoding="utf-8")
+        (project / "Pulumi.yaml").write_text(PROJECT.format(virtualenv=virtualenv()), encoding="utf-8")
         stack = Stack(cli, project, workspace.lab.environment())
         program = Program(workspace, stack, *workspace.tailnet.oauth_client())
         stack.init(clientId=program.client_id, clientSecret=program.client_secret)
@@ -149,6 +149,10 @@ class Component:
     def devices(self) -> list[Device]:
         """All devices that its replicas ever registered."""
         return self.program.workspace.tailnet.devices(self.name)
+
+    def count(self) -> tuple[int, int, int]:
+        """Its devices, its state Secrets, and how often the program's replicas asked Tailscale's API for a token or key."""
+        return len(self.devices()), len(self.state_secrets()), self.program.credential_requests()
 
     def identities(self) -> dict[str, tuple[str, ...]]:
         """Each replica's keys in its Secret, and what the tailnet knows it by. Fails where two devices share a name."""

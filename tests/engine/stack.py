@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from tests.lab.shell import wait_for
 
 from .pulumi_cli import PulumiCli
+from .virtualenv import virtualenv
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAME = "lab"
@@ -42,9 +42,13 @@ class Stack:
         return self.project.parent / "state"
 
     def init(self, **config: str) -> None:
-        """Makes the stack, unless it is there, and sets its configuration; what a key ending in Secret has is one."""
+        """Makes the stack, unless it is there, and sets its configuration."""
         self.state.mkdir(parents=True, exist_ok=True)
         self.pulumi("stack", "select", "--create", NAME)
+        self.configure(**config)
+
+    def configure(self, **config: str) -> None:
+        """Sets configuration; what a key ending in Secret has is one."""
         for key, value in config.items():
             kind = "--secret" if key.endswith("Secret") else "--plaintext"
             self.pulumi("config", "set", kind, key, stdin=value)
@@ -83,7 +87,7 @@ class Stack:
         """
         with self._start("up", "--yes", "--skip-preview") as running:
             try:
-                wait_for("the moment to interrupt", when, 60)
+                wait_for("the moment to interrupt", when, 300)
             finally:
                 also = descendants(running.pid) if how is signal.SIGKILL else []
                 for process in (running.pid, *also):
@@ -137,7 +141,7 @@ def of_repository(cli: PulumiCli, folder: Path, environment: Mapping[str, str]) 
     """The repository's own project (its root's Pulumi.yaml), with what Pulumi writes kept out of the repository."""
     project = folder / "project"
     project.mkdir(parents=True, exist_ok=True)
-    targets = [REPOSITORY / "Pulumi.yaml", REPOSITORY / "examples", Path(sys.prefix)]
+    targets = [REPOSITORY / "Pulumi.yaml", REPOSITORY / "examples", virtualenv()]
     for name, target in zip(("Pulumi.yaml", "examples", ".venv"), targets, strict=True):
         link = project / name
         link.unlink(missing_ok=True)

@@ -30,14 +30,19 @@ def test_credentials_and_keys_can_be_read_in_their_secrets_and_nowhere_else(prog
     keys = [key for app in (from_config, plain) for data in app.state_secrets().values() for key in private_keys(data)]
     assert len(keys) == 4
 
+    looked_at = {
+        "what Pulumi printed": printed,
+        "the exported state": program.stack.pulumi("stack", "export"),
+        "the state's files": state_files(program),
+        "the objects in the cluster": objects(workspace, from_config, plain),
+        "processes and logs": processes_and_logs(workspace, from_config, plain),
+    }
+    decrypted = program.stack.pulumi("stack", "export", "--show-secrets")
     for secret in (program.client_secret, plain_secret, *keys):
-        assert_hidden(secret, printed, "what Pulumi printed")
-        assert_hidden(secret, program.stack.pulumi("stack", "export"), "the exported state")
-        assert_hidden(secret, state_files(program), "the state's files")
-        assert_hidden(secret, objects(workspace, from_config, plain), "the objects in the cluster")
-        assert_hidden(secret, processes_and_logs(workspace, from_config, plain), "processes and logs")
+        for where, text in looked_at.items():
+            assert_hidden(secret, text, where)
         with pytest.raises(AssertionError):  # the way of looking does find them, where they are shown
-            assert_hidden(secret, program.stack.pulumi("stack", "export", "--show-secrets"), "the decrypted state")
+            assert_hidden(secret, decrypted, "the decrypted state")
     stored = program.stack.export()[f"{plain.name}-state-0"]["outputs"]["data"]
     assert "ciphertext" in stored, "after a refresh, the keys are in the state, encrypted"
 

@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 
 from tailscale_sidecar import SecretState
+from tailscale_sidecar._tailscale_api import PAUSES
 from tests.cluster.deployment import Workspace
 from tests.lab import Lab
 from tests.lab.tailnet_client import Tailnet
@@ -141,6 +142,46 @@ def test_a_clean_up_that_failed_keeps_what_it_needs_and_ends_well_when_it_is_run
     assert sorted(other.calls()) == sorted(
         [("POST", "token"), ("GET", first), ("GET", "devices"), ("DELETE", first), ("DELETE", second)]
     )
+    await_nothing_but(before, program)
+
+
+@pytest.mark.soak
+def test_an_api_that_stays_away_fails_the_destroy_and_the_next_one_ends_well(
+    program: Program, tailnet: Tailnet
+) -> None:
+    before, credential = everything(program), Credential.create(tailnet)
+    app = program.add(device_cleanup=credential.argument())
+    program.up()
+    (device,) = device_ids(app).values()
+    path = f"/api/v2/device/{device}"
+    with tailnet.fault(target=path, status=503), pytest.raises(PulumiError) as failure:
+        program.stack.destroy()
+    left = f"left on the tailnet: device {device} of {program.workspace.namespace}/{app.name}-0: GET {tailnet.url}{path}: 503"
+    assert left in str(failure.value)
+    assert len(tailnet.requests(path)) == 1 + len(PAUSES)
+    assert app.count() == (1, 1, 2)
+
+    program.stack.destroy()
+    assert app.count() == (0, 0, 2)
+    assert len(tailnet.requests(path)) == 1 + len(PAUSES) + 2
+    await_nothing_but(before, program)
+
+
+@pytest.mark.soak
+def test_a_device_that_nothing_tells_for_sure_is_named_and_left_alone(program: Program, tailnet: Tailnet) -> None:
+    before, credential = everything(program), Credential.create(tailnet)
+    app = program.add(device_cleanup=credential.argument())
+    program.up()
+    program.workspace.kubectl("delete", "secret", f"{app.name}-0")
+    with pytest.raises(PulumiError) as failure:
+        program.stack.destroy()
+    pod = f"{program.workspace.namespace}/{app.name}-0"
+    assert f"left on the tailnet: the device of {pod}: its state Secret is not there" in str(failure.value)
+    assert "TAILSCALE_SIDECAR_CLEANUP_RETAIN=true leaves the device where it is" in str(failure.value)
+
+    with_environment(program, RETAIN="true").destroy()
+    assert app.count() == (1, 0, 2)
+    assert credential.calls() == []
     await_nothing_but(before, program)
 
 

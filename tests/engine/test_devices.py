@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from .program import HEAD, Component, Program, Source
+from .program import HEAD, PROJECT, Component, Program, Source
+from .virtualenv import virtualenv
 
 PROVIDER = """\
 provider = k8s.Provider("users-own", kubeconfig=pulumi.Output.secret(open({kubeconfig!r}).read()), namespace={namespace!r})
@@ -21,6 +22,12 @@ k8s.core.v1.ConfigMap(
     opts=pulumi.ResourceOptions(provider=provider),
 )
 """
+OTHER_STACK = """\
+import pulumi
+
+devices = pulumi.StackReference("organization/engine/lab").get_output("devices")
+pulumi.export("first", devices[0])
+"""
 RECORD = re.compile(r"^ +[+~]? ?(?:a|aaaa|cname) *: (?:\S+ => )?(\S+)$", re.MULTILINE)
 """What a preview says that the fields of `record` will be."""
 
@@ -35,8 +42,11 @@ def test_devices_are_those_of_the_replicas_after_each_up_and_unknown_before_it(p
     program.tail = TAIL.format(name=app.name)
     program.up()
     assert_devices(app)
+    assert app.count() == (1, 1, 2), "to read them asks nothing of Tailscale's API"
     resources = program.stack.export()
     assert "ciphertext" not in str(resources["record"]["outputs"]["data"]), "no secret, though the kubeconfig is one"
+
+    assert seen_by_another_stack(program) == program.stack.outputs()["devices"][0]
 
     app.change(replicas=2)
     program.write()
@@ -51,6 +61,20 @@ def test_devices_are_those_of_the_replicas_after_each_up_and_unknown_before_it(p
     app.change(replicas=1)
     program.up()
     assert_devices(app)
+    assert app.count() == (2, 1, 2 * 2), "without device_cleanup, the second one's device stays"
+
+
+def seen_by_another_stack(program: Program) -> object:
+    """The first device, in a stack that has a reference to the program's."""
+    other = replace(program.stack, project=program.stack.project.parent / "other")
+    other.project.mkdir()
+    (other.project / "Pulumi.yaml").write_text(
+        PROJECT.format(virtualenv=virtualenv()).replace("engine", "other"), encoding="utf-8"
+    )
+    (other.project / "__main__.py").write_text(OTHER_STACK, encoding="utf-8")
+    other.init()
+    other.up()
+    return other.outputs()["first"]
 
 
 def assert_devices(app: Component) -> None:

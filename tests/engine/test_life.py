@@ -10,19 +10,20 @@ from .program import Program, await_nothing_but, everything
 def test_a_replica_keeps_its_identity_through_all_commands_until_it_is_removed(program: Program) -> None:
     before = everything(program)
     app = program.add(replicas=2)
-    program.settle()
+    program.up()
     first = app.identities()
-    assert len(first) == 2
+    assert app.count() == (2, 2, 2 * 2)
 
     app.change(labels={"tier": "web"})
-    program.settle()
+    program.up()
     assert app.identities() == first, "the label rolled the pods"
+    assert app.count() == (2, 2, 2 * 2)
 
     pods = app.pods()
     app.change(replicas=3)
     program.settle()
     grown = app.identities()
-    assert len(grown) == 3
+    assert app.count() == (3, 3, 3 * 2)
     assert grown.items() > first.items()
     assert app.pods().items() > pods.items(), "a scale-up harms no pod"
 
@@ -31,9 +32,11 @@ def test_a_replica_keeps_its_identity_through_all_commands_until_it_is_removed(p
     app.change(replicas=1, labels={"tier": "database"})
     program.settle()
     assert app.identities() == dict([min(first.items())]), "the Secrets of removed replicas are gone"
+    assert app.count() == (3, 1, 3 * 2), "without device_cleanup, the devices stay"
 
     program.stack.destroy()
     await_nothing_but(before, program)
+    assert app.count() == (3, 0, 3 * 2)
 
 
 def test_state_secrets_that_sidecars_made_outlive_destroy_and_keep_the_devices(program: Program) -> None:

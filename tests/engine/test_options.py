@@ -36,6 +36,7 @@ def test_the_users_provider_and_namespace_reach_all_resources(program: Program) 
     namespaced = [r for name, r in resources.items() if name.startswith(other.name) and "/" in r.get("id", "")]
     assert {r["id"].partition("/")[0] for r in namespaced} == {f"{workspace.namespace}-made"}
     assert {device.online for device in other.devices()} == {True}
+    assert app.count() == (1, 1, 2 * 2)
 
     program.stack.destroy()
     await_nothing_but(before, program)

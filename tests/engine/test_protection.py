@@ -16,9 +16,9 @@ RETAINED = SecretState(retain_state=True)
 GROUP = HEAD + "group = pulumi.ComponentResource('tests:index:Group', 'group')\n"
 
 
-def identity_of(app: Component) -> tuple[object, ...]:
-    """What must not change: keys, devices, pods, and how often somebody had to log in."""
-    return app.identities(), app.pods(), app.program.credential_requests()
+def identity_of(app: Component) -> tuple[dict[str, tuple[str, ...]], dict[str, str], tuple[int, int, int]]:
+    """What must not change: keys, devices, Secrets, pods, and how often somebody had to log in."""
+    return app.identities(), app.pods(), app.count()
 
 
 def uid_of_stateful_set(app: Component) -> str:
@@ -56,7 +56,7 @@ def test_a_component_that_is_renamed_and_moved_keeps_its_pods_and_devices(progra
 def test_a_replacement_is_announced_refused_if_protected_and_after_an_interruption_made_good(program: Program) -> None:
     app = program.add(replicas=2, opts=Source("pulumi.ResourceOptions(protect=True)"))
     program.up()
-    first, pods = app.identities(), app.pods()
+    first, pods, count = identity_of(app)
     app.change(pod_management_policy="Parallel")
     program.write()
     with pytest.raises(PulumiError, match=r"unable to replace resource .*stateful-set"):
@@ -77,14 +77,14 @@ def test_a_replacement_is_announced_refused_if_protected_and_after_an_interrupti
     program.stack.expect_no_changes()
     assert app.pods().keys() == pods.keys()
     assert not set(app.pods().values()) & set(pods.values())
-    assert app.identities() == first
+    assert (app.identities(), app.count()) == (first, count)
 
 
 def test_retained_state_outlives_destroy_and_is_picked_up_again(program: Program) -> None:
     before = everything(program)
     app = program.add(replicas=2)
     program.up()
-    first, _, logins = identity_of(app)
+    first, _, count = identity_of(app)
     app.change(replicas=1, state=RETAINED)
     program.write()
     with pytest.raises(PulumiError, match=r"would delete state Secrets.*retain_state=True"):
@@ -95,7 +95,7 @@ def test_retained_state_outlives_destroy_and_is_picked_up_again(program: Program
     program.stack.destroy()
     await_nothing_but(before | {f"secret/{app.name}-{ordinal}" for ordinal in (0, 1)}, program)
     program.settle()
-    assert (app.identities(), program.credential_requests()) == (first, logins)
+    assert (app.identities(), app.count()) == (first, count)
 
 
 HELD = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
@@ -106,7 +106,7 @@ def test_a_roll_out_that_is_held_back_does_not_hold_up(program: Program) -> None
     opts = Source(f"pulumi.ResourceOptions({IMPATIENT})")
     app = program.add(replicas=2, pod_management_policy="Parallel", opts=opts)
     program.up()
-    old, first = app.pods(), app.identities()
+    first, old, count = identity_of(app)
 
     app.change(update_strategy=HELD, labels={"version": "2"})
     program.settle()
@@ -120,8 +120,7 @@ def test_a_roll_out_that_is_held_back_does_not_hold_up(program: Program) -> None
 
     app.change(update_strategy={"type": "OnDelete"}, labels={"version": "3"})
     program.up()
-    assert app.pods() == new
-    assert app.identities() == first
+    assert identity_of(app) == (first, new, count)
 
 
 TRANSFORMS = (
@@ -154,18 +153,19 @@ def test_transforms_and_options_of_the_component_reach_its_resources(program: Pr
 
     program.workspace.kubectl("scale", f"statefulset/{app.name}", "--replicas=2")
     program.workspace.kubectl("rollout", "status", f"statefulset/{app.name}", "--timeout=60s")
-    first = app.identities()
-    assert len(first) == 2
+    first, _, count = identity_of(app)
+    assert count == (2, 2, 2 * 2)
     app.change(labels={"version": "2"})
     program.write()
     program.stack.up("--target=**-stateful-set")
     program.settle()
     assert len(app.pods()) == 2
-    assert app.identities() == first
+    now = identity_of(app)
+    assert (now[0], now[2]) == (first, count)
 
     with pytest.raises(PulumiError, match="protect"):
         program.stack.destroy()
-    assert app.identities() == first
+    assert identity_of(app) == now
 
 
 # Takes minutes
