@@ -304,7 +304,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
             warnings.warn(
                 "shields_up=True: no device of the tailnet can open a connection to these pods, "
                 "which defeats most uses of a sidecar",
-                stacklevel=6,
+                stacklevel=5,  # the line that calls the constructor
             )
 
     def _check_device_cleanup(self) -> None:

@@ -122,11 +122,14 @@ def name(value: str) -> str:
 
 
 def object_name(value: Input[str], field: str) -> None:
-    """Checks the name of an object that exists already. An Output is not known yet."""
+    """Checks the name of an object that exists already. An Output is not known yet.
+
+    The error does not show the name: where a Secret's is asked for, it may be a credential by mistake.
+    """
     if isinstance(value, str) and (
         len(value) > MAX_OBJECT_NAME or not re.fullmatch(rf"{DNS_LABEL}(\.{DNS_LABEL})*", value)
     ):
-        raise ValueError(f"{field} {value!r} is no name of a Kubernetes object: use a-z, 0-9, '-' and '.'")
+        raise ValueError(f"{field} is no name of a Kubernetes object: use a-z, 0-9, '-' and '.'")
 
 
 def labels(values: Mapping[str, Any], field: str) -> None:
@@ -236,11 +239,11 @@ def hostname_prefix(value: str) -> str:
 
 def login_server(value: str) -> str:
     """Checks the control plane's URL."""
+    if "@" in value:
+        raise ValueError("the URL must not carry a user or password")
     url = urlsplit(value)
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or " " in value:
         raise ValueError(f"{value!r} is not a URL such as https://headscale.example.com")
-    if url.username or url.password:
-        raise ValueError("the URL must not carry a user or password")
     if value.endswith("/"):
         raise ValueError(f"write {value.rstrip('/')}, without the slash at the end")
     return value
