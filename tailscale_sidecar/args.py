@@ -90,7 +90,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     shields_up: bool = False
     """Refuses every connection from the tailnet, whatever its policy says."""
     cluster_cidrs: tuple[str, ...] = Field(default=(), strict=False)
-    """The cluster's pod, service and node CIDRs. They are kept out of Tailscale's routing table."""
+    """The cluster's pod, service and node CIDRs. They are kept out of Tailscale's routing table, and of an exit node's."""
     login_server: str | None = None
     """URL of another control plane, such as Headscale. Default: Tailscale's."""
 
@@ -236,6 +236,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _check_together(self) -> Self:
         self._check_tags_given()
         self._check_routes()
+        self._check_exit_node()
         self._check_networking()
         self._check_pod()
         self._check_rollout()
@@ -256,7 +257,22 @@ class TailscaleSidecarStatefulSetArgs(Model):
         for cidr in self.advertise_routes:
             if cidr in ("0.0.0.0/0", "::/0"):
                 raise ValueError(f"advertise_routes: {cidr} makes an exit node; use advertise_exit_node=True")
-        rules.outside_cgnat(self.cluster_cidrs, kernel=self.networking.kernel)
+        if self.networking.kernel:
+            rules.outside_tailnet(self.cluster_cidrs)
+
+    def _check_exit_node(self) -> None:
+        used = any(flag.startswith("--exit-node=") for flag in self.extra_args)
+        if used and self.advertise_exit_node:
+            raise ValueError(
+                "an exit node cannot use another; remove --exit-node from extra_args or advertise_exit_node"
+            )
+        if used and self.networking.kernel and not self.cluster_cidrs:
+            raise ValueError(
+                "cluster_cidrs is required with --exit-node in extra_args: give the cluster's pod, service and node "
+                "CIDRs, or what is for them would go to the exit node too"
+            )
+        if {"--exit-node-allow-lan-access", "--exit-node-allow-lan-access=true"} & set(self.extra_args) and not used:
+            raise ValueError("extra_args: --exit-node-allow-lan-access needs --exit-node beside it")
 
     def _check_networking(self) -> None:
         if self.dns.needs_tun and not self.networking.kernel:

@@ -297,9 +297,10 @@ kernel_dns = st.one_of(
 )
 tun_devices = st.sampled_from(["devic.es/tun", "squat.ai/tun", "example.com/dev_net-tun.0"])
 kernels = st.builds(KernelNetworking, tun_device=st.none() | tun_devices)
-flags = several(
-    st.sampled_from([f"--{flag}" for flag in FREE_FLAGS] + ["--exit-node=192.0.2.1", "--netfilter-mode=off"])
-)
+switches = [
+    f"--{flag}" for flag in FREE_FLAGS if flag not in ("exit-node", "exit-node-allow-lan-access", "netfilter-mode")
+]
+flags = several(st.sampled_from([*switches, "--netfilter-mode=off"]))
 
 optional_arguments: dict[str, st.SearchStrategy[Any]] = {
     "labels": label_maps,
@@ -356,6 +357,9 @@ def arguments(draw: st.DrawFn) -> Json:
         spec.setdefault("securityContext", {}).setdefault("fsGroup", 1000)
     if draw(st.booleans()):
         chosen |= {"accept_routes": True, "cluster_cidrs": draw(several(cidrs, least=1, most=4))}
+        if not chosen.get("advertise_exit_node") and draw(st.booleans()):
+            through = ["--exit-node=100.64.0.9", "--exit-node-allow-lan-access"]
+            chosen["extra_args"] = [*chosen.get("extra_args", ()), *through]
     mountable = [v["name"] for v in spec.get("volumes", ())]
     mounts_it: bool = draw(st.booleans())
     if mountable and mounts_it:

@@ -60,8 +60,10 @@ class InPodSplitDns(Dns):
         for domain in domains:
             if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", domain):
                 raise ValueError(f"{domain!r} is not a domain name in lower case, such as ts.net")
-            if domain == "local" or domain.endswith("cluster.local"):
+            if domain == "local" or f".{domain}".endswith(".cluster.local"):
                 raise ValueError(f"{domain!r} belongs to the cluster; list the tailnet's domains only")
+            if domains.count(domain) > 1:
+                raise ValueError(f"{domain!r} is listed twice")
         return domains
 
     @override

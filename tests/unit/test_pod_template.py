@@ -313,12 +313,13 @@ def test_the_asked_settings_reach_tailscale_up() -> None:
         shields_up=True,
         login_server="https://hs.example.com",
         tags=["tag:a", "tag:b"],
-        extra_args=["--ssh", "--exit-node=x"],
+        extra_args=["--ssh", "--exit-node=100.64.0.9"],
+        cluster_cidrs=["10.96.0.0/12"],
     )
     assert made.flags["shields-up"] == "true"
     assert made.flags["login-server"] == "https://hs.example.com"
     assert made.flags["advertise-tags"] == "tag:a,tag:b"
-    assert made.flags["exit-node"] == "x"
+    assert made.flags["exit-node"] == "100.64.0.9"
     assert "ssh" in made.flags
 
 

@@ -29,6 +29,7 @@ from tailscale_sidecar import (
 from tests.arguments import APP, app, arguments
 
 USERSPACE = {"networking": UserspaceNetworking()}
+CIDRS = {"cluster_cidrs": ["10.244.0.0/16", "10.96.0.0/12"]}
 
 
 def probing(kind: str, **probe: Any) -> dict[str, Any]:
@@ -145,6 +146,7 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "the default route": ({"advertise_routes": ["0.0.0.0/0"]}, "use advertise_exit_node=True"),
     "a cluster CIDR with host bits": ({"cluster_cidrs": ["fd00::1/64"]}, "must be written fd00::/64"),
     "a cluster CIDR of the tailnet": ({"cluster_cidrs": ["100.64.0.0/13"]}, "overlaps 100.64.0.0/10"),
+    "a cluster CIDR of the tailnet, IPv6": ({"cluster_cidrs": ["fd00::/8"]}, "overlaps fd7a:115c:a1e0::/48"),
     "accepted routes without cluster CIDRs": ({"accept_routes": True}, "cluster_cidrs is required with accept_routes"),
     "port 0": ({"metrics_port": 0}, "metrics_port"),
     "port 65536": ({"metrics_port": 65536}, "metrics_port"),
@@ -183,6 +185,28 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "the guide's accept-routes": ({"extra_args": ["--accept-routes"]}, "use accept_routes"),
     "memory state by flag": ({"extra_args": ["--state=mem:"]}, "--state cannot be given"),
     "an unknown flag": ({"extra_args": ["--force-reauth"]}, "--force-reauth cannot be given; there are:"),
+    "a flag that is given twice": ({"extra_args": ["--ssh", "--ssh=false"]}, "--ssh is given twice"),
+    "a flag that is neither true nor false": ({"extra_args": ["--ssh=yes"]}, "write --ssh=true or --ssh=false"),
+    "a netfilter mode that there is not": (
+        {"extra_args": ["--netfilter-mode"]},
+        "write --netfilter-mode=on, =nodivert or =off",
+    ),
+    "an exit node by its name, which a pod that starts does not know": (
+        {"extra_args": ["--exit-node=gateway"]},
+        "write --exit-node=ADDRESS, the tailnet address of the device, or --exit-node=auto:any",
+    ),
+    "an exit node that would be used for the cluster too": (
+        {"extra_args": ["--exit-node=auto:any"]},
+        "cluster_cidrs is required with --exit-node",
+    ),
+    "an exit node that uses another": (
+        {"extra_args": ["--exit-node=100.64.0.1"], "advertise_exit_node": True, **CIDRS},
+        "an exit node cannot use another; remove --exit-node from extra_args or advertise_exit_node",
+    ),
+    "the local network without an exit node": (
+        {"extra_args": ["--exit-node-allow-lan-access"]},
+        "--exit-node-allow-lan-access needs --exit-node beside it",
+    ),
     "a flag with white space": ({"extra_args": ["--exit-node 100.64.0.1"]}, "without white space"),
     "a label's value with a space": ({"labels": {"team": "a b"}}, "labels: the value of team must be"),
     "a label's key with two slashes": ({"labels": {"a/b/c": "d"}}, "labels: 'a/b/c' is not a key"),
@@ -228,6 +252,13 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "a metrics address": ({"env": {"TS_LOCAL_ADDR_PORT": "9002"}}, "use the argument metrics_port"),
     "the old health address": ({"env": {"TS_HEALTHCHECK_ADDR_PORT": ":9002"}}, "use the argument metrics_port"),
     "a debug address without port": ({"env": {"TS_DEBUG_ADDR_PORT": "::1"}}, "must be ip:port"),
+    "a debug address that is none": ({"env": {"TS_DEBUG_ADDR_PORT": "10.0.0.256:9010"}}, "must be ip:port"),
+    "a debug address with a port that is none": ({"env": {"TS_DEBUG_ADDR_PORT": "10.0.0.1:70000"}}, "must be ip:port"),
+    "a debug address without brackets": ({"env": {"TS_DEBUG_ADDR_PORT": "fd00::1:9010"}}, "must be ip:port"),
+    "the API server's address": (
+        {"env": {"TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV": "false"}},
+        "TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV cannot be set",
+    ),
     "egress services": ({"env": {"TS_EGRESS_PROXIES_CONFIG_PATH": "/x"}}, "cannot be set"),
     "ingress services": ({"env": {"TS_INGRESS_PROXIES_CONFIG_PATH": "/x"}}, "cannot be set"),
     "a boot time-out without unit": ({"env": {"TS_BOOT_TIMEOUT": "600"}}, "must be a Go duration"),
@@ -293,6 +324,10 @@ REFUSED_CHOICES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: WorkloadIdentity(existing_secret="x", token="projected"),
         "audience is required with token='projected'",
     ),
+    "a domain twice, with which CoreDNS does not start": (
+        lambda: InPodSplitDns(tailnet_domains=["ts.net", "ts.net"]),
+        "'ts.net' is listed twice",
+    ),
     "a domain in capitals": (lambda: InPodSplitDns(tailnet_domains=["Example.com"]), "not a domain name"),
     "the cluster's domain": (lambda: InPodSplitDns(tailnet_domains=["svc.cluster.local"]), "belongs to the cluster"),
     "no domain": (lambda: InPodSplitDns(tailnet_domains=[]), "tailnet_domains"),
@@ -321,6 +356,22 @@ REFUSED_CHOICES: dict[str, tuple[Callable[[], object], str]] = {
 def test_a_choice_refuses(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         make()
+
+
+def test_a_domain_of_the_tailnet_may_end_like_the_clusters() -> None:
+    assert InPodSplitDns(tailnet_domains=["mycluster.local"]).tailnet_domains == ("mycluster.local",)
+
+
+@pytest.mark.parametrize("address", ["$(POD_IP):9010", "0.0.0.0:9010", "[::1]:9010"])
+def test_a_debug_address_may_be_the_pods_or_any(address: str) -> None:
+    assert arguments(env={"TS_DEBUG_ADDR_PORT": address}).env["TS_DEBUG_ADDR_PORT"] == address
+
+
+@pytest.mark.parametrize("node", ["100.64.0.1", "fd7a:115c:a1e0::1", "auto:any"])
+@pytest.mark.parametrize("networking", [CIDRS, USERSPACE], ids=["kernel", "userspace"])
+def test_an_exit_node_can_be_used_by_its_address(networking: dict[str, Any], node: str) -> None:
+    flags = [f"--exit-node={node}", "--exit-node-allow-lan-access"]
+    assert list(arguments(extra_args=flags, **networking).extra_args) == flags
 
 
 @pytest.mark.parametrize(
