@@ -38,6 +38,8 @@ def to_camel_case(value: Any, kind: type, path: str) -> Any:
         if name not in kinds:
             near = difflib.get_close_matches(str(key), [*kinds, *names], n=1)
             raise ValueError(f"{path} has no field {key}" + (f"; did you mean {near[0]}?" if near else ""))
+        if name in result:
+            raise ValueError(f"{path}.{name} is given twice, as {name} and in snake_case; remove one")
         if item is not None:
             result[name] = _field(item, kinds[name], f"{path}.{name}")
     return result

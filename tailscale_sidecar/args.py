@@ -29,6 +29,7 @@ from .state import SecretState, State
 
 TAILSCALE_IMAGE = "ghcr.io/tailscale/tailscale:v1.102.5"
 DNS_IMAGE = "coredns/coredns:1.15.0"
+RESOLV_CONF = "/etc/resolv.conf"
 BURST_REPLICAS = 10
 """Above this, `Parallel` must be asked for twice: all replicas would register at once (the guide, troubleshooting)."""
 
@@ -137,12 +138,11 @@ class TailscaleSidecarStatefulSetArgs(Model):
             for i, claim in enumerate(value)
         )
         for index, claim in enumerate(claims):
-            metadata = claim.get("metadata")
-            name = metadata.get("name") if isinstance(metadata, Mapping) else None
+            name, path = _name_of_claim(claim), f"volume_claim_templates[{index}].metadata.name"
+            if name is None:
+                raise ValueError(f"{path} is missing; volume mounts are of it")
             if isinstance(name, str) and name in _pod_spec.OWN_VOLUMES:
-                raise ValueError(
-                    f"volume_claim_templates[{index}].metadata.name is the sidecar's own; rename the claim"
-                )
+                raise ValueError(f"{path} is the sidecar's own; rename the claim")
         return claims
 
     @field_validator("persistent_volume_claim_retention_policy")
@@ -215,9 +215,11 @@ class TailscaleSidecarStatefulSetArgs(Model):
 
     @field_validator("annotations", "service_account_annotations")
     @classmethod
-    def _check_annotations(cls, annotations: Mapping[str, Input[str]]) -> Mapping[str, Input[str]]:
+    def _check_annotations(
+        cls, annotations: Mapping[str, Input[str]], info: ValidationInfo
+    ) -> Mapping[str, Input[str]]:
         for key in annotations:
-            rules.map_key(key, "annotations")
+            rules.map_key(key, str(info.field_name))
         return annotations
 
     @field_validator("name")
@@ -241,6 +243,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
         self._check_pod()
         self._check_rollout()
         self._check_device_cleanup()
+        self._check_service_account()
         rules.env(self.env, kernel=self.networking.kernel)
         return self
 
@@ -295,12 +298,22 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _check_pod(self) -> None:
         self._check_own_ports()
         _pod_spec.refuse_ports(self.pod_spec, self.taken_ports)
-        paths = {"/etc/resolv.conf": f"dns={type(self.dns).__name__}()"} if self.dns.needs_tun else {}
+        paths = {RESOLV_CONF: f"dns={type(self.dns).__name__}()"} if self.dns.needs_tun else {}
         if self.mount_token_in_app:
             paths[_pod_spec.SERVICE_ACCOUNT_DIR] = "mount_token_in_app=True"
         _pod_spec.refuse_mounts(self.pod_spec, paths)
-        _pod_spec.refuse_probes(self.pod_spec, (self.metrics_port,))
+        _pod_spec.refuse_probes(self.pod_spec, (self.metrics_port,) if self.metrics or self.wait_for_tailnet else ())
+        self._check_sidecar_mounts()
         rules.fs_group(self)
+
+    def _check_sidecar_mounts(self) -> None:
+        added = (self.auth.additions("", ephemeral=False), self.state.additions("", 0), self.networking.additions())
+        own = {mount["mountPath"] for choice in added for mount in choice.mounts}
+        volumes = [volume.get("name") for volume in self.pod_spec.get("volumes", ())]
+        volumes += [_name_of_claim(claim) for claim in self.volume_claim_templates]
+        _pod_spec.refuse_sidecar_mounts(
+            self.sidecar_volume_mounts, {*own, _pod_spec.RUN_DIR, _pod_spec.SERVICE_ACCOUNT_DIR, RESOLV_CONF}, volumes
+        )
 
     def _check_rollout(self) -> None:
         if (
@@ -321,6 +334,13 @@ class TailscaleSidecarStatefulSetArgs(Model):
                 "shields_up=True: no device of the tailnet can open a connection to these pods, "
                 "which defeats most uses of a sidecar",
                 stacklevel=5,  # the line that calls the constructor
+            )
+
+    def _check_service_account(self) -> None:
+        if self.service_account_name is not None and self.service_account_annotations:
+            mine = self.service_account_name if isinstance(self.service_account_name, str) else "yours"
+            raise ValueError(
+                f"service_account_annotations are for the account that the component makes; annotate {mine} itself"
             )
 
     def _check_device_cleanup(self) -> None:
@@ -363,3 +383,9 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def plain_secrets(self) -> list[str]:
         """Secret values that were given as plain strings."""
         return self.auth.plain_secrets()
+
+
+def _name_of_claim(claim: Json) -> Any:
+    """A volume claim's name: an Output where it is not known yet, None where there is none."""
+    metadata = claim.get("metadata", {})
+    return metadata if isinstance(metadata, pulumi.Output) else metadata.get("name")

@@ -29,6 +29,7 @@ from tailscale_sidecar.dns import Dns
 from tailscale_sidecar.networking import Networking
 from tailscale_sidecar.state import State
 from tests.arguments import APP, SECRET, app
+from tests.component.engine import value_of
 
 from .pod import AUTH_SECRET, NAME, expanded, pod
 
@@ -149,10 +150,14 @@ def test_the_token_of_the_service_account_is_mounted_in_the_sidecar_alone(networ
     assert made.spec["automountServiceAccountToken"] is False
 
 
-def test_the_app_gets_the_token_if_asked_for() -> None:
-    made = pod(mount_token_in_app=True, pod_spec=RICH)
+@pytest.mark.parametrize("state", [SecretState(), PersistentVolumeState(), EmptyDirState()])
+def test_the_app_gets_the_token_if_asked_for(state: State) -> None:
+    made = pod(mount_token_in_app=True, pod_spec=RICH, state=state)
     with_token = {name for name in made.containers if TOKEN in made.mounts(name)}
-    assert with_token == {"tailscale", "migrate", "log", APP["name"], "second"}
+    needs_it = {"tailscale"} if isinstance(state, SecretState) else set()
+    assert with_token == {"migrate", "log", APP["name"], "second"} | needs_it
+    (token,) = (volume for volume in made.spec["volumes"] if volume["name"] == "tailscale-token")
+    assert token["projected"]["sources"]
 
 
 @pytest.mark.parametrize("state", [PersistentVolumeState(), EmptyDirState()])
@@ -461,6 +466,12 @@ def test_a_tun_device_takes_the_place_of_privileges() -> None:
         "requests": {"cpu": "1"},
         "limits": {"memory": "1Gi", "devic.es/tun": 1},
     }
+
+
+def test_a_tun_device_is_added_to_limits_that_are_not_known_yet() -> None:
+    limits = pulumi.Output.from_input({"memory": "1Gi"})
+    made = pod(networking=TUN, resources={"limits": limits}).sidecar["resources"]["limits"]
+    assert value_of(made) == {"memory": "1Gi", "devic.es/tun": 1}
 
 
 def test_the_sidecar_asks_for_resources_and_takes_the_users() -> None:

@@ -132,6 +132,41 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
         {"pod_spec": probing("livenessProbe", exec={"command": ["nslookup", "x", "100.100.100.100"]})},
         "livenessProbe asks 100.100.100.100",
     ),
+    "a liveness probe that asks /healthz by a command": (
+        {"pod_spec": probing("livenessProbe", exec={"command": ["sh", "-c", "wget -q http://$POD_IP:9002/healthz"]})},
+        "livenessProbe asks the sidecar's /healthz",
+    ),
+    "a liveness probe through MagicDNS over IPv6": (
+        {"pod_spec": probing("livenessProbe", exec={"command": ["nslookup", "x", "fd7a:115c:a1e0::53"]})},
+        "livenessProbe asks fd7a:115c:a1e0::53",
+    ),
+    "a volume mount over the sidecar's own": (
+        {
+            "pod_spec": {"containers": [APP], "volumes": [{"name": "x", "emptyDir": {}}]},
+            "sidecar_volume_mounts": [{"name": "x", "mountPath": "/run/tailscale-sidecar/"}],
+        },
+        "sidecar_volume_mounts[0].mountPath /run/tailscale-sidecar/ is the sidecar's own; mount it elsewhere",
+    ),
+    "a volume mount of no volume": (
+        {"sidecar_volume_mounts": [{"name": "serve", "mountPath": "/serve"}]},
+        "sidecar_volume_mounts[0].name serve is no volume; add it to pod_spec.volumes",
+    ),
+    "a volume claim without name": (
+        {"volume_claim_templates": [{"spec": {}}]},
+        "volume_claim_templates[0].metadata.name is missing",
+    ),
+    "annotations of an account that exists already": (
+        {"service_account_name": "mine", "service_account_annotations": {"eks.amazonaws.com/role-arn": "x"}},
+        "service_account_annotations are for the account that the component makes; annotate mine itself",
+    ),
+    "a field in both spellings": (
+        {"pod_spec": {"containers": [APP], "node_selector": {"a": "b"}, "nodeSelector": {"c": "d"}}},
+        "pod_spec.nodeSelector is given twice",
+    ),
+    "an account's annotation with a space": (
+        {"service_account_annotations": {"a b": "c"}},
+        "service_account_annotations: 'a b' is not a key",
+    ),
     "no tags with OAuth": ({"tags": []}, "tags is required with OAuthClient"),
     "no tags with workload identity": (
         {"tags": [], "auth": WorkloadIdentity(client_id="x", audience="y")},
@@ -365,6 +400,25 @@ def test_a_domain_of_the_tailnet_may_end_like_the_clusters() -> None:
 @pytest.mark.parametrize("address", ["$(POD_IP):9010", "0.0.0.0:9010", "[::1]:9010"])
 def test_a_debug_address_may_be_the_pods_or_any(address: str) -> None:
     assert arguments(env={"TS_DEBUG_ADDR_PORT": address}).env["TS_DEBUG_ADDR_PORT"] == address
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        {"ports": [{"name": "metrics", "containerPort": 8080}], "port": "metrics"},
+        {"ports": [{"name": "http", "containerPort": 8080}], "port": "http"},
+        {"ports": [{"name": pulumi.Output.from_input("http"), "containerPort": 8080}], "port": 8080},
+        {"ports": pulumi.Output.from_input([]), "port": pulumi.Output.from_input(9002)},
+    ],
+)
+def test_an_app_may_be_probed_at_a_healthz_of_its_own(probe: dict[str, Any]) -> None:
+    asked = {"httpGet": {"path": "/healthz", "port": probe["port"]}}
+    assert arguments(pod_spec=app(ports=probe["ports"], livenessProbe=asked))
+
+
+def test_an_app_may_be_probed_at_port_9002_where_the_sidecar_serves_nothing() -> None:
+    asked = {"httpGet": {"path": "/healthz", "port": 9002}}
+    assert arguments(metrics=False, wait_for_tailnet=False, pod_spec=app(livenessProbe=asked))
 
 
 @pytest.mark.parametrize("node", ["100.64.0.1", "fd7a:115c:a1e0::1", "auto:any"])
