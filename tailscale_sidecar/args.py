@@ -90,9 +90,9 @@ class TailscaleSidecarStatefulSetArgs(Model):
     """Whether the devices offer to be exit nodes."""
     shields_up: bool = False
     """Refuses every connection from the tailnet, whatever its policy says."""
-    cluster_cidrs: tuple[str, ...] = Field(default=(), strict=False)
+    cluster_cidrs: tuple[Input[str], ...] = Field(default=(), strict=False)
     """The cluster's pod, service and node CIDRs. They are kept out of Tailscale's routing table, and of an exit node's."""
-    login_server: str | None = None
+    login_server: Input[str] | None = None
     """URL of another control plane, such as Headscale. Default: Tailscale's."""
 
     metrics: bool = True
@@ -102,9 +102,9 @@ class TailscaleSidecarStatefulSetArgs(Model):
     wait_for_tailnet: bool = True
     """Whether the app's containers start only when the replica is on the tailnet, however long that takes."""
 
-    image: str = TAILSCALE_IMAGE
+    image: Input[str] = TAILSCALE_IMAGE
     """Image of the sidecar: a release from 1.94 on, by tag or digest, from any registry."""
-    dns_image: str = DNS_IMAGE
+    dns_image: Input[str] = DNS_IMAGE
     """Image of the resolver of `InPodSplitDns`: CoreDNS from 1.15 on, by tag or digest, from any registry."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """Of the sidecar's images. Default: Kubernetes' own rule."""
@@ -177,18 +177,19 @@ class TailscaleSidecarStatefulSetArgs(Model):
 
     @field_validator("advertise_routes", "cluster_cidrs")
     @classmethod
-    def _check_cidrs(cls, cidrs: tuple[str, ...]) -> tuple[str, ...]:
-        return rules.cidrs(cidrs)
+    def _check_cidrs(cls, cidrs: tuple[Input[str], ...]) -> tuple[Input[str], ...]:
+        rules.cidrs(cidrs)
+        return cidrs
 
     @field_validator("image")
     @classmethod
-    def _check_image(cls, image: str) -> str:
-        return rules.tailscale_image(image)
+    def _check_image(cls, image: Input[str]) -> Input[str]:
+        return rules.tailscale_image(image) if isinstance(image, str) else image
 
     @field_validator("dns_image")
     @classmethod
-    def _check_dns_image(cls, image: str) -> str:
-        return rules.dns_image(image)
+    def _check_dns_image(cls, image: Input[str]) -> Input[str]:
+        return rules.dns_image(image) if isinstance(image, str) else image
 
     @field_validator("hostname")
     @classmethod
@@ -197,8 +198,8 @@ class TailscaleSidecarStatefulSetArgs(Model):
 
     @field_validator("login_server")
     @classmethod
-    def _check_login_server(cls, url: str | None) -> str | None:
-        return None if url is None else rules.login_server(url)
+    def _check_login_server(cls, url: Input[str] | None) -> Input[str] | None:
+        return rules.login_server(url) if isinstance(url, str) else url
 
     @field_validator("extra_args")
     @classmethod
@@ -356,7 +357,8 @@ class TailscaleSidecarStatefulSetArgs(Model):
                 "device_cleanup cannot be given with state=SecretState(retain_state=True), which keeps the identities of "
                 "the replicas that go; choose one"
             )
-        elsewhere = self.login_server is not None and not urlsplit(self.login_server).netloc.endswith(".tailscale.com")
+        server = urlsplit(self.login_server).netloc if isinstance(self.login_server, str) else ""
+        elsewhere = self.login_server is not None and not server.endswith(".tailscale.com")
         if elsewhere and self.device_cleanup.api_url == TAILSCALE_API and not self.device_cleanup.retain:
             raise ValueError(
                 "device_cleanup.api_url is required with login_server: the devices are not on Tailscale's own control "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, reduce
 from importlib.resources import files
 from operator import add
@@ -112,7 +112,7 @@ def _prepare_container(args: TailscaleSidecarStatefulSetArgs, added: Additions) 
     env = [
         env_field("POD_IPS", "status.podIPs"),
         env_field("HOST_IPS", "status.hostIPs"),
-        env_value("CLUSTER_CIDRS", ",".join(args.cluster_cidrs)),
+        env_value("CLUSTER_CIDRS", _joined(args.cluster_cidrs, ",")),
         env_value("FORWARD", str(forward and args.networking.writes_sysctls).lower()),
         *added.prepare_env,
     ]
@@ -136,14 +136,14 @@ def _settings(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> list[J
         f"--accept-routes={str(args.accept_routes).lower()}",
         f"--advertise-exit-node={str(args.advertise_exit_node).lower()}",
         f"--shields-up={str(args.shields_up).lower()}",
-        *([f"--login-server={args.login_server}"] if args.login_server else []),
+        *([_joined(("--login-server", args.login_server), "=")] if args.login_server is not None else []),
         *added.flags,
         *args.extra_args,
     ]
     return [
         env_value("TS_HOSTNAME", "$(POD_NAME)" if args.hostname is None else f"{args.hostname}-$(POD_INDEX)"),
         env_value("TS_ROUTES", ",".join(args.advertise_routes)),
-        env_value("TS_EXTRA_ARGS", " ".join(flags)),
+        env_value("TS_EXTRA_ARGS", _joined(flags, " ")),
         env_value("TS_TAILSCALED_EXTRA_ARGS", f"--config={RUN_DIR}/tailscaled.json"),
         env_value("TS_AUTH_ONCE", "false"),  # connect.sh decides, at each start, whether a login is needed
         env_value("TS_ENABLE_METRICS", str(args.metrics).lower()),
@@ -203,6 +203,13 @@ def _with_mounts(containers: Iterable[Json], mounts: list[Json]) -> list[Json]:
     if not mounts:
         return list(containers)
     return [{**container, "volumeMounts": [*container.get("volumeMounts", ()), *mounts]} for container in containers]
+
+
+def _joined(texts: Sequence[Input[str]], separator: str) -> Input[str]:
+    """The texts as one: an Output if one of them is not known yet."""
+    if not any(_is_output(text) for text in texts):
+        return separator.join(str(text) for text in texts)
+    return pulumi.Output.all(*texts).apply(separator.join)
 
 
 def _is_output(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from .args import TailscaleSidecarStatefulSetArgs
 
 DNS_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+IMAGE = re.compile(
+    r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+((\.|_{1,2}|-+|/)[a-z0-9]+)*(:\w[\w.-]{0,127})?(@[a-z0-9]+:[0-9a-f]{32,})?",
+    re.ASCII,
+)
+"""An image reference (github.com/distribution/reference)."""
 QUALIFIED_NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 MAX_OBJECT_NAME = 253
 MAX_PORT = 65_535
@@ -163,21 +168,20 @@ def tags(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def cidrs(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Checks CIDRs, IPv4 or IPv6, with no bits of an address beyond the prefix."""
-    for value in values:
+def cidrs(values: Iterable[Input[str]]) -> None:
+    """Checks CIDRs, IPv4 or IPv6, with no bits of an address beyond the prefix. An Output is not known yet."""
+    for value in (known for known in values if isinstance(known, str)):
         try:
             network = ipaddress.ip_network(value, strict=False)
         except ValueError:
             raise ValueError(f"{value!r} is not a CIDR such as 10.0.0.0/16") from None
         if str(network) != value:
             raise ValueError(f"{value!r} must be written {network}")
-    return values
 
 
-def outside_tailnet(values: tuple[str, ...]) -> None:
+def outside_tailnet(values: Iterable[Input[str]]) -> None:
     """Refuses cluster CIDRs with addresses of the tailnet: kernel networking would cut the pods off from one of them."""
-    for value in values:
+    for value in (known for known in values if isinstance(known, str)):
         network = ipaddress.ip_network(value)
         for tailnet in TAILNET_RANGES:
             if network.version == tailnet.version and network.overlaps(tailnet):
@@ -189,9 +193,9 @@ def outside_tailnet(values: tuple[str, ...]) -> None:
 
 
 def image(value: str) -> str:
-    """Checks that an image is named, by tag or digest."""
-    if not re.fullmatch(r"[^\s@]+(@sha256:[0-9a-f]{64})?", value):
-        raise ValueError(f"{value!r} is not an image reference")
+    """Checks how an image is named, by tag or digest."""
+    if not IMAGE.fullmatch(value):
+        raise ValueError(f"{value!r} is not an image reference such as example.com/tailscale:v1.102.5")
     return value
 
 

@@ -342,6 +342,12 @@ def test_a_wrong_name_is_refused_before_anything_is_registered() -> None:
         registered(lambda: TailscaleSidecarStatefulSet("Not.A.Name", arguments()))
 
 
+@pytest.mark.parametrize("args", [{"pod_spec": {}}, None, pulumi.Output.from_input(1)])
+def test_arguments_of_another_kind_are_refused_before_anything_is_registered(args: Any) -> None:
+    with pytest.raises(TypeError, match=r"args must be TailscaleSidecarStatefulSetArgs\(\.\.\.\)"):
+        registered(lambda: TailscaleSidecarStatefulSet("db", args))
+
+
 def test_the_service_gives_pods_a_name_and_no_address_of_its_own() -> None:
     found = children()
     service, stateful_set = one(found, "Service"), one(found, "StatefulSet")

@@ -134,6 +134,24 @@ def test_outputs_stay_where_they_are() -> None:
     assert {"name": "TS_SERVE_CONFIG", "value": hidden} in made.sidecar["env"]
 
 
+def test_what_another_resource_makes_can_be_given_before_it_is_known() -> None:
+    registry, services, server = (
+        pulumi.Output.from_input(value) for value in ("ecr.example.com", "10.96.0.0/12", "https://hs.example.com")
+    )
+    made = pod(
+        image=pulumi.Output.concat(registry, "/tailscale:v1.102.5"),
+        dns_image=pulumi.Output.concat(registry, "/coredns:1.15.0"),
+        accept_routes=True,
+        cluster_cidrs=["10.244.0.0/16", services],
+        login_server=server,
+    )
+    env = {v["name"]: v.get("value") for c in made.containers.values() for v in c.get("env", ())}
+    assert value_of(made.sidecar["image"]) == "ecr.example.com/tailscale:v1.102.5"
+    assert value_of(made.containers["tailscale-dns"]["image"]) == "ecr.example.com/coredns:1.15.0"
+    assert value_of(env["CLUSTER_CIDRS"]) == "10.244.0.0/16,10.96.0.0/12"
+    assert "--login-server=https://hs.example.com" in value_of(env["TS_EXTRA_ARGS"]).split()
+
+
 def test_pods_carry_the_users_labels_and_annotations_and_the_selectors() -> None:
     made = pod(labels={"team": "a"}, annotations={"note": "b"})
     assert made.template["metadata"] == {"labels": {"app": NAME, "team": "a"}, "annotations": {"note": "b"}}

@@ -248,6 +248,17 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "an annotation's key with a space": ({"annotations": {"a b": "c"}}, "annotations: 'a b' is not a key"),
     "a namespace in capitals": ({"namespace": "Prod"}, "namespace is no name of a Kubernetes object"),
     "a service account without name": ({"service_account_name": ""}, "service_account_name is no name"),
+    "an image without name": ({"image": ":v1.102.5"}, "is not an image reference such as"),
+    "an image with an empty tag": ({"image": "tailscale/tailscale:"}, "is not an image reference such as"),
+    "an image in capitals": ({"image": "ghcr.io/Tailscale/tailscale:v1.102.5"}, "is not an image reference such as"),
+    "an image with half a digest": ({"image": "tailscale/tailscale@sha256:0123"}, "is not an image reference such as"),
+    "a clean-up on a control plane that is not known yet": (
+        {
+            "login_server": pulumi.Output.from_input("https://hs.example.com"),
+            "device_cleanup": DeviceCleanup(access_token="x"),
+        },
+        "device_cleanup.api_url is required with login_server",
+    ),
     "a resolver image with a space": ({"dns_image": "core dns"}, "is not an image reference"),
     "metrics on the resolver's port": ({"metrics_port": 9003}, "taken by dns=InPodSplitDns(ready_port=...)"),
     "metrics on the proxy's port": ({**USERSPACE, "metrics_port": 1055}, "taken by networking=UserspaceNetworking"),
@@ -435,6 +446,10 @@ def test_an_exit_node_can_be_used_by_its_address(networking: dict[str, Any], nod
         "mirror.example.com:5000/tailscale:v1.102.5",
         "tailscale/tailscale@sha256:" + "0" * 64,
         "tailscale/tailscale:stable",
+        "tailscale/tailscale:v1.102.5@sha256:" + "0" * 64,
+        "localhost:5000/tailscale",
+        "Registry.Example.com/mirror__of/tailscale.io/tail-scale:v1.94",
+        "tailscale/tailscale@sha512:" + "0" * 128,
         "tailscale/tailscale:unstable-v1.103.7",
     ],
 )
