@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import pulumi
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -26,9 +27,12 @@ def _pass_outputs(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 if TYPE_CHECKING:
     Input: TypeAlias = T | pulumi.Output[T]
+    Items: TypeAlias = Sequence[T]
 else:
     # pydantic cannot resolve the forward reference inside pulumi.Input. An Output's value is not known yet: it passes.
     Input = Annotated[T, WrapValidator(_pass_outputs)]
+    # Users write lists; what is kept cannot be changed.
+    Items = Annotated[tuple[T, ...], Field(strict=False)]
 
 
 class Model(BaseModel):

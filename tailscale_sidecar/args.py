@@ -19,7 +19,7 @@ from . import pod_spec as _pod_spec
 from . import rules
 from ._additions import Json
 from ._camel_case import to_camel_case
-from ._model import Input, Model
+from ._model import Input, Items, Model
 from ._tailscale_api import TAILSCALE_API
 from .auth import Auth
 from .device_cleanup import DeviceCleanup
@@ -41,7 +41,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     """The app's own PodSpec: `PodSpecArgs`, or a dict in camelCase or snake_case. Everything in it is kept."""
     auth: InstanceOf[Auth] = Field(repr=False)
     """How a replica logs in for the first time: `OAuthClient`, `AuthKey` or `WorkloadIdentity`."""
-    tags: tuple[str, ...] = Field(default=(), strict=False)
+    tags: Items[str] = ()
     """ACL tags of the devices, such as `tag:k8s`. Required unless auth is an `AuthKey`, which carries its own."""
     networking: InstanceOf[Networking] = Field(default_factory=KernelNetworking)
     """`KernelNetworking()` or `UserspaceNetworking()`."""
@@ -68,7 +68,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     annotations: Mapping[str, Input[str]] = Field(default={})
     """Annotations of the StatefulSet and its pods; those of Pulumi's provider (`pulumi.com/...`) of the StatefulSet
     alone."""
-    volume_claim_templates: tuple[Any, ...] = Field(default=(), strict=False)
+    volume_claim_templates: Items[Any] = ()
     """The app's own volume claims, as in a StatefulSet."""
     persistent_volume_claim_retention_policy: Any = None
     """As in a StatefulSet."""
@@ -84,13 +84,13 @@ class TailscaleSidecarStatefulSetArgs(Model):
     accept_routes: bool = False
     """Whether the pods use subnet routes that other devices advertise. With kernel networking `cluster_cidrs` is then
     required."""
-    advertise_routes: tuple[str, ...] = Field(default=(), strict=False)
+    advertise_routes: Items[str] = ()
     """CIDRs that the devices offer to route to."""
     advertise_exit_node: bool = False
     """Whether the devices offer to be exit nodes."""
     shields_up: bool = False
     """Refuses every connection from the tailnet, whatever its policy says."""
-    cluster_cidrs: tuple[Input[str], ...] = Field(default=(), strict=False)
+    cluster_cidrs: Items[Input[str]] = ()
     """The cluster's pod, service and node CIDRs. They are kept out of Tailscale's routing table, and of an exit node's."""
     login_server: Input[str] | None = None
     """URL of another control plane, such as Headscale. Default: Tailscale's."""
@@ -116,11 +116,11 @@ class TailscaleSidecarStatefulSetArgs(Model):
     """Annotations of the component's ServiceAccount, such as a cloud's role."""
     mount_token_in_app: bool = False
     """Whether the app's containers get the ServiceAccount's token, and so access to the state Secrets, too."""
-    extra_args: tuple[str, ...] = Field(default=(), strict=False)
+    extra_args: Items[str] = ()
     """Further flags of `tailscale up` that no argument covers, as `--flag=value`."""
     env: Mapping[str, Input[str]] = Field(default={}, repr=False)
     """Further environment variables of the sidecar that no argument covers."""
-    sidecar_volume_mounts: tuple[Any, ...] = Field(default=(), strict=False)
+    sidecar_volume_mounts: Items[Any] = ()
     """Further volume mounts of the sidecar, of volumes in `pod_spec`, such as for TS_SERVE_CONFIG."""
 
     @field_validator("pod_spec")

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from typing_extensions import override
 
 from .._additions import Additions, Json, startup_probe
+from .._model import Items
 from ._dns import RUN_VOLUME, Dns, resolvers
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class InPodSplitDns(Dns):
 
     needs_tun: ClassVar[bool] = True
 
-    tailnet_domains: tuple[str, ...] = Field(default=("ts.net",), strict=False, min_length=1)
+    tailnet_domains: Items[str] = Field(default=("ts.net",), min_length=1)
     """Domains that the tailnet resolves, each with all below it. Headscale: its base domain."""
     ready_port: int = Field(default=9003, ge=1, le=65535)
     """Port on the pod's address where the kubelet asks whether the resolver is ready."""
