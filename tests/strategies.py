@@ -264,9 +264,10 @@ auths: st.SearchStrategy[Auth] = st.one_of(
     st.builds(
         OAuthClient,
         client_id=st.none() | secrets,
-        client_secret=secrets.map("tskey-client-{}".format) | secrets.map("tskey-client-{}?ephemeral=true".format),
+        client_secret=secrets.map("tskey-client-{}".format),
         ephemeral=ephemeral,
     ),
+    st.builds(OAuthClient, client_secret=secrets.map("tskey-client-{}?ephemeral=true".format)),
     st.builds(OAuthClient, existing_secret=object_names, ephemeral=ephemeral),
     st.builds(AuthKey, auth_key=secrets.map("tskey-auth-{}".format) | secrets.map("hskey-auth-{}".format)),
     st.builds(AuthKey, existing_secret=object_names),
@@ -317,7 +318,7 @@ optional_arguments: dict[str, st.SearchStrategy[Any]] = {
     "advertise_exit_node": st.booleans(),
     "login_server": st.sampled_from(["https://hs.example.com", "http://10.0.0.1:8080", "https://example.com/path"]),
     "metrics": st.booleans(),
-    "metrics_port": st.integers(5000, 9999),
+    "metrics_port": st.integers(5000, 9002),  # 9003 is the default of `ready_port`
     "wait_for_tailnet": st.booleans(),
     "image": st.sampled_from(["ghcr.io/tailscale/tailscale:v1.102.5", "m.example.com/t@sha256:" + "0" * 64]),
     "dns_image": images,
@@ -346,6 +347,8 @@ def arguments(draw: st.DrawFn) -> Json:
         "volume_claim_templates": own_claims,
         **draw(some(**optional_arguments)),
     }
+    if "service_account_name" in chosen:
+        chosen.pop("service_account_annotations", None)  # are of the component's own account
     if draw(st.booleans()):
         networking = draw(kernels)
         chosen |= {"networking": networking, "dns": draw(kernel_dns)}
