@@ -75,4 +75,6 @@ def _check_scalar(value: Any, hint: Any, path: str) -> None:
     if hint is int and (isinstance(value, bool) or not isinstance(value, int)):
         raise ValueError(f"{path} must be an integer")
     if hint is str and not isinstance(value, str) and path.rpartition(".")[2] not in QUANTITIES:
-        raise ValueError(f"{path} must be text; write it in quotes")
+        is_resource = isinstance(value, pulumi.Resource)
+        instead = "give the name of the resource: .metadata.name" if is_resource else "write it in quotes"
+        raise ValueError(f"{path} must be text; {instead}")

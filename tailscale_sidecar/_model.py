@@ -87,18 +87,16 @@ def _told(model: type[Model], error: ValidationError) -> ValidationError:
 
 
 def _message(model: type[Model], found: ErrorDetails) -> str:
-    kind, message = found["type"], found["msg"]
-    if kind == "value_error":
-        return message.removeprefix("Value error, ")
-    if isinstance(found["input"], pulumi.Output):
+    kind, given = found["type"], found["input"]
+    if kind != "value_error" and isinstance(given, pulumi.Output):
         if kind == "dict_type":
             return "an Output as a whole cannot be checked; give a dict, with Outputs inside"
         return "an Output cannot be given here: what it will be must be known when the program runs"
-    if kind == "tuple_type":
-        return "must be a list"
+    if kind != "value_error" and isinstance(given, pulumi.Resource):
+        return "give the name of the resource: .metadata.name"
     if kind == "is_instance_of":
         annotation = model.model_fields[str(found["loc"][0])].annotation
         choices = annotation.__subclasses__() if isinstance(annotation, type) else ()
         names = [choice.__name__ for choice in choices] or [found["ctx"]["class"]]
         return f"give {' or '.join(f'{name}(...)' for name in names)}"
-    return message
+    return "must be a list" if kind == "tuple_type" else found["msg"].removeprefix("Value error, ")
