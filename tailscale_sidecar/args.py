@@ -117,7 +117,8 @@ class TailscaleSidecarStatefulSetArgs(Model):
     mount_token_in_app: bool = False
     """Whether the app's containers get the ServiceAccount's token, and so access to the state Secrets, too."""
     extra_args: Items[str] = ()
-    """Further flags of `tailscale up` that no argument covers, as `--flag=value`."""
+    """Further flags of `tailscale up` that no argument covers, as `--flag=value`. An exit node by its address
+    (`--exit-node=100.64.0.1`); with kernel networking `cluster_cidrs` is then required."""
     env: Mapping[str, Input[str]] = Field(default={}, repr=False)
     """Further environment variables of the sidecar that no argument covers."""
     sidecar_volume_mounts: Items[Any] = ()

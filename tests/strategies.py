@@ -281,7 +281,9 @@ states = st.one_of(
         SecretState, access=st.sampled_from(["scoped", "guarded", "open"]), max_replicas=st.none() | st.integers(3, 5)
     ),
     st.builds(
-        PersistentVolumeState, size=matching(r"[1-9][0-9]?(\.5)?(Mi|Gi|M|G)"), storage_class=st.none() | object_names
+        PersistentVolumeState,
+        size=matching(r"([1-9][0-9]?(\.5)?|0\.5)(Mi|Gi|M|G)"),
+        storage_class=st.none() | object_names,
     ),
     st.builds(EmptyDirState),
 )

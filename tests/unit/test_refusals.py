@@ -378,6 +378,7 @@ REFUSED_CHOICES: dict[str, tuple[Callable[[], object], str]] = {
     "the cluster's domain": (lambda: InPodSplitDns(tailnet_domains=["svc.cluster.local"]), "belongs to the cluster"),
     "no domain": (lambda: InPodSplitDns(tailnet_domains=[]), "tailnet_domains"),
     "a size without number": (lambda: PersistentVolumeState(size="big"), "not a positive quantity"),
+    "no size": (lambda: PersistentVolumeState(size="0.0Gi"), "not a positive quantity"),
     "no Secret at all": (lambda: SecretState(max_replicas=0), "max_replicas"),
     "an unknown access": (lambda: SecretState(access="all"), "access"),  # type: ignore[arg-type]
     "an argument that a mode does not have": (lambda: ClusterDns(domains=1), "ClusterDns has no argument domains"),  # type: ignore[call-arg]
