@@ -38,6 +38,8 @@ def to_camel_case(value: Any, kind: type, path: str) -> Any:
         if name not in kinds:
             near = difflib.get_close_matches(str(key), [*kinds, *names], n=1)
             raise ValueError(f"{path} has no field {key}" + (f"; did you mean {near[0]}?" if near else ""))
+        if name in result:
+            raise ValueError(f"{path}.{name} is given twice, as {name} and in snake_case; remove one")
         if item is not None:
             result[name] = _field(item, kinds[name], f"{path}.{name}")
     return result
@@ -73,4 +75,6 @@ def _check_scalar(value: Any, hint: Any, path: str) -> None:
     if hint is int and (isinstance(value, bool) or not isinstance(value, int)):
         raise ValueError(f"{path} must be an integer")
     if hint is str and not isinstance(value, str) and path.rpartition(".")[2] not in QUANTITIES:
-        raise ValueError(f"{path} must be text; write it in quotes")
+        is_resource = isinstance(value, pulumi.Resource)
+        instead = "give the name of the resource: .metadata.name" if is_resource else "write it in quotes"
+        raise ValueError(f"{path} must be text; {instead}")

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import pulumi
-from pydantic import BaseModel, ConfigDict, ValidatorFunctionWrapHandler, WrapValidator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 T = TypeVar("T")
 
@@ -18,13 +27,16 @@ def _pass_outputs(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 if TYPE_CHECKING:
     Input: TypeAlias = T | pulumi.Output[T]
+    Items: TypeAlias = Sequence[T]
 else:
     # pydantic cannot resolve the forward reference inside pulumi.Input. An Output's value is not known yet: it passes.
     Input = Annotated[T, WrapValidator(_pass_outputs)]
+    # Users write lists; what is kept cannot be changed.
+    Items = Annotated[tuple[T, ...], Field(strict=False)]
 
 
 class Model(BaseModel):
-    """Base of the arguments. Errors never show the value: it may be a secret."""
+    """Base of the arguments. Errors never have the value: it may be a secret."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -34,14 +46,57 @@ class Model(BaseModel):
         use_attribute_docstrings=True,
     )
 
+    def __init__(self, /, **given: Any) -> None:
+        """Checks the arguments.
+
+        Raises:
+            ValidationError: An argument is wrong. It is made anew, because pydantic's own holds all that was given.
+        """
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            told = _told(type(self), error)
+        else:
+            return
+        raise told
+
     @model_validator(mode="before")
     @classmethod
-    def _name_the_nearest_field(cls, data: Any) -> Any:
-        """Turns an unknown argument into an error that says what was probably meant."""
-        if isinstance(data, Mapping):
-            for name in data:
-                if name not in cls.model_fields:
-                    near = difflib.get_close_matches(str(name), cls.model_fields, n=1)
-                    meant = f"did you mean {near[0]}?" if near else f"there are: {', '.join(cls.model_fields)}"
-                    raise ValueError(f"{cls.__name__} has no argument {name}; {meant}")
+    def _check_names_and_order(cls, data: Any) -> Any:
+        """Turns an unknown argument into an error that says what was probably meant, and refuses sets."""
+        for name, value in data.items() if isinstance(data, Mapping) else ():
+            if name not in cls.model_fields:
+                near = difflib.get_close_matches(str(name), cls.model_fields, n=1)
+                meant = f"did you mean {near[0]}?" if near else f"there are: {', '.join(cls.model_fields)}"
+                raise ValueError(f"{cls.__name__} has no argument {name}; {meant}")
+            if isinstance(value, set | frozenset):
+                raise ValueError(
+                    f"{name} is a set, which has another order in each run, so that pods would restart; give a list"
+                )
         return data
+
+
+def _told(model: type[Model], error: ValidationError) -> ValidationError:
+    """The same error, without the values, and in words that say what to write."""
+    lines = [
+        InitErrorDetails(type=PydanticCustomError(found["type"], _message(model, found)), loc=found["loc"], input=None)
+        for found in error.errors(include_url=False)
+        if found["type"] != "default_factory_not_called"  # says no more than that another argument is wrong
+    ]
+    return ValidationError.from_exception_data(error.title, lines, hide_input=True)
+
+
+def _message(model: type[Model], found: ErrorDetails) -> str:
+    kind, given = found["type"], found["input"]
+    if kind != "value_error" and isinstance(given, pulumi.Output):
+        if kind == "dict_type":
+            return "an Output as a whole cannot be checked; give a dict, with Outputs inside"
+        return "an Output cannot be given here: what it will be must be known when the program runs"
+    if kind != "value_error" and isinstance(given, pulumi.Resource):
+        return "give the name of the resource: .metadata.name"
+    if kind == "is_instance_of":
+        annotation = model.model_fields[str(found["loc"][0])].annotation
+        choices = annotation.__subclasses__() if isinstance(annotation, type) else ()
+        names = [choice.__name__ for choice in choices] or [found["ctx"]["class"]]
+        return f"give {' or '.join(f'{name}(...)' for name in names)}"
+    return "must be a list" if kind == "tuple_type" else found["msg"].removeprefix("Value error, ")

@@ -19,7 +19,7 @@ from . import pod_spec as _pod_spec
 from . import rules
 from ._additions import Json
 from ._camel_case import to_camel_case
-from ._model import Input, Model
+from ._model import Input, Items, Model
 from ._tailscale_api import TAILSCALE_API
 from .auth import Auth
 from .device_cleanup import DeviceCleanup
@@ -29,6 +29,7 @@ from .state import SecretState, State
 
 TAILSCALE_IMAGE = "ghcr.io/tailscale/tailscale:v1.102.5"
 DNS_IMAGE = "coredns/coredns:1.15.0"
+RESOLV_CONF = "/etc/resolv.conf"
 BURST_REPLICAS = 10
 """Above this, `Parallel` must be asked for twice: all replicas would register at once (the guide, troubleshooting)."""
 
@@ -40,7 +41,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     """The app's own PodSpec: `PodSpecArgs`, or a dict in camelCase or snake_case. Everything in it is kept."""
     auth: InstanceOf[Auth] = Field(repr=False)
     """How a replica logs in for the first time: `OAuthClient`, `AuthKey` or `WorkloadIdentity`."""
-    tags: tuple[str, ...] = Field(default=(), strict=False)
+    tags: Items[str] = ()
     """ACL tags of the devices, such as `tag:k8s`. Required unless auth is an `AuthKey`, which carries its own."""
     networking: InstanceOf[Networking] = Field(default_factory=KernelNetworking)
     """`KernelNetworking()` or `UserspaceNetworking()`."""
@@ -67,7 +68,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     annotations: Mapping[str, Input[str]] = Field(default={})
     """Annotations of the StatefulSet and its pods; those of Pulumi's provider (`pulumi.com/...`) of the StatefulSet
     alone."""
-    volume_claim_templates: tuple[Any, ...] = Field(default=(), strict=False)
+    volume_claim_templates: Items[Any] = ()
     """The app's own volume claims, as in a StatefulSet."""
     persistent_volume_claim_retention_policy: Any = None
     """As in a StatefulSet."""
@@ -83,15 +84,15 @@ class TailscaleSidecarStatefulSetArgs(Model):
     accept_routes: bool = False
     """Whether the pods use subnet routes that other devices advertise. With kernel networking `cluster_cidrs` is then
     required."""
-    advertise_routes: tuple[str, ...] = Field(default=(), strict=False)
+    advertise_routes: Items[str] = ()
     """CIDRs that the devices offer to route to."""
     advertise_exit_node: bool = False
     """Whether the devices offer to be exit nodes."""
     shields_up: bool = False
     """Refuses every connection from the tailnet, whatever its policy says."""
-    cluster_cidrs: tuple[str, ...] = Field(default=(), strict=False)
-    """The cluster's pod, service and node CIDRs. They are kept out of Tailscale's routing table."""
-    login_server: str | None = None
+    cluster_cidrs: Items[Input[str]] = ()
+    """The cluster's pod, service and node CIDRs. They are kept out of Tailscale's routing table, and of an exit node's."""
+    login_server: Input[str] | None = None
     """URL of another control plane, such as Headscale. Default: Tailscale's."""
 
     metrics: bool = True
@@ -101,9 +102,9 @@ class TailscaleSidecarStatefulSetArgs(Model):
     wait_for_tailnet: bool = True
     """Whether the app's containers start only when the replica is on the tailnet, however long that takes."""
 
-    image: str = TAILSCALE_IMAGE
+    image: Input[str] = TAILSCALE_IMAGE
     """Image of the sidecar: a release from 1.94 on, by tag or digest, from any registry."""
-    dns_image: str = DNS_IMAGE
+    dns_image: Input[str] = DNS_IMAGE
     """Image of the resolver of `InPodSplitDns`: CoreDNS from 1.15 on, by tag or digest, from any registry."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """Of the sidecar's images. Default: Kubernetes' own rule."""
@@ -115,11 +116,12 @@ class TailscaleSidecarStatefulSetArgs(Model):
     """Annotations of the component's ServiceAccount, such as a cloud's role."""
     mount_token_in_app: bool = False
     """Whether the app's containers get the ServiceAccount's token, and so access to the state Secrets, too."""
-    extra_args: tuple[str, ...] = Field(default=(), strict=False)
-    """Further flags of `tailscale up` that no argument covers, as `--flag=value`."""
+    extra_args: Items[str] = ()
+    """Further flags of `tailscale up` that no argument covers, as `--flag=value`. An exit node by its address
+    (`--exit-node=100.64.0.1`); with kernel networking `cluster_cidrs` is then required."""
     env: Mapping[str, Input[str]] = Field(default={}, repr=False)
     """Further environment variables of the sidecar that no argument covers."""
-    sidecar_volume_mounts: tuple[Any, ...] = Field(default=(), strict=False)
+    sidecar_volume_mounts: Items[Any] = ()
     """Further volume mounts of the sidecar, of volumes in `pod_spec`, such as for TS_SERVE_CONFIG."""
 
     @field_validator("pod_spec")
@@ -137,12 +139,11 @@ class TailscaleSidecarStatefulSetArgs(Model):
             for i, claim in enumerate(value)
         )
         for index, claim in enumerate(claims):
-            metadata = claim.get("metadata")
-            name = metadata.get("name") if isinstance(metadata, Mapping) else None
+            name, path = _name_of_claim(claim), f"volume_claim_templates[{index}].metadata.name"
+            if name is None:
+                raise ValueError(f"{path} is missing; volume mounts are of it")
             if isinstance(name, str) and name in _pod_spec.OWN_VOLUMES:
-                raise ValueError(
-                    f"volume_claim_templates[{index}].metadata.name is the sidecar's own; rename the claim"
-                )
+                raise ValueError(f"{path} is the sidecar's own; rename the claim")
         return claims
 
     @field_validator("persistent_volume_claim_retention_policy")
@@ -177,18 +178,19 @@ class TailscaleSidecarStatefulSetArgs(Model):
 
     @field_validator("advertise_routes", "cluster_cidrs")
     @classmethod
-    def _check_cidrs(cls, cidrs: tuple[str, ...]) -> tuple[str, ...]:
-        return rules.cidrs(cidrs)
+    def _check_cidrs(cls, cidrs: tuple[Input[str], ...]) -> tuple[Input[str], ...]:
+        rules.cidrs(cidrs)
+        return cidrs
 
     @field_validator("image")
     @classmethod
-    def _check_image(cls, image: str) -> str:
-        return rules.tailscale_image(image)
+    def _check_image(cls, image: Input[str]) -> Input[str]:
+        return rules.tailscale_image(image) if isinstance(image, str) else image
 
     @field_validator("dns_image")
     @classmethod
-    def _check_dns_image(cls, image: str) -> str:
-        return rules.dns_image(image)
+    def _check_dns_image(cls, image: Input[str]) -> Input[str]:
+        return rules.dns_image(image) if isinstance(image, str) else image
 
     @field_validator("hostname")
     @classmethod
@@ -197,8 +199,8 @@ class TailscaleSidecarStatefulSetArgs(Model):
 
     @field_validator("login_server")
     @classmethod
-    def _check_login_server(cls, url: str | None) -> str | None:
-        return None if url is None else rules.login_server(url)
+    def _check_login_server(cls, url: Input[str] | None) -> Input[str] | None:
+        return rules.login_server(url) if isinstance(url, str) else url
 
     @field_validator("extra_args")
     @classmethod
@@ -215,9 +217,11 @@ class TailscaleSidecarStatefulSetArgs(Model):
 
     @field_validator("annotations", "service_account_annotations")
     @classmethod
-    def _check_annotations(cls, annotations: Mapping[str, Input[str]]) -> Mapping[str, Input[str]]:
+    def _check_annotations(
+        cls, annotations: Mapping[str, Input[str]], info: ValidationInfo
+    ) -> Mapping[str, Input[str]]:
         for key in annotations:
-            rules.map_key(key, "annotations")
+            rules.map_key(key, str(info.field_name))
         return annotations
 
     @field_validator("name")
@@ -236,10 +240,12 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _check_together(self) -> Self:
         self._check_tags_given()
         self._check_routes()
+        self._check_exit_node()
         self._check_networking()
         self._check_pod()
         self._check_rollout()
         self._check_device_cleanup()
+        self._check_service_account()
         rules.env(self.env, kernel=self.networking.kernel)
         return self
 
@@ -256,7 +262,22 @@ class TailscaleSidecarStatefulSetArgs(Model):
         for cidr in self.advertise_routes:
             if cidr in ("0.0.0.0/0", "::/0"):
                 raise ValueError(f"advertise_routes: {cidr} makes an exit node; use advertise_exit_node=True")
-        rules.outside_cgnat(self.cluster_cidrs, kernel=self.networking.kernel)
+        if self.networking.kernel:
+            rules.outside_tailnet(self.cluster_cidrs)
+
+    def _check_exit_node(self) -> None:
+        used = any(flag.startswith("--exit-node=") for flag in self.extra_args)
+        if used and self.advertise_exit_node:
+            raise ValueError(
+                "an exit node cannot use another; remove --exit-node from extra_args or advertise_exit_node"
+            )
+        if used and self.networking.kernel and not self.cluster_cidrs:
+            raise ValueError(
+                "cluster_cidrs is required with --exit-node in extra_args: give the cluster's pod, service and node "
+                "CIDRs, or what is for them would go to the exit node too"
+            )
+        if {"--exit-node-allow-lan-access", "--exit-node-allow-lan-access=true"} & set(self.extra_args) and not used:
+            raise ValueError("extra_args: --exit-node-allow-lan-access needs --exit-node beside it")
 
     def _check_networking(self) -> None:
         if self.dns.needs_tun and not self.networking.kernel:
@@ -279,12 +300,22 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _check_pod(self) -> None:
         self._check_own_ports()
         _pod_spec.refuse_ports(self.pod_spec, self.taken_ports)
-        paths = {"/etc/resolv.conf": f"dns={type(self.dns).__name__}()"} if self.dns.needs_tun else {}
+        paths = {RESOLV_CONF: f"dns={type(self.dns).__name__}()"} if self.dns.needs_tun else {}
         if self.mount_token_in_app:
             paths[_pod_spec.SERVICE_ACCOUNT_DIR] = "mount_token_in_app=True"
         _pod_spec.refuse_mounts(self.pod_spec, paths)
-        _pod_spec.refuse_probes(self.pod_spec, (self.metrics_port,))
+        _pod_spec.refuse_probes(self.pod_spec, (self.metrics_port,) if self.metrics or self.wait_for_tailnet else ())
+        self._check_sidecar_mounts()
         rules.fs_group(self)
+
+    def _check_sidecar_mounts(self) -> None:
+        added = (self.auth.additions("", ephemeral=False), self.state.additions("", 0), self.networking.additions())
+        own = {mount["mountPath"] for choice in added for mount in choice.mounts}
+        volumes = [volume.get("name") for volume in self.pod_spec.get("volumes", ())]
+        volumes += [_name_of_claim(claim) for claim in self.volume_claim_templates]
+        _pod_spec.refuse_sidecar_mounts(
+            self.sidecar_volume_mounts, {*own, _pod_spec.RUN_DIR, _pod_spec.SERVICE_ACCOUNT_DIR, RESOLV_CONF}, volumes
+        )
 
     def _check_rollout(self) -> None:
         if (
@@ -304,7 +335,14 @@ class TailscaleSidecarStatefulSetArgs(Model):
             warnings.warn(
                 "shields_up=True: no device of the tailnet can open a connection to these pods, "
                 "which defeats most uses of a sidecar",
-                stacklevel=6,
+                stacklevel=5,  # the line that calls the constructor
+            )
+
+    def _check_service_account(self) -> None:
+        if self.service_account_name is not None and self.service_account_annotations:
+            mine = self.service_account_name if isinstance(self.service_account_name, str) else "yours"
+            raise ValueError(
+                f"service_account_annotations are for the account that the component makes; annotate {mine} itself"
             )
 
     def _check_device_cleanup(self) -> None:
@@ -320,7 +358,8 @@ class TailscaleSidecarStatefulSetArgs(Model):
                 "device_cleanup cannot be given with state=SecretState(retain_state=True), which keeps the identities of "
                 "the replicas that go; choose one"
             )
-        elsewhere = self.login_server is not None and not urlsplit(self.login_server).netloc.endswith(".tailscale.com")
+        server = urlsplit(self.login_server).netloc if isinstance(self.login_server, str) else ""
+        elsewhere = self.login_server is not None and not server.endswith(".tailscale.com")
         if elsewhere and self.device_cleanup.api_url == TAILSCALE_API and not self.device_cleanup.retain:
             raise ValueError(
                 "device_cleanup.api_url is required with login_server: the devices are not on Tailscale's own control "
@@ -347,3 +386,9 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def plain_secrets(self) -> list[str]:
         """Secret values that were given as plain strings."""
         return self.auth.plain_secrets()
+
+
+def _name_of_claim(claim: Json) -> Any:
+    """A volume claim's name: an Output where it is not known yet, None where there is none."""
+    metadata = claim.get("metadata", {})
+    return metadata if isinstance(metadata, pulumi.Output) else metadata.get("name")

@@ -63,8 +63,11 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
                 for each replica 30 seconds and its terminationGracePeriodSeconds.
 
         Raises:
+            TypeError: `args` are of another kind, such as a dict.
             ValueError: `name` cannot be the name of a StatefulSet with its Service and pods.
         """
+        if not isinstance(args, TailscaleSidecarStatefulSetArgs):
+            raise TypeError(f"args must be TailscaleSidecarStatefulSetArgs(...), not {type(args).__name__}")
         kubernetes_name = rules.name(args.name or name)
         super().__init__(
             "tailscale-sidecar:index:TailscaleSidecarStatefulSet",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -20,8 +20,12 @@ OWN_VOLUMES = (
     "tailscale-tmp",
     "tailscale-token",
 )
+RUN_DIR = "/run/tailscale-sidecar"
+"""Where the sidecar's containers find the scripts, and the files that these write."""
 SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"
 QUAD100 = "100.100.100.100"
+MAGIC_DNS = (QUAD100, "fd7a:115c:a1e0::53")
+"""Addresses of Tailscale's resolver (tailscale.com@v1.102.5 net/tsaddr)."""
 
 
 def normalised(value: Any) -> Json:
@@ -55,8 +59,8 @@ def containers(spec: Json) -> Iterator[tuple[str, Json]]:
 def refuse_ports(spec: Json, taken: Mapping[int, str]) -> None:
     """Raises ValueError for a container port that the sidecar listens on; `taken` says by which argument."""
     for path, container in containers(spec):
-        for index, port in enumerate(_list(container.get("ports"))):
-            number = port.get("containerPort") if isinstance(port, Mapping) else None
+        for index, port in _known(container.get("ports")):
+            number = port.get("containerPort")
             if isinstance(number, int) and number in taken:
                 raise ValueError(
                     f"{path}.ports[{index}].containerPort {number} is taken by {taken[number]}; change one"
@@ -66,21 +70,33 @@ def refuse_ports(spec: Json, taken: Mapping[int, str]) -> None:
 def refuse_mounts(spec: Json, taken: Mapping[str, str]) -> None:
     """Raises ValueError for a volume mount over a path that the sidecar needs; `taken` says by which argument."""
     for path, container in containers(spec):
-        for index, mount in enumerate(_list(container.get("volumeMounts"))):
-            where = mount.get("mountPath") if isinstance(mount, Mapping) else None
+        for index, mount in _known(container.get("volumeMounts")):
+            where = mount.get("mountPath")
             if isinstance(where, str) and where.rstrip("/") in taken:
                 why = taken[where.rstrip("/")]
                 raise ValueError(f"{path}.volumeMounts[{index}].mountPath {where} is taken by {why}; remove the mount")
 
 
-def refuse_probes(spec: Json, ports: Iterable[int]) -> None:
+def refuse_sidecar_mounts(mounts: Sequence[Any], own: Collection[str], volumes: Collection[Any]) -> None:
+    """Raises ValueError for a volume mount of the user in the sidecar that is over an `own` one, or of no volume."""
+    for index, mount in _known(list(mounts)):
+        where, volume = mount.get("mountPath"), mount.get("name")
+        if isinstance(where, str) and where.rstrip("/") in own:
+            raise ValueError(
+                f"sidecar_volume_mounts[{index}].mountPath {where} is the sidecar's own; mount it elsewhere"
+            )
+        if isinstance(volume, str) and volume not in volumes and all(isinstance(name, str) for name in volumes):
+            raise ValueError(f"sidecar_volume_mounts[{index}].name {volume} is no volume; add it to pod_spec.volumes")
+
+
+def refuse_probes(spec: Json, ports: Collection[int]) -> None:
     """Raises ValueError for probes that would restart the app because the tailnet is away for a moment.
 
     Source: the guide, step 7: such restarts are what turns a short outage into a flood of registrations.
     """
     for path, container in containers(spec):
         for kind in ("livenessProbe", "startupProbe"):
-            target = asked_of_the_tailnet(container.get(kind), ports)
+            target = asked_of_the_tailnet(container, kind, ports)
             if target:
                 raise ValueError(
                     f"{path}.{kind} asks {target}: it would restart the app whenever the tailnet is away for a moment. "
@@ -88,18 +104,25 @@ def refuse_probes(spec: Json, ports: Iterable[int]) -> None:
                 )
 
 
-def asked_of_the_tailnet(probe: Any, ports: Iterable[int]) -> str:
-    """What a probe asks that is away whenever the tailnet is; nothing if it asks something else.
+def asked_of_the_tailnet(container: Json, kind: str, ports: Collection[int]) -> str:
+    """What a container's probe asks that is away whenever the tailnet is; nothing if it asks something else.
 
-    `ports` are those of the sidecar's health endpoint.
+    `ports` are those of the sidecar's health endpoint. To the kubelet, a port's name is one of the same container.
     """
+    probe = container.get(kind)
     if not isinstance(probe, Mapping):
         return ""
-    refused = {*ports, *map(str, ports), "metrics"}
+    named = {"metrics": next(iter(ports), None)}
+    named |= {_hashable(port.get("name")): port.get("containerPort") for _, port in _known(container.get("ports"))}
     http = probe.get("httpGet")
-    if isinstance(http, Mapping) and http.get("path") == "/healthz" and _hashable(http.get("port")) in refused:
+    if isinstance(http, Mapping) and http.get("path") == "/healthz":
+        port = _hashable(http.get("port"))
+        if str(named.get(port, port)) in map(str, ports):
+            return "the sidecar's /healthz"
+    text = str(probe)
+    if any(f":{port}/healthz" in text for port in ports):
         return "the sidecar's /healthz"
-    return QUAD100 if QUAD100 in str(probe) else ""
+    return next((resolver for resolver in MAGIC_DNS if resolver in text), "")
 
 
 def _refuse_pod_fields(spec: Json) -> None:
@@ -130,8 +153,13 @@ def _refuse_names(spec: Json) -> None:
             raise ValueError(f"pod_spec.volumes[{index}].name {volume['name']} is the sidecar's own; rename the volume")
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _known(value: Any) -> Iterator[tuple[int, Mapping[Any, Any]]]:
+    """The items of a list that can be looked into, each with its index: neither it nor they are Outputs."""
+    return (
+        ((index, item) for index, item in enumerate(value) if isinstance(item, Mapping))
+        if isinstance(value, list)
+        else iter(())
+    )
 
 
 def _hashable(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, reduce
 from importlib.resources import files
 from operator import add
@@ -15,9 +15,8 @@ from ._model import Input
 from .args import TailscaleSidecarStatefulSetArgs
 from .dns._dns import RUN_VOLUME
 from .networking.userspace_networking import UID
-from .pod_spec import SERVICE_ACCOUNT_DIR
+from .pod_spec import RUN_DIR, SERVICE_ACCOUNT_DIR
 
-RUN_DIR = "/run/tailscale-sidecar"
 TOKEN_SECONDS = 3607
 """Life of the ServiceAccount's token: what Kubernetes itself uses for the tokens that it mounts."""
 DEFAULT_RESOURCES: Json = {"requests": {"cpu": "10m", "memory": "64Mi"}}
@@ -64,12 +63,10 @@ def additions(name: str, args: TailscaleSidecarStatefulSetArgs, auth_secret: Inp
 
 def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions) -> Json:
     """The user's PodSpec with the sidecar in it. The sidecar's containers come first, in the order they start."""
-    token = _token_volume() if added.rules else None
-    app_mounts = list(added.app_mounts)
-    if token and args.mount_token_in_app:
-        app_mounts.append(_token_mount())
+    token = [_token_volume()] if added.rules or args.mount_token_in_app else []
+    app_mounts = [*added.app_mounts, *([_token_mount()] if args.mount_token_in_app else [])]
     prepare = [_prepare_container(args, added)] if args.networking.kernel else []
-    sidecars = [*prepare, *added.sidecars, _sidecar(args, added, with_token=token is not None)]
+    sidecars = [*prepare, *added.sidecars, _sidecar(args, added, with_token=bool(added.rules))]
     user = args.pod_spec
     spec: Json = {
         **user,
@@ -77,7 +74,7 @@ def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions)
         "automountServiceAccountToken": False,
         "initContainers": [*sidecars, *_with_mounts(user.get("initContainers", ()), app_mounts)],
         "containers": _with_mounts(user["containers"], app_mounts),
-        "volumes": [*user.get("volumes", ()), *added.volumes, *([token] if token else [])],
+        "volumes": [*user.get("volumes", ()), *added.volumes, *token],
     }
     if not args.networking.kernel and added.volume_claim_templates:
         # The sidecar is not root and must be able to write its claim; rules.fs_group saw to it that this hurts no other.
@@ -115,7 +112,7 @@ def _prepare_container(args: TailscaleSidecarStatefulSetArgs, added: Additions) 
     env = [
         env_field("POD_IPS", "status.podIPs"),
         env_field("HOST_IPS", "status.hostIPs"),
-        env_value("CLUSTER_CIDRS", ",".join(args.cluster_cidrs)),
+        env_value("CLUSTER_CIDRS", _joined(args.cluster_cidrs, ",")),
         env_value("FORWARD", str(forward and args.networking.writes_sysctls).lower()),
         *added.prepare_env,
     ]
@@ -139,14 +136,14 @@ def _settings(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> list[J
         f"--accept-routes={str(args.accept_routes).lower()}",
         f"--advertise-exit-node={str(args.advertise_exit_node).lower()}",
         f"--shields-up={str(args.shields_up).lower()}",
-        *([f"--login-server={args.login_server}"] if args.login_server else []),
+        *([_joined(("--login-server", args.login_server), "=")] if args.login_server is not None else []),
         *added.flags,
         *args.extra_args,
     ]
     return [
         env_value("TS_HOSTNAME", "$(POD_NAME)" if args.hostname is None else f"{args.hostname}-$(POD_INDEX)"),
         env_value("TS_ROUTES", ",".join(args.advertise_routes)),
-        env_value("TS_EXTRA_ARGS", " ".join(flags)),
+        env_value("TS_EXTRA_ARGS", _joined(flags, " ")),
         env_value("TS_TAILSCALED_EXTRA_ARGS", f"--config={RUN_DIR}/tailscaled.json"),
         env_value("TS_AUTH_ONCE", "false"),  # connect.sh decides, at each start, whether a login is needed
         env_value("TS_ENABLE_METRICS", str(args.metrics).lower()),
@@ -182,8 +179,12 @@ def _image(args: TailscaleSidecarStatefulSetArgs) -> Json:
 
 def _resources(args: TailscaleSidecarStatefulSetArgs) -> Json:
     resources = DEFAULT_RESOURCES if args.resources is None else args.resources
-    devices = args.networking.device_limits
-    return {**resources, "limits": {**resources.get("limits", {}), **devices}} if devices else dict(resources)
+    devices, limits = args.networking.device_limits, resources.get("limits", {})
+    if not devices:
+        return dict(resources)
+    if isinstance(limits, pulumi.Output):
+        return {**resources, "limits": limits.apply(lambda known: {**known, **devices})}
+    return {**resources, "limits": {**limits, **devices}}
 
 
 def _token_volume() -> Json:
@@ -202,6 +203,13 @@ def _with_mounts(containers: Iterable[Json], mounts: list[Json]) -> list[Json]:
     if not mounts:
         return list(containers)
     return [{**container, "volumeMounts": [*container.get("volumeMounts", ()), *mounts]} for container in containers]
+
+
+def _joined(texts: Sequence[Input[str]], separator: str) -> Input[str]:
+    """The texts as one: an Output if one of them is not known yet."""
+    if not any(_is_output(text) for text in texts):
+        return separator.join(str(text) for text in texts)
+    return pulumi.Output.all(*texts).apply(separator.join)
 
 
 def _is_output(value: Any) -> bool:

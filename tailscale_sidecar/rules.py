@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,17 +16,24 @@ if TYPE_CHECKING:
     from .args import TailscaleSidecarStatefulSetArgs
 
 DNS_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+IMAGE = re.compile(
+    r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+((\.|_{1,2}|-+|/)[a-z0-9]+)*(:\w[\w.-]{0,127})?(@[a-z0-9]+:[0-9a-f]{32,})?",
+    re.ASCII,
+)
+"""An image reference (github.com/distribution/reference)."""
 QUALIFIED_NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 MAX_OBJECT_NAME = 253
+MAX_PORT = 65_535
+IPV6 = 6
 MAX_NAME = 52
 """Longest name of a StatefulSet: its pods' label controller-revision-hash adds 11 characters to it, of 63 allowed."""
 OLDEST_RELEASE = (1, 94)
 OLDEST_COREDNS = (1, 15)
 LAST_TPM_PATCH = 4
 """Releases 1.92.0 to 1.92.4 seal state to the node's TPM (github.com/tailscale/tailscale/issues/18302)."""
-CGNAT = ipaddress.IPv4Network("100.64.0.0/10")
-"""Addresses of tailnet devices. Linux hosts drop packets from it that come by another way
-(tailscale.com@v1.102.5 util/linuxfw/iptables_runner.go:700)."""
+TAILNET_RANGES = (ipaddress.IPv4Network("100.64.0.0/10"), ipaddress.IPv6Network("fd7a:115c:a1e0::/48"))
+"""Addresses of tailnet devices (tailscale.com@v1.102.5 net/tsaddr). Of IPv4, Linux hosts drop packets that come by
+another way (util/linuxfw/iptables_runner.go:700)."""
 
 FLAG_FIELDS = {
     "accept-dns": "dns",
@@ -85,6 +92,7 @@ ENV_FIELDS = {
     "TS_HOSTNAME": "hostname",
     "TS_ID_TOKEN": "auth",
     "TS_INGRESS_PROXIES_CONFIG_PATH": None,
+    "TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV": None,
     "TS_KUBE_SECRET": "state",
     "TS_LOCAL_ADDR_PORT": "metrics_port",
     "TS_OUTBOUND_HTTP_PROXY_LISTEN": "networking",
@@ -122,11 +130,14 @@ def name(value: str) -> str:
 
 
 def object_name(value: Input[str], field: str) -> None:
-    """Checks the name of an object that exists already. An Output is not known yet."""
+    """Checks the name of an object that exists already. An Output is not known yet.
+
+    The error does not show the name: where a Secret's is asked for, it may be a credential by mistake.
+    """
     if isinstance(value, str) and (
         len(value) > MAX_OBJECT_NAME or not re.fullmatch(rf"{DNS_LABEL}(\.{DNS_LABEL})*", value)
     ):
-        raise ValueError(f"{field} {value!r} is no name of a Kubernetes object: use a-z, 0-9, '-' and '.'")
+        raise ValueError(f"{field} is no name of a Kubernetes object: use a-z, 0-9, '-' and '.'")
 
 
 def labels(values: Mapping[str, Any], field: str) -> None:
@@ -157,33 +168,34 @@ def tags(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def cidrs(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Checks CIDRs, IPv4 or IPv6, with no bits of an address beyond the prefix."""
-    for value in values:
+def cidrs(values: Iterable[Input[str]]) -> None:
+    """Checks CIDRs, IPv4 or IPv6, with no bits of an address beyond the prefix. An Output is not known yet."""
+    for value in (known for known in values if isinstance(known, str)):
         try:
             network = ipaddress.ip_network(value, strict=False)
         except ValueError:
             raise ValueError(f"{value!r} is not a CIDR such as 10.0.0.0/16") from None
         if str(network) != value:
             raise ValueError(f"{value!r} must be written {network}")
-    return values
 
 
-def outside_cgnat(values: tuple[str, ...], *, kernel: bool) -> None:
-    """Refuses cluster CIDRs that kernel networking would cut off."""
-    for value in values if kernel else ():
+def outside_tailnet(values: Iterable[Input[str]]) -> None:
+    """Refuses cluster CIDRs with addresses of the tailnet: kernel networking would cut the pods off from one of them."""
+    for value in (known for known in values if isinstance(known, str)):
         network = ipaddress.ip_network(value)
-        if isinstance(network, ipaddress.IPv4Network) and network.overlaps(CGNAT):
-            raise ValueError(
-                f"cluster_cidrs: {value} overlaps {CGNAT}, the tailnet's own addresses; with kernel networking the "
-                "pods would be cut off from it. Use networking=UserspaceNetworking()"
-            )
+        for tailnet in TAILNET_RANGES:
+            if network.version == tailnet.version and network.overlaps(tailnet):
+                raise ValueError(
+                    f"cluster_cidrs: {value} overlaps {tailnet}, the tailnet's own addresses; with kernel networking "
+                    "the pods would be cut off from one of them. Give no more than the cluster's own CIDRs, or, if they "
+                    "do lie there, use networking=UserspaceNetworking()"
+                )
 
 
 def image(value: str) -> str:
-    """Checks that an image is named, by tag or digest."""
-    if not re.fullmatch(r"[^\s@]+(@sha256:[0-9a-f]{64})?", value):
-        raise ValueError(f"{value!r} is not an image reference")
+    """Checks how an image is named, by tag or digest."""
+    if not IMAGE.fullmatch(value):
+        raise ValueError(f"{value!r} is not an image reference such as example.com/tailscale:v1.102.5")
     return value
 
 
@@ -236,11 +248,11 @@ def hostname_prefix(value: str) -> str:
 
 def login_server(value: str) -> str:
     """Checks the control plane's URL."""
+    if "@" in value:
+        raise ValueError("the URL must not carry a user or password")
     url = urlsplit(value)
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or " " in value:
         raise ValueError(f"{value!r} is not a URL such as https://headscale.example.com")
-    if url.username or url.password:
-        raise ValueError("the URL must not carry a user or password")
     if value.endswith("/"):
         raise ValueError(f"write {value.rstrip('/')}, without the slash at the end")
     return value
@@ -248,6 +260,7 @@ def login_server(value: str) -> str:
 
 def extra_args(flags: tuple[str, ...]) -> tuple[str, ...]:
     """Allows the flags that can be changed, and taken away again, on a device that is logged in."""
+    given = set()
     for flag in flags:
         match = re.fullmatch(r"--([a-z0-9-]+)(?:=(\S*))?", flag)
         if match is None:
@@ -256,7 +269,33 @@ def extra_args(flags: tuple[str, ...]) -> tuple[str, ...]:
             raise ValueError(f"--{match[1]} has an argument of its own; use {FLAG_FIELDS[match[1]]}")
         if match[1] not in FREE_FLAGS:
             raise ValueError(f"--{match[1]} cannot be given; there are: {', '.join(FREE_FLAGS)}")
+        if match[1] in given:
+            raise ValueError(f"--{match[1]} is given twice")
+        given.add(match[1])
+        _flag_value(match[1], match[2])
     return flags
+
+
+def _flag_value(flag: str, value: str | None) -> None:
+    """Refuses values with which `tailscale up` would fail at every start (cmd/tailscale/cli/up.go, ipn/prefs.go:885)."""
+    if flag == "exit-node":
+        if not (value or "").startswith("auto:") and _address(value or "") is None:
+            raise ValueError(
+                "write --exit-node=ADDRESS, the tailnet address of the device, or --exit-node=auto:any: while a pod "
+                "starts, it does not know the names of other devices"
+            )
+    elif flag == "netfilter-mode":
+        if value not in ("on", "nodivert", "off"):
+            raise ValueError("write --netfilter-mode=on, =nodivert or =off")
+    elif value not in (None, "true", "false"):
+        raise ValueError(f"write --{flag}=true or --{flag}=false")
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def env(values: Mapping[str, Any], *, kernel: bool) -> None:
@@ -276,8 +315,16 @@ def env(values: Mapping[str, Any], *, kernel: bool) -> None:
     if isinstance(timeout, str) and not re.fullmatch(r"(\d+(\.\d+)?(ns|us|ms|s|m|h))+", timeout):
         raise ValueError("env: TS_BOOT_TIMEOUT must be a Go duration such as 10m")
     address = values.get("TS_DEBUG_ADDR_PORT")
-    if isinstance(address, str) and not re.fullmatch(r"(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]|\$\(POD_IP\)):\d+", address):
+    if isinstance(address, str) and not _is_address_with_port(address):
         raise ValueError("env: TS_DEBUG_ADDR_PORT must be ip:port, an IPv6 address in brackets")
+
+
+def _is_address_with_port(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    address = _address(host.removeprefix("[").removesuffix("]"))
+    bracketed = host.startswith("[") and host.endswith("]")
+    is_host = host == "$(POD_IP)" or (address is not None and bracketed == (address.version == IPV6))
+    return is_host and port.isdecimal() and int(port) <= MAX_PORT
 
 
 def fs_group(args: TailscaleSidecarStatefulSetArgs) -> None:

@@ -264,9 +264,10 @@ auths: st.SearchStrategy[Auth] = st.one_of(
     st.builds(
         OAuthClient,
         client_id=st.none() | secrets,
-        client_secret=secrets.map("tskey-client-{}".format) | secrets.map("tskey-client-{}?ephemeral=true".format),
+        client_secret=secrets.map("tskey-client-{}".format),
         ephemeral=ephemeral,
     ),
+    st.builds(OAuthClient, client_secret=secrets.map("tskey-client-{}?ephemeral=true".format)),
     st.builds(OAuthClient, existing_secret=object_names, ephemeral=ephemeral),
     st.builds(AuthKey, auth_key=secrets.map("tskey-auth-{}".format) | secrets.map("hskey-auth-{}".format)),
     st.builds(AuthKey, existing_secret=object_names),
@@ -280,7 +281,9 @@ states = st.one_of(
         SecretState, access=st.sampled_from(["scoped", "guarded", "open"]), max_replicas=st.none() | st.integers(3, 5)
     ),
     st.builds(
-        PersistentVolumeState, size=matching(r"[1-9][0-9]?(\.5)?(Mi|Gi|M|G)"), storage_class=st.none() | object_names
+        PersistentVolumeState,
+        size=matching(r"([1-9][0-9]?(\.5)?|0\.5)(Mi|Gi|M|G)"),
+        storage_class=st.none() | object_names,
     ),
     st.builds(EmptyDirState),
 )
@@ -297,9 +300,10 @@ kernel_dns = st.one_of(
 )
 tun_devices = st.sampled_from(["devic.es/tun", "squat.ai/tun", "example.com/dev_net-tun.0"])
 kernels = st.builds(KernelNetworking, tun_device=st.none() | tun_devices)
-flags = several(
-    st.sampled_from([f"--{flag}" for flag in FREE_FLAGS] + ["--exit-node=192.0.2.1", "--netfilter-mode=off"])
-)
+switches = [
+    f"--{flag}" for flag in FREE_FLAGS if flag not in ("exit-node", "exit-node-allow-lan-access", "netfilter-mode")
+]
+flags = several(st.sampled_from([*switches, "--netfilter-mode=off"]))
 
 optional_arguments: dict[str, st.SearchStrategy[Any]] = {
     "labels": label_maps,
@@ -316,7 +320,7 @@ optional_arguments: dict[str, st.SearchStrategy[Any]] = {
     "advertise_exit_node": st.booleans(),
     "login_server": st.sampled_from(["https://hs.example.com", "http://10.0.0.1:8080", "https://example.com/path"]),
     "metrics": st.booleans(),
-    "metrics_port": st.integers(5000, 9999),
+    "metrics_port": st.integers(5000, 9002),  # 9003 is the default of `ready_port`
     "wait_for_tailnet": st.booleans(),
     "image": st.sampled_from(["ghcr.io/tailscale/tailscale:v1.102.5", "m.example.com/t@sha256:" + "0" * 64]),
     "dns_image": images,
@@ -345,6 +349,8 @@ def arguments(draw: st.DrawFn) -> Json:
         "volume_claim_templates": own_claims,
         **draw(some(**optional_arguments)),
     }
+    if "service_account_name" in chosen:
+        chosen.pop("service_account_annotations", None)  # are of the component's own account
     if draw(st.booleans()):
         networking = draw(kernels)
         chosen |= {"networking": networking, "dns": draw(kernel_dns)}
@@ -356,6 +362,9 @@ def arguments(draw: st.DrawFn) -> Json:
         spec.setdefault("securityContext", {}).setdefault("fsGroup", 1000)
     if draw(st.booleans()):
         chosen |= {"accept_routes": True, "cluster_cidrs": draw(several(cidrs, least=1, most=4))}
+        if not chosen.get("advertise_exit_node") and draw(st.booleans()):
+            through = ["--exit-node=100.64.0.9", "--exit-node-allow-lan-access"]
+            chosen["extra_args"] = [*chosen.get("extra_args", ()), *through]
     mountable = [v["name"] for v in spec.get("volumes", ())]
     mounts_it: bool = draw(st.booleans())
     if mountable and mounts_it:

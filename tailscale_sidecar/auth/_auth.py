@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from typing import ClassVar, Self
+from urllib.parse import parse_qsl
 
 import pulumi
 from pydantic import field_validator, model_validator
@@ -38,6 +39,7 @@ class Auth(Model):
     @field_validator("existing_secret")
     @classmethod
     def _check_existing_secret(cls, name: Input[str] | None) -> Input[str] | None:
+        refuse_credential(name, "existing_secret", "give the name of the Secret that it is in")
         if name is not None:
             rules.object_name(name, "existing_secret")
         return name
@@ -92,3 +94,20 @@ def refuse_prefixes(value: Input[str] | None, field: str, wrong: dict[str, str])
         raise ValueError(f"{field} is empty")
     if value != value.strip():
         raise ValueError(f"{field} has white space around it; strip it")
+
+
+def refuse_credential(value: Input[str] | None, field: str, instead: str) -> None:
+    """Refuses a credential where something else is asked for, which would be shown to everybody."""
+    refuse_prefixes(value, field, dict.fromkeys(("tskey-", "hskey-"), f"that is a credential; {instead}"))
+
+
+def check_attributes(value: Input[str] | None, field: str, known: tuple[str, ...], *, ephemeral: bool | None) -> None:
+    """Checks what follows the `?` of a credential: with what Tailscale does not take, no login would ever succeed."""
+    given = value.partition("?")[2] if isinstance(value, str) else ""
+    for name, chosen in parse_qsl(given, keep_blank_values=True):
+        if name not in known:
+            raise ValueError(f"{field} has an unknown attribute; Tailscale knows {', '.join(known)}")
+        if name != "baseURL" and chosen not in ("true", "false"):
+            raise ValueError(f"the attribute {name} in {field} must be true or false")
+        if name == "ephemeral" and ephemeral is not None and (chosen == "true") != ephemeral:
+            raise ValueError(f"ephemeral={ephemeral} contradicts the attribute in {field}; leave one of them out")

@@ -2,16 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar, Self
-from urllib.parse import parse_qsl
 
 import pulumi
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
 
 from .._additions import Additions
 from .._model import Input
 from .._tailscale_provider import SCOPES, checked_tags, description, needed_by
-from ._auth import Auth, attributes, credential, refuse_prefixes
+from ._auth import Auth, attributes, check_attributes, credential, refuse_credential, refuse_prefixes
 
 KNOWN_ATTRIBUTES = ("ephemeral", "preauthorized", "baseURL")
 """What may follow the `?` of a client secret; others make `tailscale up` fail (feature/oauthkey/oauthkey.go:95)."""
@@ -57,6 +56,12 @@ class OAuthClient(Auth):
         )
         return cls(client_id=made.id, client_secret=made.key)
 
+    @field_validator("client_id")
+    @classmethod
+    def _check_client_id(cls, value: Input[str] | None) -> Input[str] | None:
+        refuse_credential(value, "client_id", "the ID is what stands beside it in the admin console")
+        return value
+
     @field_validator("client_secret")
     @classmethod
     def _check_client_secret(cls, value: Input[str] | None) -> Input[str] | None:
@@ -69,16 +74,14 @@ class OAuthClient(Auth):
                 "tskey-api-": "that is an API access token; create an OAuth client with the scope auth_keys",
             },
         )
-        if value is None or isinstance(value, pulumi.Output):
-            return value
-        if not value.startswith("tskey-client-"):
+        if isinstance(value, str) and not value.startswith("tskey-client-"):
             raise ValueError("client_secret must start with tskey-client-")
-        for name, _ in parse_qsl(value.partition("?")[2], keep_blank_values=True):
-            if name not in KNOWN_ATTRIBUTES:
-                raise ValueError(
-                    f"client_secret has an unknown attribute; Tailscale knows {', '.join(KNOWN_ATTRIBUTES)}"
-                )
         return value
+
+    @model_validator(mode="after")
+    def _check_attributes(self) -> Self:
+        check_attributes(self.client_secret, "client_secret", KNOWN_ATTRIBUTES, ephemeral=self.ephemeral)
+        return self
 
     @override
     def secret_data(self) -> dict[str, Input[str]]:

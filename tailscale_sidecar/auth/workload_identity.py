@@ -11,8 +11,10 @@ from .. import rules
 from .._additions import Additions, env_value
 from .._model import Input
 from .._tailscale_provider import SCOPES, checked_tags, description, needed_by
-from ._auth import Auth, attributes, credential, refuse_prefixes
+from ._auth import Auth, attributes, check_attributes, credential, refuse_credential
 
+KNOWN_ATTRIBUTES = ("ephemeral", "preauthorized")
+"""What may follow the `?` of a client ID (feature/identityfederation/identityfederation.go:95)."""
 TOKEN_DIR = "/var/run/secrets/tailscale-sidecar"
 TOKEN_SECONDS = 3600
 """Life of a projected token. The kubelet renews it at 80 %; Kubernetes allows no less than 600."""
@@ -85,8 +87,15 @@ class WorkloadIdentity(Auth):
     @field_validator("client_id", "audience")
     @classmethod
     def _check_text(cls, value: Input[str] | None, info: ValidationInfo) -> Input[str] | None:
-        refuse_prefixes(value, str(info.field_name), {})
+        refuse_credential(
+            value, str(info.field_name), "a workload identity has none; give what the admin console shows"
+        )
         return value
+
+    @model_validator(mode="after")
+    def _check_attributes(self) -> Self:
+        check_attributes(self.client_id, "client_id", KNOWN_ATTRIBUTES, ephemeral=self.ephemeral)
+        return self
 
     @model_validator(mode="after")
     def _check_audience(self) -> Self:

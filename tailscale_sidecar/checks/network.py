@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..findings import GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Finding, Severity
-from ..inspection.cidrs import DNS, TAILNET_RANGES, Range, is_within, overlap, parsed
+from ..inspection.cidrs import DNS, Range, is_within, overlap, parsed
 from ..inspection.snapshot import Inside, Replica, Snapshot, guards
 from ..inspection.tailnet import Device, Tailnet, TailnetDns
+from ..rules import TAILNET_RANGES
 
 ROUTE_OVERLAP = Defect(
     name="route-overlap",

@@ -213,7 +213,7 @@ def probes(workload: Workload) -> Iterator[Finding]:
         name = container.get("name", "")
         for kind in ("livenessProbe", "startupProbe"):
             probe = container.get(kind) or {}
-            target = asked_of_the_tailnet(probe, workload.health_ports)
+            target = asked_of_the_tailnet(container, kind, workload.health_ports)
             if kind == "startupProbe" and container is workload.sidecar:
                 if target and patience(probe) < BOOT_SECONDS:
                     yield IMPATIENT_START.found(

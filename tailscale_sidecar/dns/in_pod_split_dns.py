@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from typing_extensions import override
 
 from .._additions import Additions, Json, startup_probe
+from .._model import Items
 from ._dns import RUN_VOLUME, Dns, resolvers
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class InPodSplitDns(Dns):
 
     needs_tun: ClassVar[bool] = True
 
-    tailnet_domains: tuple[str, ...] = Field(default=("ts.net",), strict=False, min_length=1)
+    tailnet_domains: Items[str] = Field(default=("ts.net",), min_length=1)
     """Domains that the tailnet resolves, each with all below it. Headscale: its base domain."""
     ready_port: int = Field(default=9003, ge=1, le=65535)
     """Port on the pod's address where the kubelet asks whether the resolver is ready."""
@@ -60,8 +61,10 @@ class InPodSplitDns(Dns):
         for domain in domains:
             if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", domain):
                 raise ValueError(f"{domain!r} is not a domain name in lower case, such as ts.net")
-            if domain == "local" or domain.endswith("cluster.local"):
+            if domain == "local" or f".{domain}".endswith(".cluster.local"):
                 raise ValueError(f"{domain!r} belongs to the cluster; list the tailnet's domains only")
+            if domains.count(domain) > 1:
+                raise ValueError(f"{domain!r} is listed twice")
         return domains
 
     @override

@@ -11,11 +11,8 @@ from typing import Any
 import yaml
 
 from .._additions import Json
-from ..rules import CGNAT
 from .tailnet import Network
 
-TAILNET_RANGES: tuple[Network, ...] = (CGNAT, ipaddress.IPv6Network("fd7a:115c:a1e0::/48"))
-"""Addresses of tailnet devices (tailscale.com@v1.102.5 net/tsaddr/tsaddr.go)."""
 SERVICES, PODS, NODES, DNS = "service", "pod", "node", "DNS"
 
 

@@ -26,7 +26,9 @@ class PersistentVolumeState(State):
     @field_validator("size")
     @classmethod
     def _check_size(cls, size: Input[str]) -> Input[str]:
-        if not isinstance(size, pulumi.Output) and not re.fullmatch(r"[1-9]\d*(\.\d+)?([KMGTPE]i|[kMGTPE])?", size):
+        if not isinstance(size, pulumi.Output) and not re.fullmatch(
+            r"(?=.*[1-9])\d+(\.\d+)?([KMGTPE]i|[kMGTPE])?", size
+        ):
             raise ValueError(f"{size!r} is not a positive quantity such as '1Gi'")
         return size
 

@@ -67,9 +67,15 @@ def test_a_projected_token_of_the_service_account_is_exchanged_for_a_lasting_dev
             "tags": ["tag:k8s"],
         },
     )
-    auth = WorkloadIdentity(client_id=identity["client_id"], audience=identity["audience"], token="projected")
-    app = workspace.deploy(auth=auth, replicas=2)
-    assert [(d.tags, d.ephemeral, d.preauthorized) for d in app.devices()] == [(("tag:k8s",), False, True)] * 2
+    audience = identity["audience"]
+    workspace.kubectl("create", "secret", "generic", "mine", f"--from-literal=TS_CLIENT_ID={identity['client_id']}")
+    ways = (
+        WorkloadIdentity(client_id=identity["client_id"], audience=audience, token="projected"),
+        WorkloadIdentity(existing_secret="mine", audience=audience, token="projected"),
+    )
+    for app in [workspace.deploy(auth=auth, replicas=2, wait=False) for auth in ways]:
+        app.await_ready()
+        assert [(d.tags, d.ephemeral, d.preauthorized) for d in app.devices()] == [(("tag:k8s",), False, True)] * 2
 
 
 def test_the_credential_is_in_no_process_argument_and_no_log(workspace: Workspace) -> None:

@@ -86,6 +86,20 @@ def test_routes_and_exit_nodes_are_offered_with_the_sysctls_that_they_need(works
     assert app.exec("cat", "/proc/sys/net/ipv4/ip_forward").strip() == "1"
 
 
+def test_an_exit_node_gets_what_is_not_for_the_cluster(workspace: Workspace) -> None:
+    name = f"exit-{workspace.namespace}"
+    with workspace.tailnet.router(name, ["0.0.0.0/0", "::/0"]):
+        through = workspace.tailnet.device(name).addresses[0]
+        cluster = ["10.244.0.0/16", "10.96.0.0/16", "10.200.0.0/24"]
+        app = workspace.deploy(extra_args=[f"--exit-node={through}"], cluster_cidrs=cluster)
+        ways = app.exec(
+            *("sh", "-c", "for ip in 203.0.113.1 10.96.0.1 10.244.77.1 10.200.0.1; do ip route get $ip; done"),
+            container="tailscale",
+        )
+        assert ["tailscale0" in way for way in ways.splitlines() if "dev" in way] == [True, False, False, False]
+        assert "10.96.0.1" in app.exec("resolve-musl", "kubernetes.default")
+
+
 def test_metrics_are_served_on_the_pods_address_and_not_on_the_tailnet(workspace: Workspace) -> None:
     app = workspace.deploy(replicas=2, metrics_port=9100)
     assert "tailscaled_" in app.exec("fetch", f"http://{app.status(1)['podIP']}:9100/metrics")

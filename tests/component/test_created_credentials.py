@@ -125,7 +125,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a namespace of another form": (
         lambda: WorkloadIdentity.create("db", issuer=ISSUER, namespace="*", tags=TAGS),
-        "namespace '*' is no name",
+        "namespace is no name",
     ),
     "a domain that Tailscale would write otherwise": (
         lambda: SplitDnsRoute("svc.cluster.local.", ["10.96.0.10"]),

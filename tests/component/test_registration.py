@@ -342,6 +342,26 @@ def test_a_wrong_name_is_refused_before_anything_is_registered() -> None:
         registered(lambda: TailscaleSidecarStatefulSet("Not.A.Name", arguments()))
 
 
+def test_a_resource_in_the_place_of_its_name_is_refused_with_the_way_out() -> None:
+    def program() -> None:
+        namespace = pulumi_kubernetes.core.v1.Namespace("apps")
+        with pytest.raises(ValueError, match=r"namespace\n  give the name of the resource: \.metadata\.name"):
+            arguments(namespace=namespace)
+        named = {"name": "A", "valueFrom": {"secretKeyRef": {"name": namespace, "key": "a"}}}
+        with pytest.raises(
+            ValueError, match=r"secretKeyRef\.name must be text; give the name of the resource: \.metadata"
+        ):
+            arguments(pod_spec=app(env=[named]))
+
+    registered(program)
+
+
+@pytest.mark.parametrize("args", [{"pod_spec": {}}, None, pulumi.Output.from_input(1)])
+def test_arguments_of_another_kind_are_refused_before_anything_is_registered(args: Any) -> None:
+    with pytest.raises(TypeError, match=r"args must be TailscaleSidecarStatefulSetArgs\(\.\.\.\)"):
+        registered(lambda: TailscaleSidecarStatefulSet("db", args))
+
+
 def test_the_service_gives_pods_a_name_and_no_address_of_its_own() -> None:
     found = children()
     service, stateful_set = one(found, "Service"), one(found, "StatefulSet")

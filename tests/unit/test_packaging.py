@@ -57,6 +57,12 @@ def test_the_wheel_says_what_it_is_and_what_it_needs(wheel: Path) -> None:
     }
 
 
+def test_the_wheel_brings_the_command(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt"))
+    assert "tailscale-sidecar = tailscale_sidecar.__main__:main" in archive.read(name).decode().splitlines()
+
+
 def test_the_wheel_works_outside_of_the_source_tree(wheel: Path, tmp_path: Path) -> None:
     target = tmp_path / "target"
     zipfile.ZipFile(wheel).extractall(target)

@@ -29,6 +29,7 @@ from tailscale_sidecar.dns import Dns
 from tailscale_sidecar.networking import Networking
 from tailscale_sidecar.state import State
 from tests.arguments import APP, SECRET, app
+from tests.component.engine import value_of
 
 from .pod import AUTH_SECRET, NAME, expanded, pod
 
@@ -133,6 +134,24 @@ def test_outputs_stay_where_they_are() -> None:
     assert {"name": "TS_SERVE_CONFIG", "value": hidden} in made.sidecar["env"]
 
 
+def test_what_another_resource_makes_can_be_given_before_it_is_known() -> None:
+    registry, services, server = (
+        pulumi.Output.from_input(value) for value in ("ecr.example.com", "10.96.0.0/12", "https://hs.example.com")
+    )
+    made = pod(
+        image=pulumi.Output.concat(registry, "/tailscale:v1.102.5"),
+        dns_image=pulumi.Output.concat(registry, "/coredns:1.15.0"),
+        accept_routes=True,
+        cluster_cidrs=["10.244.0.0/16", services],
+        login_server=server,
+    )
+    env = {v["name"]: v.get("value") for c in made.containers.values() for v in c.get("env", ())}
+    assert value_of(made.sidecar["image"]) == "ecr.example.com/tailscale:v1.102.5"
+    assert value_of(made.containers["tailscale-dns"]["image"]) == "ecr.example.com/coredns:1.15.0"
+    assert value_of(env["CLUSTER_CIDRS"]) == "10.244.0.0/16,10.96.0.0/12"
+    assert "--login-server=https://hs.example.com" in value_of(env["TS_EXTRA_ARGS"]).split()
+
+
 def test_pods_carry_the_users_labels_and_annotations_and_the_selectors() -> None:
     made = pod(labels={"team": "a"}, annotations={"note": "b"})
     assert made.template["metadata"] == {"labels": {"app": NAME, "team": "a"}, "annotations": {"note": "b"}}
@@ -149,10 +168,14 @@ def test_the_token_of_the_service_account_is_mounted_in_the_sidecar_alone(networ
     assert made.spec["automountServiceAccountToken"] is False
 
 
-def test_the_app_gets_the_token_if_asked_for() -> None:
-    made = pod(mount_token_in_app=True, pod_spec=RICH)
+@pytest.mark.parametrize("state", [SecretState(), PersistentVolumeState(), EmptyDirState()])
+def test_the_app_gets_the_token_if_asked_for(state: State) -> None:
+    made = pod(mount_token_in_app=True, pod_spec=RICH, state=state)
     with_token = {name for name in made.containers if TOKEN in made.mounts(name)}
-    assert with_token == {"tailscale", "migrate", "log", APP["name"], "second"}
+    needs_it = {"tailscale"} if isinstance(state, SecretState) else set()
+    assert with_token == {"migrate", "log", APP["name"], "second"} | needs_it
+    (token,) = (volume for volume in made.spec["volumes"] if volume["name"] == "tailscale-token")
+    assert token["projected"]["sources"]
 
 
 @pytest.mark.parametrize("state", [PersistentVolumeState(), EmptyDirState()])
@@ -274,6 +297,11 @@ def test_the_role_names_the_secrets_of_the_replicas_that_there_may_be(
     assert unnamed == ({"create"} if access == "guarded" else set())
 
 
+def test_open_access_is_the_guides_role() -> None:
+    secrets, _ = SecretState(access="open").additions(NAME, 2).rules
+    assert secrets == {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update", "patch"]}
+
+
 def test_without_replicas_the_role_gives_no_secret_away() -> None:
     # RBAC reads an empty list of names as all names.
     for rule in SecretState().additions(NAME, 0).rules:
@@ -313,12 +341,13 @@ def test_the_asked_settings_reach_tailscale_up() -> None:
         shields_up=True,
         login_server="https://hs.example.com",
         tags=["tag:a", "tag:b"],
-        extra_args=["--ssh", "--exit-node=x"],
+        extra_args=["--ssh", "--exit-node=100.64.0.9"],
+        cluster_cidrs=["10.96.0.0/12"],
     )
     assert made.flags["shields-up"] == "true"
     assert made.flags["login-server"] == "https://hs.example.com"
     assert made.flags["advertise-tags"] == "tag:a,tag:b"
-    assert made.flags["exit-node"] == "x"
+    assert made.flags["exit-node"] == "100.64.0.9"
     assert "ssh" in made.flags
 
 
@@ -460,6 +489,12 @@ def test_a_tun_device_takes_the_place_of_privileges() -> None:
         "requests": {"cpu": "1"},
         "limits": {"memory": "1Gi", "devic.es/tun": 1},
     }
+
+
+def test_a_tun_device_is_added_to_limits_that_are_not_known_yet() -> None:
+    limits = pulumi.Output.from_input({"memory": "1Gi"})
+    made = pod(networking=TUN, resources={"limits": limits}).sidecar["resources"]["limits"]
+    assert value_of(made) == {"memory": "1Gi", "devic.es/tun": 1}
 
 
 def test_the_sidecar_asks_for_resources_and_takes_the_users() -> None:
