@@ -31,7 +31,7 @@ class Model(BaseModel):
         strict=True,
         extra="forbid",
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
+        defer_build=True,  # of the many choices, a program uses one of each
     )
 
     @model_validator(mode="before")
