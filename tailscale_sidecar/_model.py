@@ -43,7 +43,7 @@ class Model(BaseModel):
         strict=True,
         extra="forbid",
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
+        defer_build=True,  # of the many choices, a program uses one of each
     )
 
     def __init__(self, /, **given: Any) -> None:

@@ -28,25 +28,6 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
     Service, ServiceAccount and Role are called `name` (or `args.name`), and each state Secret like its pod.
     """
 
-    stateful_set: StatefulSet
-    service: Service
-    """The headless Service that gives each pod its name in the cluster."""
-    service_account: ServiceAccount | None
-    """None with the argument `service_account_name`."""
-    role: Role | None
-    """None where the state needs no Secret."""
-    role_binding: RoleBinding | None
-    auth_secret: Secret | None
-    """None where the credential is in an existing Secret."""
-    state_secrets: list[Secret | SecretPatch]
-    """With `SecretState(access="scoped")`, one a replica up to `max_replicas`, else empty. A SecretPatch makes a Secret
-    too, and leaves it where it is when Pulumi deletes it (`retain_state=True`)."""
-    policy: admission.ValidatingAdmissionPolicy | None
-    """With `SecretState(access="guarded")`."""
-    policy_binding: admission.ValidatingAdmissionPolicyBinding | None
-    device_cleanups: list[DeviceCleanupResource]
-    """With the argument `device_cleanup`, one for each replica that may have a device, else empty."""
-
     def __init__(
         self,
         name: str,
@@ -78,14 +59,27 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         self._kubernetes_name = kubernetes_name
         self._args = args
         self._timeouts = opts.custom_timeouts if opts else None  # Pulumi's engine does not pass them on to children
-        self.service = self._service()
-        self.service_account = self._service_account()
+        # Typed here: annotations of the class are what Pulumi's SDK would resolve anew for each component.
+        self.service: Service = self._service()
+        """The headless Service that gives each pod its name in the cluster."""
+        self.service_account: ServiceAccount | None = self._service_account()
+        """None with the argument `service_account_name`."""
+        self.role: Role | None
+        """None where the state needs no Secret."""
+        self.role_binding: RoleBinding | None
         self.role, self.role_binding = self._rbac()
+        self.policy: admission.ValidatingAdmissionPolicy | None
+        """With `SecretState(access="guarded")`."""
+        self.policy_binding: admission.ValidatingAdmissionPolicyBinding | None
         self.policy, self.policy_binding = self._policy()
-        self.auth_secret = self._auth_secret()
-        self.state_secrets = self._state_secrets()
-        self.device_cleanups = self._device_cleanups()
-        self.stateful_set = self._stateful_set()
+        self.auth_secret: Secret | None = self._auth_secret()
+        """None where the credential is in an existing Secret."""
+        self.state_secrets: list[Secret | SecretPatch] = self._state_secrets()
+        """With `SecretState(access="scoped")`, one a replica up to `max_replicas`, else empty. A SecretPatch makes a
+        Secret too, and leaves it where it is when Pulumi deletes it (`retain_state=True`)."""
+        self.device_cleanups: list[DeviceCleanupResource] = self._device_cleanups()
+        """With the argument `device_cleanup`, one for each replica that may have a device, else empty."""
+        self.stateful_set: StatefulSet = self._stateful_set()
         # No resources: for the hook, Pulumi's SDK would look up the old ones before the new ones are registered.
         self.register_outputs({})
 

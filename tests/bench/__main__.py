@@ -11,16 +11,25 @@ from pathlib import Path
 
 from tests.lab.shell import say
 
+from .doctor import commands
 from .faults import FAULTS
+from .imports import imports
+from .program import each_replica, many_components, many_replicas, one_component, rendering
 from .report import report
 from .starts import starts
 from .subjects import Bench
-from .table import GUIDE, Row, Rows, failure
+from .table import COMPONENT, GUIDE, Row, Rows, failure
 from .use import use
 
 REPORT = Path(__file__).parents[2] / "docs/benchmarks.md"
 Part = Callable[[Bench], Rows]
-SECTIONS: dict[str, tuple[Part, ...]] = {"Starts": (starts,), "Cost": (use,), "Faults": FAULTS}
+SECTIONS: dict[str, tuple[Part, ...]] = {
+    "Starts": (starts,),
+    "Cost": (use,),
+    "Program": (imports, one_component, many_components, many_replicas, each_replica, rendering),
+    "Commands": (commands,),
+    "Faults": FAULTS,
+}
 NAMES = [part.__name__ for parts in SECTIONS.values() for part in parts]
 
 
@@ -52,7 +61,7 @@ def measured(part: Part, bench: Bench) -> Rows:
     try:
         yield from part(bench)
     except Exception as error:  # noqa: BLE001 - whatever a part fails of, the others are measured
-        yield Row(part.__name__.replace("_", " "), {GUIDE: failure(error), "component": failure(error)})
+        yield Row(part.__name__.replace("_", " "), {GUIDE: failure(error), COMPONENT: failure(error)})
 
 
 if __name__ == "__main__":

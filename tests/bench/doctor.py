@@ -1,11 +1,10 @@
-"""`doctor` beside `kubectl get` of the same objects: `python -m tests.bench.doctor [REPLICAS...]`, on a running lab.
+"""`doctor` and `preflight` beside `kubectl get` of the same objects.
 
-The pods fit no node, so all of them are in trouble: that is the night for which the command is there.
+The pods fit no node, so all of them are in trouble: that is the night for which `doctor` is there.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -17,10 +16,43 @@ from tests.cluster.api import Api
 from tests.cluster.deployment import APP, Deployment, Workspace
 from tests.lab import Lab
 from tests.lab.shell import step, wait_for
-from tests.lab.tailnet_client import Tailnet
 
-RUNS = 3
+from .subjects import Bench
+from .table import Cell, Row, Rows
+
+PODS, RUNS = 1_000, 5
+AT_MOST = 2
 KINDS = "statefulsets,deployments,pods,secrets,events,roles,rolebindings"
+
+
+def commands(bench: Bench) -> Rows:
+    """The shortest of some runs of each, in turn."""
+    with Workspace.temporary(bench.lab, bench.tailnet) as workspace:
+        with step(f"{PODS} pods"):
+            app = deployed(workspace, PODS)
+        namespace = f"--namespace={workspace.namespace}"
+        library = [sys.executable, "-m", "tailscale_sidecar"]
+        asked = {
+            "kubectl get": [str(bench.lab.bin / "kubectl"), "get", KINDS, namespace, "--output=json"],
+            "doctor": [*library, "doctor", f"{workspace.namespace}/{app.name}"],
+            "preflight": [
+                *library,
+                "preflight",
+                namespace,
+                f"--name={app.name}",
+                f"--replicas={PODS}",
+                "--tag=tag:k8s",
+            ],
+        }
+        with step("commands"):
+            times = [{name: seconds(bench.lab, command) for name, command in asked.items()} for _ in range(RUNS)]
+    shortest = {name: min(run[name] for run in times) for name in asked}
+    kubectl = shortest.pop("kubectl get")
+    cells = {"kubectl get": Cell(f"{kubectl:.1f} s")}
+    for name, took in shortest.items():
+        text = f"{took:.1f} s ({took / kubectl:.2f} of kubectl's, at most {AT_MOST})"
+        cells[name] = Cell(text, holds=took <= AT_MOST * kubectl)
+    yield Row(f"{PODS:,} replicas", cells)
 
 
 def deployed(workspace: Workspace, replicas: int) -> Deployment:
@@ -40,40 +72,7 @@ def deployed(workspace: Workspace, replicas: int) -> Deployment:
 
 
 def seconds(lab: Lab, command: Sequence[str]) -> float:
-    """The shortest of some runs of a program, from its start to its end."""
-    times = []
-    for _ in range(RUNS):
-        began = time.monotonic()
-        subprocess.run(command, env=lab.environment(), check=False, stdout=subprocess.DEVNULL)
-        times.append(time.monotonic() - began)
-    return min(times)
-
-
-def main() -> None:
-    """Prints a line for each number of replicas."""
-    lab = Lab.start()
-    lab.enter()
-    print("| replicas | doctor | kubectl get | times |\n| --- | --- | --- | --- |")
-    for replicas in map(int, sys.argv[1:] or ("200", "1000")):
-        with Workspace.temporary(lab, Tailnet(lab.tailnet_url)) as workspace:
-            with step(f"{replicas} pods"):
-                app = deployed(workspace, replicas)
-            doctor = [
-                sys.executable,
-                "-m",
-                "tailscale_sidecar",
-                "doctor",
-                f"{workspace.namespace}/{app.name}",
-                "--json",
-            ]
-            get = [str(lab.bin / "kubectl"), "get", KINDS, f"--namespace={workspace.namespace}", "--output=json"]
-            figures = seconds(lab, doctor), seconds(lab, get)
-            found = json.loads(
-                subprocess.run(doctor, env=lab.environment(), check=False, stdout=subprocess.PIPE).stdout
-            )
-            assert len(found["workloads"][0]["replicas"]) == replicas
-        print(f"| {replicas} | {figures[0]:.1f} s | {figures[1]:.1f} s | {figures[0] / figures[1]:.1f} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    """How long a program takes from its start to its end."""
+    began = time.monotonic()
+    subprocess.run(command, env=lab.environment(), check=False, stdout=subprocess.DEVNULL)
+    return time.monotonic() - began

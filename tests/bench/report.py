@@ -10,6 +10,8 @@ from itertools import groupby
 
 from tests.lab.settings import KUBERNETES_VERSION, TAILSCALE_VERSION
 
+from .doctor import PODS, RUNS
+from .program import MANY, RUNS_OF_MANY, RUNS_OF_ONE
 from .recovery import PATIENCE
 from .starts import DEPLOYMENTS, LATER_STARTS
 from .subjects import DEFAULT, EVERY_MODE
@@ -35,6 +37,14 @@ a tailnet name. Medians of {DEPLOYMENTS} first starts and {DEPLOYMENTS * LATER_S
 Memory is what the processes have resident, at most, and CPU the mean, of {IDLE_SECONDS} s idle and {LOAD_SECONDS} s under load: {REQUESTS} requests a
 second of a peer over the tailnet, each answered with 1 MiB, and {ROUNDS} rounds a second in which musl, glibc and Go each look up a
 cluster name and a tailnet name.
+""",
+    "Program": f"""\
+What the component costs the one who runs Pulumi, beside [the same objects by hand](../tests/bench/programs). CPU is user and
+system time of the whole process tree: Pulumi, its language host, the program and the provider. Medians of new stacks, in turn:
+{RUNS_OF_ONE} of 1 component, {RUNS_OF_MANY} of {MANY}. No pod runs (`replicas=0`), and each component has one state Secret.
+""",
+    "Commands": f"""\
+Of {PODS:,} replicas whose pods no node takes, and `kubectl get --output=json` of the same objects, the shortest of {RUNS} runs each.
 """,
     "Faults": f"""\
 Each comes upon all columns at the same time. *Back*: tailscaled and the control plane agree that the replica is on the
@@ -62,9 +72,12 @@ def tables(rows: Sequence[Row]) -> str:
 
 
 def columns_of(row: Row) -> tuple[str, ...]:
-    """All subjects that the row is about; one may have no cell."""
-    subjects = EVERY_MODE if row.cells.keys() <= {subject.label for subject in EVERY_MODE} else DEFAULT
-    return tuple(subject.label for subject in subjects)
+    """All subjects that the row is about; one of the usual may have no cell."""
+    for subjects in (EVERY_MODE, DEFAULT):
+        labels = tuple(subject.label for subject in subjects)
+        if row.cells.keys() <= set(labels):
+            return labels
+    return tuple(row.cells)
 
 
 def table(columns: Sequence[str], rows: Sequence[Row]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 GUIDE = "guide"
 """The subject that the others are beside. Nothing is asked of it."""
+BY_HAND, COMPONENT = "by hand", "component"
+"""The same program without and with the component."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,15 @@ class Row:
 
 
 Rows = Iterator[Row]
+
+
+def beside_by_hand(title: str, by_hand: float, component: float, unit: str, at_most: float | None = None) -> Row:
+    """What the two programs take; `at_most` is how many times as much the component may."""
+    ratio = component / by_hand
+    bound = f", at most {at_most:.2f}" if at_most else ""
+    text = f"{component:.2f} {unit} ({ratio:.2f} of by hand{bound})"
+    holds = at_most is None or ratio <= at_most
+    return Row(title, {BY_HAND: Cell(f"{by_hand:.2f} {unit}"), COMPONENT: Cell(text, holds=holds)})
 
 
 def failure(error: Exception) -> Cell:

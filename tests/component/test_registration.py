@@ -290,6 +290,15 @@ def test_the_policy_is_about_the_service_account_of_the_namespace() -> None:
     assert one(found, "ValidatingAdmissionPolicyBinding").inputs["spec"]["policyName"] == "apps.db.own-secret"
 
 
+def test_with_guarded_a_thousand_replicas_are_as_few_resources_as_one() -> None:
+    def resources(replicas: int) -> list[str]:
+        args = arguments(replicas=replicas, state=SecretState(access="guarded"))
+        return [item.name for item in registered(lambda: TailscaleSidecarStatefulSet("db", args))]
+
+    assert resources(1_000) == resources(1)
+    assert len(resources(1)) <= 12
+
+
 def test_two_namespaces_may_have_a_guarded_component_of_one_name() -> None:
     guarded = {"state": SecretState(access="guarded")}
     names = {

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
+from tests.bench.program import PROGRAMS
 from tests.bench.subjects import Apps, Bench
-from tests.bench.table import Cell, Row
+from tests.bench.table import BY_HAND, COMPONENT, Cell, Row, beside_by_hand
+from tests.examples import rendered
 from tests.lab import LabError
 
 GOOD = Row("good", {"guide": Cell("not back", holds=False), "component": Cell("back in 4 s")})
@@ -67,3 +69,24 @@ def test_a_subject_that_breaks_has_a_cell_that_says_so_and_the_others_go_on() ->
             "guide": "failed: waited in vain",
             "component": "back",
         }
+
+
+def test_rows_about_other_things_than_the_usual_subjects_have_a_table_of_their_own(
+    report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run([GOOD, Row("registered", {"at once": Cell("54 in 120 s"), "5 a second": Cell("all")})], monkeypatch) == 0
+    assert "|  | at once | 5 a second |\n| --- | --- | --- |\n| registered | 54 in 120 s | all |" in report.read_text()
+
+
+def test_the_component_may_take_so_many_times_what_the_program_by_hand_takes_and_no_more() -> None:
+    good, missed = (beside_by_hand("CPU", 2.0, component, "s", 1.10) for component in (2.2, 2.3))
+    assert good.missed() == []
+    assert missed.missed() == ["CPU: component: 2.30 s (1.15 of by hand, at most 1.10)"]
+    assert beside_by_hand("CPU", 2.0, 9.0, "s").missed() == []
+
+
+def test_the_two_programs_that_are_compared_make_the_same_objects() -> None:
+    config = {"components": "2", "secrets": "2", "replicas": "2"}
+    by_hand, component = (rendered(PROGRAMS[name], show_secrets=True, **config) for name in (BY_HAND, COMPONENT))
+    assert len(component) == 16
+    assert by_hand == component

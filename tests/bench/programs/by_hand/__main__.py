@@ -1,0 +1,221 @@
+"""The same program as component/__main__.py, as somebody writes it who has Pulumi's Kubernetes SDK and no component.
+
+They have the scripts in a folder beside it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import StatefulSet
+from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
+from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
+
+config = pulumi.Config()
+namespace = config.get("namespace", "default")
+replicas = config.get_int("replicas", 0)
+secrets = config.get_int("secrets", 1)
+
+TAILSCALE = "ghcr.io/tailscale/tailscale:v1.102.5"
+COREDNS = "coredns/coredns:1.15.0"
+RBAC = "rbac.authorization.k8s.io"
+RUN = {"name": "tailscale-run", "mountPath": "/run/tailscale-sidecar"}
+RESOURCES = {"requests": {"cpu": "10m", "memory": "64Mi"}}
+PRIVILEGED = {"privileged": True, "runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False}
+SCRIPTS = {file.stem: file.read_text(encoding="utf-8") for file in Path("scripts").glob("*.sh")}
+COREFILE = """\
+ts.net {
+  bind 127.0.0.1
+  errors
+  cache {
+    success 1000 1 0
+    denial 1000 1 0
+    servfail 0
+    serve_stale 1h verify 500ms
+  }
+  forward . 100.100.100.100 {
+    max_fails 0
+  }
+}
+. {
+  bind 127.0.0.1
+  errors
+  ready POD_ADDRESS:9003
+  forward . CLUSTER_DNS
+}
+"""
+
+
+def app(name: str) -> None:
+    """One StatefulSet with the resources around it."""
+    metadata: Any = {"name": name, "labels": {"app": name}, "namespace": namespace}
+    service = Service(
+        f"{name}-service",
+        metadata=metadata,
+        spec={"clusterIP": "None", "selector": {"app": name}, "publishNotReadyAddresses": False},
+    )
+    account = ServiceAccount(f"{name}-service-account", metadata=metadata, automount_service_account_token=False)
+    states = [f"{name}-{ordinal}" for ordinal in range(secrets)]
+    events: Any = {"apiGroups": [""], "resources": ["events"], "verbs": ["get", "create", "patch"]}
+    own: Any = {
+        "apiGroups": [""],
+        "resources": ["secrets"],
+        "verbs": ["get", "update", "patch"],
+        "resourceNames": states,
+    }
+    role = Role(f"{name}-role", metadata=metadata, rules=[own, events])
+    binding = RoleBinding(
+        f"{name}-role-binding",
+        metadata=metadata,
+        subjects=[{"kind": "ServiceAccount", "name": account.metadata["name"], "namespace": namespace}],
+        role_ref={"apiGroup": RBAC, "kind": "Role", "name": role.metadata["name"]},
+    )
+    auth = Secret(
+        f"{name}-auth",
+        metadata={**metadata, "name": f"{name}-auth"},
+        string_data={"TS_CLIENT_ID": "kBENCH", "TS_CLIENT_SECRET": config.require_secret("clientSecret")},
+    )
+    identities = [
+        Secret(f"{name}-state-{ordinal}", metadata={**metadata, "name": state}, type="Opaque")
+        for ordinal, state in enumerate(states)
+    ]
+    StatefulSet(
+        f"{name}-stateful-set",
+        metadata=metadata,
+        spec={
+            "replicas": replicas,
+            "serviceName": service.metadata["name"],
+            "podManagementPolicy": "OrderedReady",
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}, "spec": pod(account, auth)},
+        },
+        opts=pulumi.ResourceOptions(depends_on=[binding, *identities]),
+    )
+
+
+def pod(account: ServiceAccount, auth: Secret) -> Any:
+    """The pod: the app, and the sidecar's containers before it."""
+    mount = {"name": "tailscale-run", "mountPath": "/etc/resolv.conf", "subPath": "app.conf", "readOnly": True}
+    token = {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}}
+    authority = {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}}
+    own = {"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}
+    return {
+        "serviceAccountName": account.metadata["name"],
+        "automountServiceAccountToken": False,
+        "initContainers": [prepare(), resolver(), sidecar()],
+        "containers": [{"name": "app", "image": "nginx:1.29", "volumeMounts": [mount]}],
+        "volumes": [
+            {"name": "tailscale-auth", "secret": {"secretName": auth.metadata["name"]}},
+            {"name": "tailscale-run", "emptyDir": {"medium": "Memory"}},
+            {
+                "name": "tailscale-token",
+                "projected": {"sources": [token, authority, {"downwardAPI": {"items": [own]}}]},
+            },
+        ],
+    }
+
+
+def prepare() -> Any:
+    """The init container."""
+    return {
+        "name": "tailscale-init",
+        "image": TAILSCALE,
+        "command": ["/bin/sh", "-c", SCRIPTS["prepare"]],
+        "env": [
+            field("POD_IPS", "status.podIPs"),
+            field("HOST_IPS", "status.hostIPs"),
+            {"name": "CLUSTER_CIDRS", "value": ""},
+            {"name": "FORWARD", "value": "false"},
+            {"name": "APP_NAMESERVER", "value": "127.0.0.1"},
+            {"name": "COREFILE", "value": COREFILE},
+        ],
+        "volumeMounts": [RUN],
+        "resources": RESOURCES,
+        "securityContext": PRIVILEGED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def resolver() -> Any:
+    """CoreDNS."""
+    return {
+        "name": "tailscale-dns",
+        "image": COREDNS,
+        "restartPolicy": "Always",
+        "args": ["-conf", "/etc/coredns/Corefile"],
+        "volumeMounts": [
+            {"name": "tailscale-run", "mountPath": "/etc/coredns/Corefile", "subPath": "Corefile", "readOnly": True}
+        ],
+        "startupProbe": probe("/ready", 9003),
+        "resources": {"requests": {"cpu": "5m", "memory": "48Mi"}},
+        "securityContext": {
+            "runAsUser": 0,
+            "runAsGroup": 0,
+            "runAsNonRoot": False,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+        },
+    }
+
+
+def sidecar() -> Any:
+    """Tailscale."""
+    settings = {
+        "CREDENTIAL_FLAG": "--client-secret",
+        "CREDENTIAL_FILE": "/etc/tailscale-sidecar/auth/TS_CLIENT_SECRET",
+        "CREDENTIAL_ATTRIBUTES": "ephemeral=false preauthorized=true",
+        "TS_ACCEPT_DNS": "true",
+        "TS_KUBE_SECRET": "$(POD_NAME)",
+        "TS_USERSPACE": "false",
+        "TS_DEBUG_FIREWALL_MODE": "auto",
+        "TS_HOSTNAME": "$(POD_NAME)",
+        "TS_ROUTES": "",
+        "TS_EXTRA_ARGS": (
+            "--reset --advertise-tags=tag:k8s --accept-routes=false --advertise-exit-node=false --shields-up=false"
+        ),
+        "TS_TAILSCALED_EXTRA_ARGS": "--config=/run/tailscale-sidecar/tailscaled.json",
+        "TS_AUTH_ONCE": "false",
+        "TS_ENABLE_METRICS": "true",
+        "TS_ENABLE_HEALTH_CHECK": "true",
+        "TS_LOCAL_ADDR_PORT": "$(POD_IP):9002",
+        "TS_BOOT_TIMEOUT": "24h",
+    }
+    token = "/var/run/secrets/kubernetes.io/serviceaccount"
+    return {
+        "name": "tailscale",
+        "image": TAILSCALE,
+        "restartPolicy": "Always",
+        "command": ["/bin/sh", "-c", SCRIPTS["start"], "start.sh", SCRIPTS["connect"], SCRIPTS["tailscaled"]],
+        "env": [
+            field("POD_NAME", "metadata.name"),
+            field("POD_UID", "metadata.uid"),
+            field("POD_IP", "status.podIP"),
+            field("POD_IPS", "status.podIPs"),
+            *({"name": variable, "value": value} for variable, value in settings.items()),
+        ],
+        "volumeMounts": [
+            RUN,
+            {"name": "tailscale-run", "mountPath": "/etc/resolv.conf", "subPath": "sidecar.conf"},
+            {"name": "tailscale-auth", "mountPath": "/etc/tailscale-sidecar/auth", "readOnly": True},
+            {"name": "tailscale-token", "mountPath": token, "readOnly": True},
+        ],
+        "resources": RESOURCES,
+        "securityContext": PRIVILEGED,
+        "ports": [{"name": "metrics", "containerPort": 9002, "protocol": "TCP"}],
+        "startupProbe": probe("/healthz", 9002),
+    }
+
+
+def field(name: str, path: str) -> Any:
+    """A variable from a field of the pod."""
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def probe(path: str, port: int) -> Any:
+    """A start-up probe that waits as long as it takes."""
+    return {"httpGet": {"path": path, "port": port}, "periodSeconds": 1, "failureThreshold": 2_147_483_647}
+
+
+for number in range(config.get_int("components", 1)):
+    app(f"app-{number}")
