@@ -356,6 +356,8 @@ def arguments(draw: st.DrawFn) -> Json:
         spec.setdefault("securityContext", {}).setdefault("fsGroup", 1000)
     if draw(st.booleans()):
         chosen |= {"accept_routes": True, "cluster_cidrs": draw(several(cidrs, least=1, most=4))}
+    if chosen.get("pod_management_policy") == "Parallel" and chosen["state"].outlives_pod:
+        chosen["registration_rate"] = draw(st.none() | st.sampled_from([0.1, 2, 7.5]))
     mountable = [v["name"] for v in spec.get("volumes", ())]
     mounts_it: bool = draw(st.booleans())
     if mountable and mounts_it:

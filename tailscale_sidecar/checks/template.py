@@ -233,7 +233,7 @@ def patience(probe: Json) -> int:
 def rollout(workload: Workload) -> Iterator[Finding]:
     """Registrations all at once."""
     policy = workload.manifest["spec"].get("podManagementPolicy")
-    if policy == "Parallel" and workload.replicas > BURST_REPLICAS:
+    if policy == "Parallel" and workload.replicas > BURST_REPLICAS and "REGISTRATION_RATE" not in workload.env:
         yield PARALLEL.found(workload.ref, f"podManagementPolicy is Parallel, with {workload.replicas} replicas.")
 
 
