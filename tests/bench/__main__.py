@@ -11,7 +11,9 @@ from pathlib import Path
 
 from tests.lab.shell import say
 
+from .api_server import api_server
 from .faults import FAULTS
+from .registration import registration
 from .report import report
 from .starts import starts
 from .subjects import Bench
@@ -20,7 +22,12 @@ from .use import use
 
 REPORT = Path(__file__).parents[2] / "docs/benchmarks.md"
 Part = Callable[[Bench], Rows]
-SECTIONS: dict[str, tuple[Part, ...]] = {"Starts": (starts,), "Cost": (use,), "Faults": FAULTS}
+SECTIONS: dict[str, tuple[Part, ...]] = {
+    "Starts": (starts,),
+    "Cost": (use,),
+    "Many replicas": (api_server, registration),
+    "Faults": FAULTS,
+}
 NAMES = [part.__name__ for parts in SECTIONS.values() for part in parts]
 
 

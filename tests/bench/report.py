@@ -36,6 +36,7 @@ Memory is what the processes have resident, at most, and CPU the mean, of {IDLE_
 second of a peer over the tailnet, each answered with 1 MiB, and {ROUNDS} rounds a second in which musl, glibc and Go each look up a
 cluster name and a tailnet name.
 """,
+    "Many replicas": "",
     "Faults": f"""\
 Each comes upon all columns at the same time. *Back*: tailscaled and the control plane agree that the replica is on the
 tailnet; what is not back after {PATIENCE} s is given up, unless the row says otherwise. With the guide's manifest, what is
@@ -62,9 +63,12 @@ def tables(rows: Sequence[Row]) -> str:
 
 
 def columns_of(row: Row) -> tuple[str, ...]:
-    """All subjects that the row is about; one may have no cell."""
-    subjects = EVERY_MODE if row.cells.keys() <= {subject.label for subject in EVERY_MODE} else DEFAULT
-    return tuple(subject.label for subject in subjects)
+    """All subjects that the row is about; one of the usual may have no cell."""
+    for subjects in (EVERY_MODE, DEFAULT):
+        labels = tuple(subject.label for subject in subjects)
+        if row.cells.keys() <= set(labels):
+            return labels
+    return tuple(row.cells)
 
 
 def table(columns: Sequence[str], rows: Sequence[Row]) -> str:

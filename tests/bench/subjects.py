@@ -13,7 +13,7 @@ from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
 from tailscale_sidecar.dns import Dns
 from tests.cluster.deployment import Deployment, Workspace
 from tests.faults.sidecar import Sidecar
-from tests.lab import Lab
+from tests.lab import Lab, binaries
 from tests.lab.settings import FAMILIES
 from tests.lab.shell import step, wait_for
 from tests.lab.tailnet_client import Tailnet
@@ -98,6 +98,8 @@ class Bench:
     def start() -> Bench:
         """Starts it, with the guide's split DNS route and a global nameserver that knows nothing of the cluster."""
         lab = Lab.start()
+        for build in (binaries.KWOK, binaries.REPLICAS):
+            binaries.ensure(build)
         lab.enter()
         tailnet = Tailnet(lab.tailnet_url)
         tailnet.call("PUT", "/lab/dns", {"split": {"svc.cluster.local": ["10.96.0.10"]}, "nameservers": ["10.200.0.2"]})

@@ -1,0 +1,167 @@
+"""How 1,000 replicas register with a control plane that limits how often: one after the other, all at once, at a rate."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from tailscale_sidecar import ClusterDns, OAuthClient
+from tests.lab import binaries
+from tests.lab.shell import step, wait_for
+from tests.lab.tailnet_client import Tailnet
+from tests.unit.pod import NAME
+
+from .sidecars import sidecars
+from .subjects import Bench, Subject
+from .table import Cell, Row, Rows
+
+REPLICAS, REAL = 1000, 100
+"""Replicas in all, and how many of them are real tailscaled processes; the others only play what a start asks for."""
+LIMIT, BURST, RETRY_AFTER = 10, 10, 10
+"""What the control plane allows: so many requests a second for tokens, for keys and to register each, so many at once,
+and the seconds that it asks to wait for. Tailscale publishes no such figures."""
+RATE = 5
+STEP = 10
+PATIENCE = 300
+"""Seconds until replicas that are not registered are given up."""
+IN_ORDER = 10
+"""Replicas of the real StatefulSet that shows how long OrderedReady takes for each."""
+
+
+class Registration(NamedTuple):
+    """How some replicas came to the tailnet."""
+
+    replicas: int
+    registered: int
+    seconds: float
+    """Until the last of those that did."""
+    busiest: int
+    """Registrations in one second, at most."""
+    requests: int
+    """To the control plane and its API."""
+    refused: int
+    """Requests that it answered 429."""
+
+
+def registration(bench: Bench) -> Rows:
+    """Each way to start, with the same limits."""
+    with step(f"{IN_ORDER} pods with OrderedReady"):
+        ordered = in_order(bench)
+    steps, at_once, at_a_rate = f"in steps of {STEP}", "Parallel", f"Parallel, registration_rate={RATE}"
+    found = {"OrderedReady": ordered}
+    with step(f"{REPLICAS} replicas {steps}"):
+        simulated = registered(bench, 0, f"-step={STEP}")
+        starts = REPLICAS / STEP * ordered.seconds / ordered.replicas
+        found[steps] = simulated._replace(seconds=simulated.seconds + starts)
+    with step(f"{REPLICAS} replicas at once"):
+        found[at_once] = registered(bench, REAL, allow_registration_burst=True)
+    with step(f"{REPLICAS} replicas, {RATE} a second"):
+        found[at_a_rate] = registered(bench, REAL, f"-rate={RATE}", registration_rate=RATE)
+
+    def row(title: str, text: Callable[[Registration], str], holds: Callable[[Registration], bool]) -> Row:
+        cells = {label: Cell(text(one), label != at_a_rate or holds(one)) for label, one in found.items()}
+        return Row(title, cells)
+
+    yield row("registered", progress, lambda one: one.registered == REPLICAS)
+    yield row("registrations in the busiest second", lambda one: str(one.busiest), lambda one: one.busiest <= 2 * RATE)
+    yield row(
+        "requests for each that registered",
+        lambda one: f"{one.requests / one.registered:.1f}",
+        lambda one: one.requests <= REPLICAS * ordered.requests / ordered.replicas,
+    )
+    yield row("answered 429", lambda one: f"{one.refused:,}", lambda one: one.refused == 0)
+
+
+def progress(one: Registration) -> str:
+    """How many of how many, and in which time; what is known of a few in order is as well known of many."""
+    seconds, count = one.seconds, one.registered
+    if one.replicas < REPLICAS:
+        seconds, count = seconds * REPLICAS / one.replicas, REPLICAS
+    return f"{count:,} in {seconds / 60:.0f} min" if seconds > 2 * PATIENCE else f"{count:,} in {seconds:.0f} s"
+
+
+def in_order(bench: Bench) -> Registration:
+    """Real pods, one after the other."""
+    subject = Subject("component", dns=ClusterDns())
+    with limits(bench.tailnet), bench.apps((subject,), replicas=IN_ORDER) as apps:
+        (app,) = apps.apps.values()
+        began = since_now(bench.tailnet)
+        app.apply(wait=False)
+        app.await_ready(600)
+        return seen(bench.tailnet, IN_ORDER, began)
+
+
+def registered(bench: Bench, real: int, *flags: str, **arguments: Any) -> Registration:
+    """So many real sidecars and simulated ones, until all are registered or it takes too long."""
+    client_id, secret = bench.tailnet.oauth_client()
+    auth = OAuthClient(client_id=client_id, client_secret=secret)
+    with limits(bench.tailnet):
+        began = since_now(bench.tailnet)
+        ends = time.monotonic() + PATIENCE
+        with simulated(secret, real, flags) as others, sidecars(auth, range(real), **arguments):
+            while time.monotonic() < ends and not (others.poll() == 0 and count(bench.tailnet) == REPLICAS):
+                time.sleep(1)  # between looks
+            return seen(bench.tailnet, REPLICAS, began)
+
+
+@contextmanager
+def simulated(secret: str, first: int, flags: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The simulated replicas, from an ordinal on."""
+    program = binaries.ensure(binaries.REPLICAS) / "replicas"
+    command = [str(program), f"-name={NAME}", f"-from={first}", f"-replicas={REPLICAS}", *flags]
+    with subprocess.Popen(command, env={**os.environ, "TS_CLIENT_SECRET": secret}, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def limits(tailnet: Tailnet) -> Iterator[None]:
+    """A control plane that has no devices, and limits how many come."""
+    for device in tailnet.devices():
+        tailnet.call("DELETE", f"/lab/devices/{device.id}")
+    with ExitStack() as faults:
+        for target in ("oauth", "api", "register"):
+            faults.enter_context(tailnet.fault(target=target, rate=LIMIT, burst=BURST, retry_after=RETRY_AFTER))
+        yield
+
+
+def count(tailnet: Tailnet) -> int:
+    """How many devices there are."""
+    return len(tailnet.devices())
+
+
+def since_now(tailnet: Tailnet) -> float:
+    """Forgets the requests so far; gives the time."""
+    tailnet.call("DELETE", "/lab/requests")
+    return time.time()
+
+
+def seen(tailnet: Tailnet, replicas: int, began: float) -> Registration:
+    """What the control plane has seen since."""
+    requests = tailnet.requests()
+    first: dict[str, float] = {}
+    for request in requests:
+        if request["path"] == "/machine/register" and succeeded(request):
+            first.setdefault(request["hostname"], datetime.fromisoformat(request["time"]).timestamp() - began)
+    return Registration(
+        replicas=replicas,
+        registered=len(first),
+        seconds=max(first.values(), default=0),
+        busiest=max(Counter(map(int, first.values())).values(), default=0),
+        requests=len(requests),
+        refused=sum(request["status"] == 429 for request in requests),
+    )
+
+
+def succeeded(register: dict[str, Any]) -> bool:
+    """Whether a register request made a device."""
+    said = register["summary"] or {}
+    return register["status"] == 200 and not said.get("error") and not said.get("needs_login")
