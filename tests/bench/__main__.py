@@ -15,6 +15,7 @@ from .api_server import api_server
 from .faults import FAULTS
 from .registration import registration
 from .report import report
+from .resolvers import resolvers
 from .starts import starts
 from .subjects import Bench
 from .table import GUIDE, Row, Rows, failure
@@ -24,7 +25,7 @@ REPORT = Path(__file__).parents[2] / "docs/benchmarks.md"
 Part = Callable[[Bench], Rows]
 SECTIONS: dict[str, tuple[Part, ...]] = {
     "Starts": (starts,),
-    "Cost": (use,),
+    "Cost": (use, resolvers),
     "Many replicas": (api_server, registration),
     "Faults": FAULTS,
 }

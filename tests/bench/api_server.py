@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from tailscale_sidecar import ClusterDns, SecretState
@@ -45,8 +46,8 @@ class Traffic(NamedTuple):
     """KiB put into etcd."""
     requests: float
     """To the API server, but for those that wait for the roll-out."""
-    answered: float
-    """KiB of its answers."""
+    read: float
+    """KiB of its answers to those that get and list, of which some are there at any size."""
     watched: float
     """KiB that it sent to those that watch, once for each kind of object and not for each watcher."""
 
@@ -65,7 +66,7 @@ def api_server(bench: Bench) -> Rows:
                     seen[label][replicas] = rolled_out(bench, subject, replicas, **choices)
     yield row("objects in etcd", seen, lambda one: one.objects)
     yield row("requests", seen, lambda one: one.requests)
-    yield row("KiB answered", seen, lambda one: one.answered)
+    yield row("KiB read", seen, lambda one: one.read)
     yield row("KiB of changes watched", seen, lambda one: one.watched)
     yield row("KiB written to etcd", seen, lambda one: one.written)
 
@@ -75,7 +76,7 @@ def row(what: str, seen: dict[str, dict[int, Traffic]], figure: Callable[[Traffi
 
     def cell(found: dict[int, Traffic]) -> Cell:
         each = [figure(traffic) / replicas for replicas, traffic in found.items()]
-        holds = all(more <= GROWTH * fewer for fewer, more in zip(each, each[1:], strict=False))
+        holds = all(more <= GROWTH * fewer for fewer, more in pairwise(each))
         return Cell(" / ".join(f"{one:.1f}" for one in each), holds)
 
     return Row(f"{what} a replica", {label: cell(found) for label, found in seen.items()})
@@ -130,7 +131,7 @@ def counted(bench: Bench) -> Traffic:
         objects=total(stored, "etcd_debugging_mvcc_keys_total"),
         written=total(stored, "etcd_debugging_mvcc_total_put_size_in_bytes") / 1024,
         requests=total(served, "apiserver_request_total") - waiting,
-        answered=(total(served, "apiserver_response_sizes_sum") - waited) / 1024,
+        read=(total(served, "apiserver_response_sizes_sum") - waited) / 1024,
         watched=total(served, "apiserver_watch_events_sizes_sum") / 1024,
     )
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tailscale_sidecar import ClusterDns, OAuthClient
 from tests.lab import binaries
-from tests.lab.shell import step, wait_for
+from tests.lab.shell import step
 from tests.lab.tailnet_client import Tailnet
 from tests.unit.pod import NAME
 
@@ -27,7 +27,8 @@ LIMIT, BURST, RETRY_AFTER = 10, 10, 10
 """What the control plane allows: so many requests a second for tokens, for keys and to register each, so many at once,
 and the seconds that it asks to wait for. Tailscale publishes no such figures."""
 RATE = 5
-STEP = 10
+STEP, STEP_SECONDS = 10, 1.5
+"""Replicas of a step, and the seconds that it takes here; in a cluster it takes what a pod takes, which is added."""
 PATIENCE = 300
 """Seconds until replicas that are not registered are given up."""
 IN_ORDER = 10
@@ -56,9 +57,9 @@ def registration(bench: Bench) -> Rows:
     steps, at_once, at_a_rate = f"in steps of {STEP}", "Parallel", f"Parallel, registration_rate={RATE}"
     found = {"OrderedReady": ordered}
     with step(f"{REPLICAS} replicas {steps}"):
-        simulated = registered(bench, 0, f"-step={STEP}")
-        starts = REPLICAS / STEP * ordered.seconds / ordered.replicas
-        found[steps] = simulated._replace(seconds=simulated.seconds + starts)
+        simulated = registered(bench, 0, f"-step={STEP}", f"-pause={STEP_SECONDS}s")
+        longer = max(0, ordered.seconds / ordered.replicas - STEP_SECONDS)
+        found[steps] = simulated._replace(seconds=simulated.seconds + longer * REPLICAS / STEP)
     with step(f"{REPLICAS} replicas at once"):
         found[at_once] = registered(bench, REAL, allow_registration_burst=True)
     with step(f"{REPLICAS} replicas, {RATE} a second"):
@@ -94,7 +95,11 @@ def in_order(bench: Bench) -> Registration:
         began = since_now(bench.tailnet)
         app.apply(wait=False)
         app.await_ready(600)
-        return seen(bench.tailnet, IN_ORDER, began)
+        found = seen(bench.tailnet, app.name, IN_ORDER, began)
+        # Pods that still run would log in again, for their devices are about to be deleted.
+        app.workspace.kubectl("delete", f"statefulset/{app.name}")
+        app.workspace.kubectl("wait", "pods", f"--selector=app={app.name}", "--for=delete", "--timeout=120s")
+        return found
 
 
 def registered(bench: Bench, real: int, *flags: str, **arguments: Any) -> Registration:
@@ -105,9 +110,9 @@ def registered(bench: Bench, real: int, *flags: str, **arguments: Any) -> Regist
         began = since_now(bench.tailnet)
         ends = time.monotonic() + PATIENCE
         with simulated(secret, real, flags) as others, sidecars(auth, range(real), **arguments):
-            while time.monotonic() < ends and not (others.poll() == 0 and count(bench.tailnet) == REPLICAS):
+            while time.monotonic() < ends and not (others.poll() == 0 and has_all(bench.tailnet)):
                 time.sleep(1)  # between looks
-            return seen(bench.tailnet, REPLICAS, began)
+            return seen(bench.tailnet, NAME, REPLICAS, began)
 
 
 @contextmanager
@@ -115,7 +120,9 @@ def simulated(secret: str, first: int, flags: Sequence[str]) -> Iterator[subproc
     """The simulated replicas, from an ordinal on."""
     program = binaries.ensure(binaries.REPLICAS) / "replicas"
     command = [str(program), f"-name={NAME}", f"-from={first}", f"-replicas={REPLICAS}", *flags]
-    with subprocess.Popen(command, env={**os.environ, "TS_CLIENT_SECRET": secret}, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, env={**os.environ, "TS_CLIENT_SECRET": secret}, stderr=subprocess.DEVNULL
+    ) as process:
         try:
             yield process
         finally:
@@ -133,9 +140,9 @@ def limits(tailnet: Tailnet) -> Iterator[None]:
         yield
 
 
-def count(tailnet: Tailnet) -> int:
-    """How many devices there are."""
-    return len(tailnet.devices())
+def has_all(tailnet: Tailnet) -> bool:
+    """Whether every replica is a device."""
+    return len(tailnet.devices(f"{NAME}-")) == REPLICAS
 
 
 def since_now(tailnet: Tailnet) -> float:
@@ -144,12 +151,12 @@ def since_now(tailnet: Tailnet) -> float:
     return time.time()
 
 
-def seen(tailnet: Tailnet, replicas: int, began: float) -> Registration:
-    """What the control plane has seen since."""
+def seen(tailnet: Tailnet, name: str, replicas: int, began: float) -> Registration:
+    """What the control plane has seen of a StatefulSet's replicas since."""
     requests = tailnet.requests()
     first: dict[str, float] = {}
     for request in requests:
-        if request["path"] == "/machine/register" and succeeded(request):
+        if succeeded(request) and request["hostname"].startswith(f"{name}-"):
             first.setdefault(request["hostname"], datetime.fromisoformat(request["time"]).timestamp() - began)
     return Registration(
         replicas=replicas,
@@ -161,7 +168,9 @@ def seen(tailnet: Tailnet, replicas: int, began: float) -> Registration:
     )
 
 
-def succeeded(register: dict[str, Any]) -> bool:
-    """Whether a register request made a device."""
-    said = register["summary"] or {}
-    return register["status"] == 200 and not said.get("error") and not said.get("needs_login")
+def succeeded(request: dict[str, Any]) -> bool:
+    """Whether a request made a device."""
+    if request["path"] != "/machine/register" or request["status"] != 200:
+        return False
+    said = request.get("summary")
+    return said is not None and not said.get("error") and not said["needs_login"]

@@ -13,7 +13,7 @@ from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
 from tailscale_sidecar.dns import Dns
 from tests.cluster.deployment import Deployment, Workspace
 from tests.faults.sidecar import Sidecar
-from tests.lab import Lab, binaries
+from tests.lab import Lab, binaries, setup
 from tests.lab.settings import FAMILIES
 from tests.lab.shell import step, wait_for
 from tests.lab.tailnet_client import Tailnet
@@ -23,6 +23,8 @@ from .table import GUIDE, Cell, Row, Rows, failure
 
 T = TypeVar("T")
 
+PACKAGES = ((("unbound",), "unbound"),)
+"""What only the benchmarks use. Where there is systemd, Debian starts a service with it, which nothing here needs."""
 CLUSTER_CIDRS = [*(cidr for family in FAMILIES for cidr in (family.pods, family.services)), "10.200.0.0/24"]
 
 
@@ -98,6 +100,7 @@ class Bench:
     def start() -> Bench:
         """Starts it, with the guide's split DNS route and a global nameserver that knows nothing of the cluster."""
         lab = Lab.start()
+        setup.install_packages(PACKAGES)
         for build in (binaries.KWOK, binaries.REPLICAS):
             binaries.ensure(build)
         lab.enter()

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
+from tests.bench import api_server
+from tests.bench.api_server import Traffic
 from tests.bench.subjects import Apps, Bench
 from tests.bench.table import Cell, Row
 from tests.lab import LabError
@@ -67,3 +69,22 @@ def test_a_subject_that_breaks_has_a_cell_that_says_so_and_the_others_go_on() ->
             "guide": "failed: waited in vain",
             "component": "back",
         }
+
+
+def test_rows_about_other_things_than_the_usual_subjects_have_a_table_of_their_own(
+    report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run([GOOD, Row("registered", {"at once": Cell("54 in 120 s"), "5 a second": Cell("all")})], monkeypatch) == 0
+    assert "|  | at once | 5 a second |\n| --- | --- | --- |\n| registered | 54 in 120 s | all |" in report.read_text()
+
+
+def test_what_grows_with_the_replicas_may_not_grow_faster() -> None:
+    def traffic(requests: float) -> Traffic:
+        return Traffic(objects=0, written=0, requests=requests, read=0, watched=0)
+
+    def cell(*requests: float) -> Cell:
+        seen = {"scoped": dict(zip((10, 100, 1000), map(traffic, requests), strict=True))}
+        return api_server.row("requests", seen, lambda one: one.requests).cells["scoped"]
+
+    assert cell(80, 620, 6000) == Cell("8.0 / 6.2 / 6.0", holds=True)
+    assert cell(80, 620, 60_000) == Cell("8.0 / 6.2 / 60.0", holds=False)

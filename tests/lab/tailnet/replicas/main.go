@@ -24,9 +24,10 @@ type crowd struct {
 	tags   []string
 	name   string // of the StatefulSet
 
-	from, replicas int     // ordinals from up to replicas - 1
-	step           int     // so many start together, and the next when all of these are registered
-	rate           float64 // registrations a second that turn.sh lets through; 0: as many as come
+	from, replicas int           // ordinals from up to replicas - 1
+	step           int           // so many start together, and the next when all of these are registered
+	pause          time.Duration // from one step's start to the next one's, at least
+	rate           float64       // registrations a second that turn.sh lets through; 0: as many as come
 
 	secret string // of the OAuth client
 }
@@ -40,6 +41,7 @@ func parseFlags() crowd {
 	flag.IntVar(&c.from, "from", 0, "the first replica's ordinal")
 	flag.IntVar(&c.replicas, "replicas", 1000, "the last replica's ordinal, and one more")
 	flag.IntVar(&c.step, "step", 0, "how many start together, the next when these are registered; 0: all")
+	flag.DurationVar(&c.pause, "pause", 0, "the least from one step's start to the next one's")
 	flag.Float64Var(&c.rate, "rate", 0, "the component's registration_rate; 0: none")
 	flag.Parse()
 	c.tags = strings.Split(tags, ",")
@@ -61,6 +63,7 @@ func main() {
 // start returns when all replicas are registered.
 func (c crowd) start(ctx context.Context) error {
 	for first := c.from; first < c.replicas && ctx.Err() == nil; first += c.step {
+		next := time.Now().Add(c.pause)
 		var registered sync.WaitGroup
 		for ordinal := first; ordinal < min(first+c.step, c.replicas); ordinal++ {
 			registered.Go(func() {
@@ -69,6 +72,7 @@ func (c crowd) start(ctx context.Context) error {
 			})
 		}
 		registered.Wait()
+		sleep(ctx, time.Until(next))
 	}
 	return ctx.Err()
 }
