@@ -71,7 +71,7 @@ PARALLEL = Defect(
     name="parallel-at-scale",
     severity=Severity.WARNING,
     why="All pods start at once and flood the control plane with registrations.",
-    do="Use OrderedReady (the field is immutable: a change replaces the StatefulSet), or scale in steps.",
+    do="Set registration_rate, or scale in steps. OrderedReady is the other way: a change to it replaces the StatefulSet.",
     source=GUIDE_TABLE,
 )
 SHARED_RESOLV_CONF = Defect(

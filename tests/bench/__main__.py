@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.lab.shell import say
 
 from .api_server import api_server
+from .audit import audit
 from .faults import FAULTS
 from .registration import registration
 from .report import report
@@ -26,7 +27,7 @@ Part = Callable[[Bench], Rows]
 SECTIONS: dict[str, tuple[Part, ...]] = {
     "Starts": (starts,),
     "Cost": (use, resolvers),
-    "Many replicas": (api_server, registration),
+    "Many replicas": (api_server, audit, registration),
     "Faults": FAULTS,
 }
 NAMES = [part.__name__ for parts in SECTIONS.values() for part in parts]
