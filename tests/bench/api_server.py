@@ -24,10 +24,7 @@ REPLICAS = (10, 100, 1000)
 NODES = 1 + max(REPLICAS) // int(ROOM["pods"])
 SUBJECTS: dict[str, tuple[Subject, dict[str, Any]]] = {
     GUIDE: (MANIFEST, {}),
-    **{
-        access: (Subject("component"), {"state": SecretState(access=access)})  # type: ignore[arg-type]
-        for access in ("scoped", "guarded")
-    },
+    **{access: (Subject("component"), {"state": SecretState(access=access)}) for access in ("scoped", "guarded")},
 }
 POD = {"containers": [APP], **PLACEMENT}
 BACKGROUND = ("leases?", "nodes?", "subjectaccessreviews", "tokenreviews")

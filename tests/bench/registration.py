@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -27,6 +27,8 @@ LIMIT, BURST, RETRY_AFTER = 10, 10, 10
 """What the control plane allows: so many requests a second for tokens, for keys and to register each, so many at once,
 and the seconds that it asks to wait for. Tailscale publishes no such figures."""
 RATE = 5
+WINDOW = 10
+"""Seconds; in a single one, a busy machine does what it did not get to in the one before."""
 STEP, STEP_SECONDS = 10, 1.5
 """Replicas of a step, and the seconds that it takes here; in a cluster it takes what a pod takes, which is added."""
 PATIENCE = 300
@@ -43,7 +45,7 @@ class Registration(NamedTuple):
     seconds: float
     """Until the last of those that did."""
     busiest: int
-    """Registrations in one second, at most."""
+    """Registrations in WINDOW seconds, at most."""
     requests: int
     """To the control plane and its API."""
     refused: int
@@ -70,13 +72,17 @@ def registration(bench: Bench) -> Rows:
         return Row(title, cells)
 
     yield row("registered", progress, lambda one: one.registered == REPLICAS)
-    yield row("registrations in the busiest second", lambda one: str(one.busiest), lambda one: one.busiest <= 2 * RATE)
+    yield row(
+        f"registrations in the busiest {WINDOW} seconds",
+        lambda one: str(one.busiest),
+        lambda one: one.busiest <= 2 * RATE * WINDOW,
+    )
     yield row(
         "requests for each that registered",
         lambda one: f"{one.requests / one.registered:.1f}",
         lambda one: one.requests <= REPLICAS * ordered.requests / ordered.replicas,
     )
-    yield row("answered 429", lambda one: f"{one.refused:,}", lambda one: one.refused == 0)
+    yield row("answered 429", lambda one: f"{one.refused:,}", lambda one: one.refused < found[at_once].refused / 10)
 
 
 def progress(one: Registration) -> str:
@@ -109,17 +115,18 @@ def registered(bench: Bench, real: int, *flags: str, **arguments: Any) -> Regist
     with limits(bench.tailnet):
         began = since_now(bench.tailnet)
         ends = time.monotonic() + PATIENCE
-        with simulated(secret, real, flags) as others, sidecars(auth, range(real), **arguments):
+        first = REPLICAS - real  # the last are real: they have started when their turn comes, however busy the machine
+        with simulated(secret, first, flags) as others, sidecars(auth, range(first, REPLICAS), **arguments):
             while time.monotonic() < ends and not (others.poll() == 0 and has_all(bench.tailnet)):
                 time.sleep(1)  # between looks
             return seen(bench.tailnet, NAME, REPLICAS, began)
 
 
 @contextmanager
-def simulated(secret: str, first: int, flags: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The simulated replicas, from an ordinal on."""
+def simulated(secret: str, count: int, flags: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """So many simulated replicas."""
     program = binaries.ensure(binaries.REPLICAS) / "replicas"
-    command = [str(program), f"-name={NAME}", f"-from={first}", f"-replicas={REPLICAS}", *flags]
+    command = [str(program), f"-name={NAME}", f"-replicas={count}", *flags]
     with subprocess.Popen(
         command, env={**os.environ, "TS_CLIENT_SECRET": secret}, stderr=subprocess.DEVNULL
     ) as process:
@@ -162,10 +169,15 @@ def seen(tailnet: Tailnet, name: str, replicas: int, began: float) -> Registrati
         replicas=replicas,
         registered=len(first),
         seconds=max(first.values(), default=0),
-        busiest=max(Counter(map(int, first.values())).values(), default=0),
+        busiest=busiest(sorted(first.values())),
         requests=len(requests),
         refused=sum(request["status"] == 429 for request in requests),
     )
+
+
+def busiest(times: list[float]) -> int:
+    """How many of some moments, which are in order, fall into WINDOW seconds at most."""
+    return max((bisect_left(times, begin + WINDOW) - index for index, begin in enumerate(times)), default=0)
 
 
 def succeeded(request: dict[str, Any]) -> bool:

@@ -102,7 +102,7 @@ def unbound(pid: int) -> Iterator[subprocess.Popen[bytes]]:
         config = Path(folder, "unbound.conf")
         config.write_text(UNBOUND.format(cluster_dns=IPV4.dns), encoding="utf-8")
         command = ["nsenter", f"--net=/proc/{pid}/ns/net", "--", program, "-d", "-c", str(config)]
-        with subprocess.Popen(command, cwd=folder) as process:
+        with subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL) as process:
             try:
                 yield process
             finally:

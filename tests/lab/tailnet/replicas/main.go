@@ -24,10 +24,10 @@ type crowd struct {
 	tags   []string
 	name   string // of the StatefulSet
 
-	from, replicas int           // ordinals from up to replicas - 1
-	step           int           // so many start together, and the next when all of these are registered
-	pause          time.Duration // from one step's start to the next one's, at least
-	rate           float64       // registrations a second that turn.sh lets through; 0: as many as come
+	replicas int
+	step     int           // so many start together, and the next when all of these are registered
+	pause    time.Duration // from one step's start to the next one's, at least
+	rate     float64       // registrations a second that turn.sh lets through; 0: as many as come
 
 	secret string // of the OAuth client
 }
@@ -38,8 +38,7 @@ func parseFlags() crowd {
 	flag.StringVar(&c.server, "server", "http://10.200.0.1:8080", "URL of the control plane and of its API")
 	flag.StringVar(&tags, "tags", "tag:k8s", "tags of the devices, with commas")
 	flag.StringVar(&c.name, "name", "simulated", "name of the StatefulSet")
-	flag.IntVar(&c.from, "from", 0, "the first replica's ordinal")
-	flag.IntVar(&c.replicas, "replicas", 1000, "the last replica's ordinal, and one more")
+	flag.IntVar(&c.replicas, "replicas", 1000, "how many there are")
 	flag.IntVar(&c.step, "step", 0, "how many start together, the next when these are registered; 0: all")
 	flag.DurationVar(&c.pause, "pause", 0, "the least from one step's start to the next one's")
 	flag.Float64Var(&c.rate, "rate", 0, "the component's registration_rate; 0: none")
@@ -62,7 +61,7 @@ func main() {
 
 // start returns when all replicas are registered.
 func (c crowd) start(ctx context.Context) error {
-	for first := c.from; first < c.replicas && ctx.Err() == nil; first += c.step {
+	for first := 0; first < c.replicas && ctx.Err() == nil; first += c.step {
 		next := time.Now().Add(c.pause)
 		var registered sync.WaitGroup
 		for ordinal := first; ordinal < min(first+c.step, c.replicas); ordinal++ {
