@@ -78,6 +78,9 @@ class TailscaleSidecarStatefulSetArgs(Model):
     """As in a StatefulSet. Kubernetes cannot change it later: a change replaces the StatefulSet."""
     allow_registration_burst: bool = False
     """Allows `Parallel` above 10 replicas, which register all at once and may meet Tailscale's rate limits."""
+    registration_rate: float | None = Field(default=None, ge=0.1, allow_inf_nan=False)
+    """How many replicas a second may register, with `Parallel`: replica N waits N / rate seconds from its pod's start to
+    its first login, and never again. It is part of the pod template. Default: all register as soon as they run."""
 
     hostname: str | None = None
     """Prefix of the devices' names: `<hostname>-<ordinal>`. Default: the pods' names."""
@@ -322,12 +325,14 @@ class TailscaleSidecarStatefulSetArgs(Model):
             self.pod_management_policy == "Parallel"
             and self.replicas > BURST_REPLICAS
             and not self.allow_registration_burst
+            and self.registration_rate is None
         ):
             raise ValueError(
                 f"pod_management_policy='Parallel' with {self.replicas} replicas registers all of them at once. "
-                f"Leave it at OrderedReady (it cannot be changed later), stay at {BURST_REPLICAS} or fewer, "
-                "or set allow_registration_burst=True"
+                f"Leave it at OrderedReady (it cannot be changed later), stay at {BURST_REPLICAS} or fewer, set "
+                "registration_rate, such as 2 a second, or set allow_registration_burst=True"
             )
+        self._check_registration_rate()
         limit = self.state.max_replicas if isinstance(self.state, SecretState) else None
         if limit is not None and limit < self.replicas:
             raise ValueError(f"state.max_replicas {limit} is less than replicas {self.replicas}; raise it")
@@ -343,6 +348,20 @@ class TailscaleSidecarStatefulSetArgs(Model):
             mine = self.service_account_name if isinstance(self.service_account_name, str) else "yours"
             raise ValueError(
                 f"service_account_annotations are for the account that the component makes; annotate {mine} itself"
+            )
+
+    def _check_registration_rate(self) -> None:
+        if self.registration_rate is None:
+            return
+        if self.pod_management_policy != "Parallel":
+            raise ValueError(
+                "registration_rate needs pod_management_policy='Parallel': OrderedReady starts a replica when the one "
+                "before is ready, and each would wait for its turn on top of that"
+            )
+        if not self.state.outlives_pod:
+            raise ValueError(
+                f"registration_rate cannot be given with state={type(self.state).__name__}(): each new pod would be a "
+                "new device, and wait for its turn again"
             )
 
     def _check_device_cleanup(self) -> None:

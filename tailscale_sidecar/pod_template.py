@@ -93,7 +93,7 @@ def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_to
         "name": "tailscale",
         **_image(args),
         "restartPolicy": "Always",
-        "command": ["/bin/sh", "-c", _script("start.sh"), "start.sh", _script("connect.sh"), _script("tailscaled.sh")],
+        "command": ["/bin/sh", "-c", _script("start.sh"), "start.sh", _connect_script(args), _script("tailscaled.sh")],
         "env": _with_user_env([*_pod_fields(args), *added.env, *_settings(args, added)], args),
         "volumeMounts": mounts,
         "resources": _resources(args),
@@ -151,7 +151,13 @@ def _settings(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> list[J
         env_value("TS_LOCAL_ADDR_PORT", f"$(POD_IP):{args.metrics_port}"),
         # Waiting for the control plane, a rate limit or an approval is not cured by a restart.
         env_value("TS_BOOT_TIMEOUT", "24h"),
+        *([env_value("REGISTRATION_RATE", f"{args.registration_rate:g}")] if args.registration_rate else []),
     ]
+
+
+def _connect_script(args: TailscaleSidecarStatefulSetArgs) -> str:
+    """What stands before the `tailscale` command; where there is a rate, it waits for the replica's turn first."""
+    return (_script("turn.sh") if args.registration_rate else "") + _script("connect.sh")
 
 
 def _pod_fields(args: TailscaleSidecarStatefulSetArgs) -> list[Json]:

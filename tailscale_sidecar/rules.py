@@ -76,6 +76,7 @@ ENV_FIELDS = {
     "POD_IPS": None,
     "POD_NAME": None,
     "POD_UID": None,
+    "REGISTRATION_RATE": "registration_rate",
     "TS_ACCEPT_DNS": "dns",
     "TS_AUDIENCE": "auth",
     "TS_AUTHKEY": "auth",

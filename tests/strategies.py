@@ -365,6 +365,8 @@ def arguments(draw: st.DrawFn) -> Json:
         if not chosen.get("advertise_exit_node") and draw(st.booleans()):
             through = ["--exit-node=100.64.0.9", "--exit-node-allow-lan-access"]
             chosen["extra_args"] = [*chosen.get("extra_args", ()), *through]
+    if chosen.get("pod_management_policy") == "Parallel" and chosen["state"].outlives_pod:
+        chosen["registration_rate"] = draw(st.none() | st.sampled_from([0.1, 2, 7.5]))
     mountable = [v["name"] for v in spec.get("volumes", ())]
     mounts_it: bool = draw(st.booleans())
     if mountable and mounts_it:

@@ -48,7 +48,7 @@ RATE_LIMITED = Defect(
     name="rate-limited",
     severity=Severity.ERROR,
     why="Too many registrations or keys were asked for at once.",
-    do="Wait, and do not restart anything. Then scale in steps, with OrderedReady.",
+    do="Wait, and do not restart anything. Then scale in steps, with OrderedReady, or set registration_rate.",
     source=f"{UPSTREAM}/14328",
 )
 TUN_REFUSED = Defect(
@@ -101,6 +101,14 @@ LOGIN_FAILS = Defect(
     source="docs/operations.md#day-two",
 )
 
+WAITS_FOR_TURN = Defect(
+    name="waits-for-turn",
+    severity=Severity.NOTE,
+    why="With `registration_rate` replicas log in for the first time one after the other, and its turn has not come.",
+    do="Wait; kubectl logs {pod} --namespace {namespace} --container {container} says for how long.",
+    source="docs/scale.md#1000-replicas-at-a-rate-that-you-set",
+)
+
 # The first that fits is the one that is told; so the general ones are last.
 CAUSES: tuple[tuple[re.Pattern[str], Defect], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), defect)
@@ -118,6 +126,7 @@ CAUSES: tuple[tuple[re.Pattern[str], Defect], ...] = tuple(
         (r"node is locked out", LOCKED_OUT),
         (r"(lookup|dial tcp).*(controlplane\.tailscale\.com|log-in server|control server)", UNREACHABLE),
         (r"tailscale-sidecar: login failed", LOGIN_FAILS),
+        (r"tailscale-sidecar: the first login is in", WAITS_FOR_TURN),
     )
 )
 

@@ -71,7 +71,7 @@ PARALLEL = Defect(
     name="parallel-at-scale",
     severity=Severity.WARNING,
     why="All pods start at once and flood the control plane with registrations.",
-    do="Use OrderedReady (the field is immutable: a change replaces the StatefulSet), or scale in steps.",
+    do="Set registration_rate, or scale in steps. OrderedReady is the other way: a change to it replaces the StatefulSet.",
     source=GUIDE_TABLE,
 )
 SHARED_RESOLV_CONF = Defect(
@@ -233,7 +233,7 @@ def patience(probe: Json) -> int:
 def rollout(workload: Workload) -> Iterator[Finding]:
     """Registrations all at once."""
     policy = workload.manifest["spec"].get("podManagementPolicy")
-    if policy == "Parallel" and workload.replicas > BURST_REPLICAS:
+    if policy == "Parallel" and workload.replicas > BURST_REPLICAS and "REGISTRATION_RATE" not in workload.env:
         yield PARALLEL.found(workload.ref, f"podManagementPolicy is Parallel, with {workload.replicas} replicas.")
 
 

@@ -11,11 +11,15 @@ from pathlib import Path
 
 from tests.lab.shell import say
 
+from .api_server import api_server
+from .audit import audit
 from .doctor import commands
 from .faults import FAULTS
 from .imports import imports
 from .program import each_replica, many_components, many_replicas, one_component, rendering
+from .registration import registration
 from .report import report
+from .resolvers import resolvers
 from .starts import starts
 from .subjects import Bench
 from .table import COMPONENT, GUIDE, Row, Rows, failure
@@ -25,9 +29,10 @@ REPORT = Path(__file__).parents[2] / "docs/benchmarks.md"
 Part = Callable[[Bench], Rows]
 SECTIONS: dict[str, tuple[Part, ...]] = {
     "Starts": (starts,),
-    "Cost": (use,),
+    "Cost": (use, resolvers),
     "Program": (imports, one_component, many_components, many_replicas, each_replica, rendering),
     "Commands": (commands,),
+    "Many replicas": (api_server, audit, registration),
     "Faults": FAULTS,
 }
 NAMES = [part.__name__ for parts in SECTIONS.values() for part in parts]

@@ -10,9 +10,13 @@ from itertools import groupby
 
 from tests.lab.settings import KUBERNETES_VERSION, TAILSCALE_VERSION
 
+from .api_server import GROWTH, REPLICAS
 from .doctor import PODS, RUNS
 from .program import MANY, RUNS_OF_MANY, RUNS_OF_ONE
 from .recovery import PATIENCE
+from .registration import IN_ORDER, LIMIT, REAL
+from .registration import PATIENCE as GIVEN_UP
+from .registration import REPLICAS as REGISTERED
 from .starts import DEPLOYMENTS, LATER_STARTS
 from .subjects import DEFAULT, EVERY_MODE
 from .table import GUIDE, Row
@@ -36,7 +40,15 @@ a tailnet name. Medians of {DEPLOYMENTS} first starts and {DEPLOYMENTS * LATER_S
     "Cost": f"""\
 Memory is what the processes have resident, at most, and CPU the mean, of {IDLE_SECONDS} s idle and {LOAD_SECONDS} s under load: {REQUESTS} requests a
 second of a peer over the tailnet, each answered with 1 MiB, and {ROUNDS} rounds a second in which musl, glibc and Go each look up a
-cluster name and a tailnet name.
+cluster name and a tailnet name. The resolver is beside Unbound with an equal configuration, in the network of one pod.
+""",
+    "Many replicas": f"""\
+*A replica*: on simulated kubelets (KWOK), from the first object to the last ready pod, divided by {" / ".join(map(str, REPLICAS))}
+replicas; it is missed where a replica of more costs over {GROWTH} times one of fewer. KWOK runs no containers: what real sidecars
+and their kubelet ask for is beside it, from the API server's audit log. Then {REGISTERED:,} replicas register with a control plane that
+lets through {LIMIT} requests a second for tokens, for keys and to register each; where they start together, {REAL} are real sidecars
+(tailscaled, containerboot, the component's scripts) and the others play what a start asks for. OrderedReady is {IN_ORDER} real pods, the
+time times {REGISTERED // IN_ORDER}. In steps, the time that a pod takes to start is added for each step. What is not registered after {GIVEN_UP} s is given up.
 """,
     "Program": f"""\
 What the component costs the one who runs Pulumi, beside [the same objects by hand](../tests/bench/programs). CPU is user and

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,17 +53,18 @@ def starts(bench: Bench) -> Rows:
 def figures(kind: str, seen: dict[str, list[Start]], failed: dict[str, Cell]) -> Rows:
     """Rows of medians, the seconds beside the guide's."""
 
-    def row(what: str, unit: str, figure: Callable[[Start], float]) -> Row:
+    def row(what: str, unit: str, figure: Callable[[Start], float], most: float = inf) -> Row:
         medians = {label: statistics.median(map(figure, found)) for label, found in seen.items() if found}
         guide = medians.get(GUIDE)
         cells = {}
         for label, median in medians.items():
-            ratio = f" ({median / guide:.2f} of the guide's)" if unit and guide and label != GUIDE else ""
-            cells[label] = Cell(f"{median:.1f}{unit}{ratio}" if unit else f"{median:.0f}")
+            ratio = median / guide if unit and guide else 0
+            text = f" ({ratio:.2f} of the guide's)" if ratio and label != GUIDE else ""
+            cells[label] = Cell(f"{median:.1f}{unit}{text}" if unit else f"{median:.0f}", ratio <= most)
         return Row(f"{kind}: {what}", cells | failed)
 
     yield row("the app runs", " s", lambda start: start.app_runs)
-    yield row("the app is ready", " s", lambda start: start.app_ready)
+    yield row("the app is ready", " s", lambda start: start.app_ready, most=1)
     yield row("requests for tokens and keys", "", lambda start: start.api_calls)
 
 

@@ -15,7 +15,7 @@ from tests.cluster.deployment import Deployment, Workspace
 from tests.engine import pulumi_cli
 from tests.engine.pulumi_cli import MissingError
 from tests.faults.sidecar import Sidecar
-from tests.lab import Lab
+from tests.lab import Lab, binaries, setup
 from tests.lab.settings import FAMILIES
 from tests.lab.shell import step, wait_for
 from tests.lab.tailnet_client import Tailnet
@@ -25,6 +25,8 @@ from .table import COMPONENT, GUIDE, Cell, Row, Rows, failure
 
 T = TypeVar("T")
 
+PACKAGES = ((("unbound",), "unbound"),)
+"""What only the benchmarks use. Where there is systemd, Debian starts a service with it, which nothing here needs."""
 CLUSTER_CIDRS = [*(cidr for family in FAMILIES for cidr in (family.pods, family.services)), "10.200.0.0/24"]
 
 
@@ -102,6 +104,9 @@ class Bench:
         lab = Lab.start()
         with suppress(MissingError):  # the part that needs it says so
             pulumi_cli.ensure()  # from the lab's network nothing can be downloaded
+        setup.install_packages(PACKAGES)
+        for build in (binaries.KWOK, binaries.REPLICAS):
+            binaries.ensure(build)
         lab.enter()
         tailnet = Tailnet(lab.tailnet_url)
         tailnet.call("PUT", "/lab/dns", {"split": {"svc.cluster.local": ["10.96.0.10"]}, "nameservers": ["10.200.0.2"]})

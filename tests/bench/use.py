@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from math import inf
+from operator import le
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +22,7 @@ from tests.lab.shell import step
 
 from .faults.names import CLUSTER_NAME
 from .subjects import EVERY_MODE, Bench
-from .table import Cell, Row, Rows
+from .table import GUIDE, Cell, Row, Rows
 
 SETTLING_SECONDS, IDLE_SECONDS, LOAD_SECONDS = 15, 30, 20
 REQUESTS, ROUNDS = 10, 20
@@ -32,6 +34,8 @@ POD = {
 }
 PAGE = os.sysconf("SC_PAGE_SIZE")
 CONTAINERS = ("tailscale", "tailscale-dns")
+NO_RESOLVER = ("SplitDns", "ClusterDns")
+"""Subjects whose sidecar may use no more memory than the guide's; the other has a container more."""
 
 
 class Use(NamedTuple):
@@ -53,18 +57,23 @@ def use(bench: Bench) -> Rows:
         with step("use under load"):
             loaded = apps.each(partial(used_under_load, peer=peer), in_turn=True)
 
-    def row(title: str, unit: str, containers: Sequence[str], figure: Callable[[Use], float]) -> Row:
-        cells = {}
-        for label in loaded:
+    def row(
+        title: str, unit: str, containers: Sequence[str], figure: Callable[[Use], float], bounded: Sequence[str] = ()
+    ) -> Row:
+        cells, guide = {}, [inf, inf]
+        for label in loaded:  # the guide's first
             figures = [
                 sum(figure(uses[name]) for name in containers if name in uses) for uses in (idle[label], loaded[label])
             ]
+            if label == GUIDE:
+                guide = figures
             if any(figures):
-                cells[label] = Cell(f"{figures[0]:.0f} / {figures[1]:.0f} {unit}")
+                holds = label not in bounded or all(map(le, figures, guide))
+                cells[label] = Cell(f"{figures[0]:.0f} / {figures[1]:.0f} {unit}", holds)
         return Row(f"{title}, idle / under load", cells | apps.failed)
 
     for title, containers in (*((f"`{name}`", [name]) for name in CONTAINERS), ("both", CONTAINERS)):
-        yield row(f"memory of {title}", "MiB", containers, lambda one: one.memory)
+        yield row(f"memory of {title}", "MiB", containers, lambda one: one.memory, bounded=NO_RESOLVER)
         yield row(f"CPU of {title}", "mCPU", containers, lambda one: one.cpu)
 
 

@@ -62,6 +62,14 @@ class Api:
         fields = {"container": container, "previous": str(previous).lower()}
         return checked(self._request("GET", f"{path('Pod', namespace)}/{pod}/log", fields)).data.decode()
 
+    def is_gone(self, kind: str, name: str, namespace: str | None = None) -> bool:
+        """Whether there is no such object any more."""
+        return self._request("GET", f"{path(kind, namespace)}/{name}").status == NOT_FOUND
+
+    def metrics(self) -> str:
+        """What the API server counts, in Prometheus' text format."""
+        return checked(self._request("GET", "/metrics")).data.decode()
+
     def create(self, found: dict[str, Any]) -> None:
         """Creates an object."""
         body = json.dumps(found).encode()

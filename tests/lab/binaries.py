@@ -106,6 +106,10 @@ APP_TOOLS = Build(name="app-tools", module="images/go", packages=("./resolve-go"
 TUN_DEVICE_PLUGIN = Build(name="tun-device-plugin", module="tun-device-plugin", packages=(".",), keyed_by=WITH_SOURCES)
 BUILDS = (KUBERNETES, COREDNS, TAILSCALE, TAILNET, APP_TOOLS, TUN_DEVICE_PLUGIN)
 
+# What only the benchmarks use, so that nobody else waits for it.
+KWOK = Build(name="kwok", module="kwok", packages=("sigs.k8s.io/kwok/cmd/kwok",), keyed_by=MODULE_ONLY)
+REPLICAS = Build(name="replicas", module="tailnet", packages=("./replicas",), keyed_by=WITH_SOURCES)
+
 
 def go(*arguments: str, cwd: Path = HERE) -> str:
     """Run Go, away from whatever workspace, flags and C compiler the user has set for it."""

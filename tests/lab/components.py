@@ -103,6 +103,12 @@ API = Component(
         f"--service-account-issuer={API_SERVER}",
         f"--service-account-signing-key-file={pki.private_key('service-accounts')}",
         f"--service-account-key-file={pki.private_key('service-accounts')}",
+        # Debian's etcd is too old for it. Without the server's saying so KWOK, for one, tries it for ever.
+        "--feature-gates=WatchList=false",
+        f"--audit-policy-file={GENERATED}/audit.yaml",
+        f"--audit-log-path={processes.log('audit')}",
+        "--audit-log-maxsize=100",  # MB
+        "--audit-log-maxbackup=1",
     ),
     ready=f"{API_SERVER}/readyz",
 )
@@ -219,7 +225,7 @@ def write_config() -> None:
     for disk in ("cni", "containerd", "etcd", "kubelet", "log", "tailnet", "volumes"):
         (DISKS / disk).mkdir(parents=True, exist_ok=True)
     (GENERATED / "cni").mkdir(parents=True, exist_ok=True)
-    for name in ("containerd.toml", "kubelet.yaml", "cluster.Corefile", "upstream.Corefile"):
+    for name in ("audit.yaml", "containerd.toml", "kubelet.yaml", "cluster.Corefile", "upstream.Corefile"):
         (GENERATED / name).write_text(filled(name))
     (GENERATED / "cluster.yaml").write_text(
         filled("cluster.yaml")
@@ -238,6 +244,7 @@ def filled(template: str, **more: object) -> str:
         "config": GENERATED,
         "dns": IPV4.dns,
         "node": IPV4.node,
+        "node_name": NODE,
         "pause_image": images.PAUSE_IMAGE,
         "pki": PKI,
         "run": RUN,

@@ -80,12 +80,12 @@ def delete() -> None:
         FILE.parent.rmdir()
 
 
-def enter() -> None:
-    """Put the calling thread, and all threads and processes it starts from now on, inside."""
-    if not exists():
+def enter(network: Path = FILE) -> None:
+    """Put the calling thread, and all threads and processes it starts from now on, inside: the lab's, or a pod's."""
+    if not network.exists():
         raise LabError("the lab is not up; `python -m tests.lab up` starts it")
     libc = ctypes.CDLL(None, use_errno=True)  # Python has os.setns only from 3.12
-    with FILE.open() as file:
+    with network.open() as file:
         failed = libc.setns(file.fileno(), CLONE_NEWNET) != 0
     if failed:
         why = os.strerror(ctypes.get_errno())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import binaries, images
@@ -57,9 +58,9 @@ def check_root() -> None:
         raise LabError("the lab takes root: run it by sudo, or in a virtual machine")
 
 
-def install_packages() -> None:
+def install_packages(wanted: Sequence[tuple[tuple[str, ...], str]] = PACKAGES) -> None:
     """Install the Debian packages that are missing."""
-    missing = sorted({package for traces, package in PACKAGES if not any(map(found, traces))})
+    missing = sorted({package for traces, package in wanted if not any(map(found, traces))})
     if not missing:
         return
     if find_command("apt-get") is None:

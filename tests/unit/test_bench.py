@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
+from tests.bench import api_server
+from tests.bench.api_server import Traffic
 from tests.bench.program import PROGRAMS
 from tests.bench.subjects import Apps, Bench
 from tests.bench.table import BY_HAND, COMPONENT, Cell, Row, beside_by_hand
@@ -90,3 +92,15 @@ def test_the_two_programs_that_are_compared_make_the_same_objects() -> None:
     by_hand, component = (rendered(PROGRAMS[name], show_secrets=True, **config) for name in (BY_HAND, COMPONENT))
     assert len(component) == 16
     assert by_hand == component
+
+
+def test_what_grows_with_the_replicas_may_not_grow_faster() -> None:
+    def traffic(requests: float) -> Traffic:
+        return Traffic(objects=0, written=0, requests=requests, read=0, watched=0)
+
+    def cell(*requests: float) -> Cell:
+        seen = {"scoped": dict(zip((10, 100, 1000), map(traffic, requests), strict=True))}
+        return api_server.row("requests", seen, lambda one: one.requests).cells["scoped"]
+
+    assert cell(80, 620, 6000) == Cell("8.0 / 6.2 / 6.0", holds=True)
+    assert cell(80, 620, 60_000) == Cell("8.0 / 6.2 / 60.0", holds=False)

@@ -312,6 +312,14 @@ def a_wrong_credential(site: Site) -> None:
     site.server.logs[f"{NAME}-0/tailscale"] = LOGS["login-fails"]
 
 
+@planted("waits-for-turn")
+def its_turn_has_not_come(site: Site) -> None:
+    site.unready()
+    site.server.logs[f"{NAME}-0/tailscale"] = (
+        "tailscale-sidecar: the first login is in 120.00s: 5 replicas a second may log in"
+    )
+
+
 @planted("address-in-tailnet-range")
 def the_init_container_refuses_the_address(site: Site) -> None:
     site.unready()
@@ -523,6 +531,7 @@ def test_a_planted_defect_is_found_by_its_name(
         {"state": SecretState(max_replicas=5)},
         {"hostname": "db"},
         {"metrics": False, "wait_for_tailnet": False},
+        {"replicas": 11, "pod_management_policy": "Parallel", "registration_rate": 2},
     ],
     ids=str,
 )

@@ -387,6 +387,12 @@ def test_a_sidecar_that_waits_for_a_rate_limit_or_an_approval_is_not_restarted_w
     assert pod(env={"TS_BOOT_TIMEOUT": "90s"}).env()["TS_BOOT_TIMEOUT"] == "90s"
 
 
+def test_many_replicas_may_start_in_parallel_where_they_register_at_a_rate() -> None:
+    made = pod(replicas=1000, pod_management_policy="Parallel", registration_rate=2.5)
+    assert made.env()["REGISTRATION_RATE"] == "2.5"
+    assert made.stateful_set["podManagementPolicy"] == "Parallel"
+
+
 # Metrics and waiting
 
 

@@ -192,7 +192,16 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "a release that seals state to the node": ({"image": "tailscale/tailscale:v1.92.3"}, "pods cannot move"),
     "Parallel for many": (
         {"pod_management_policy": "Parallel", "replicas": 11},
-        "set allow_registration_burst=True",
+        "set registration_rate, such as 2 a second, or set allow_registration_burst=True",
+    ),
+    "a rate without Parallel": ({"registration_rate": 2}, "registration_rate needs pod_management_policy='Parallel'"),
+    "a rate slower than OrderedReady": (
+        {"pod_management_policy": "Parallel", "registration_rate": 0.01},
+        "registration_rate",
+    ),
+    "a rate where each pod is a new device": (
+        {"pod_management_policy": "Parallel", "registration_rate": 2, "state": EmptyDirState()},
+        "registration_rate cannot be given with state=EmptyDirState()",
     ),
     "an unknown pod management policy": ({"pod_management_policy": "Serial"}, "pod_management_policy"),
     "fewer Secrets than replicas": ({"replicas": 3, "state": SecretState(max_replicas=2)}, "max_replicas 2 is less"),

@@ -259,6 +259,45 @@ def test_workload_identity_on_a_cloud_asks_for_the_audience_of_the_secret(device
     assert not [word for word in login if word.startswith("--id-token")]
 
 
+# turn.sh
+
+
+@pytest.fixture
+def starting(device: Sandbox) -> Sandbox:
+    """A sidecar without a device, on a machine that has been up for about 12 days."""
+    state(device, has_key=False)
+    device.write("uptime", "1000000.25 3.0\n")
+    return device
+
+
+def waits(sandbox: Sandbox, ordinal: int, rate: str) -> list[list[str]]:
+    """How long a replica is kept from its login."""
+    env = {"POD_NAME": f"my-app-{ordinal}", "REGISTRATION_RATE": rate}
+    done = sandbox.run("turn.sh", "--socket=/tmp/s", "up", *SETTINGS, env=env)
+    assert done.returncode == 0, done.stderr
+    return [words[1:] for words in sandbox.calls if words[0] == "sleep"]
+
+
+@pytest.mark.parametrize(
+    ("ordinal", "rate", "seconds"), [(0, "5", "0.00"), (7, "5", "1.40"), (999, "5", "199.80"), (12, "0.1", "120.00")]
+)
+def test_a_new_replica_waits_for_its_turn(starting: Sandbox, ordinal: int, rate: str, seconds: str) -> None:
+    assert waits(starting, ordinal, rate) == [[seconds]]
+
+
+def test_a_sidecar_that_crashed_while_it_waited_waits_for_the_rest_only(starting: Sandbox) -> None:
+    waits(starting, 999, "5")
+    starting.write("uptime", "1000150.25 3.0\n")
+    assert waits(starting, 999, "5")[1:] == [["49.80"]]
+    starting.write("uptime", "1000600.25 3.0\n")
+    assert waits(starting, 999, "5")[2:] == [["0.00"]]
+
+
+def test_a_replica_that_has_a_device_never_waits(starting: Sandbox) -> None:
+    state(starting, has_key=True)
+    assert waits(starting, 999, "5") == []
+
+
 def test_other_commands_of_tailscale_pass_as_they_are(device: Sandbox) -> None:
     assert device.run("connect.sh", "--socket=/tmp/s", "set", "--accept-dns=true").returncode == 0
     assert device.calls == [["tailscale", "--socket=/tmp/s", "set", "--accept-dns=true"]]

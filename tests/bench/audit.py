@@ -1,0 +1,54 @@
+"""What real sidecars ask of the API server when they start, which KWOK's do not: from the lab's audit log."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from tailscale_sidecar import ClusterDns
+from tests.cluster.deployment import Deployment, Workspace
+from tests.lab.processes import log
+from tests.lab.shell import step
+
+from .api_server import SUBJECTS
+from .subjects import Apps, Bench, deploy, restart
+from .table import Cell, Row, Rows
+
+SETTLING_SECONDS = 10
+"""After a start tailscaled goes on saving its state, and the kubelet goes on reporting."""
+
+
+def audit(bench: Bench) -> Rows:
+    """A first start and a later one, of one replica each."""
+    with Workspace.temporary(bench.lab, bench.tailnet) as workspace:
+        deployments = {
+            label: subject.in_workspace(workspace, dns=ClusterDns(), **choices)
+            for label, (subject, choices) in SUBJECTS.items()
+        }
+        apps = Apps(workspace, deployments)
+        for title, start in (("first", deploy), ("later", restart)):
+            began = {label: counted(app) for label, app in deployments.items()}
+            with step(f"a {title} start"):
+                apps.each(start)
+                time.sleep(SETTLING_SECONDS)  # the start is over, and what is left of it is not to be missed
+            ended = apps.each(counted)
+
+            for index, who in enumerate(("a sidecar", "the kubelet for its pod")):
+                cells = {label: Cell(str(requests[index] - began[label][index])) for label, requests in ended.items()}
+                yield Row(f"requests of {who} at a {title} start", cells | apps.failed)
+
+
+def counted(app: Deployment) -> tuple[int, int]:
+    """Requests so far: of the pods' ServiceAccount, and of the kubelet about the pods and what they use."""
+    account = f"system:serviceaccount:{app.workspace.namespace}:{app.name}"
+    lines = log("audit").read_text(encoding="utf-8").splitlines()
+    events = [json.loads(line) for line in lines if app.workspace.namespace in line]
+    own = [event for event in events if event["user"]["username"] == account]
+    kubelets = [
+        event
+        for event in events
+        if event["user"]["username"].startswith("system:node:")
+        and event["objectRef"].get("namespace") == app.workspace.namespace
+        and str(event["objectRef"].get("name", "")).startswith(app.name)
+    ]
+    return len(own), len(kubelets)
