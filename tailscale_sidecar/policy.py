@@ -36,6 +36,7 @@ LEVELS = {
     Severity.WARNING: (EnforcementLevel.ADVISORY, PolicySeverity.MEDIUM),
     Severity.NOTE: (EnforcementLevel.ADVISORY, PolicySeverity.LOW),
 }
+BETWEEN = f"{template.SHARED_STATE.name}-between-workloads"
 ANY_IMAGE = f"unknown@sha256:{'0' * 64}"
 """Stands for an image that is not known yet. A digest tells the checks nothing."""
 
@@ -62,33 +63,35 @@ class PlannedWorkload(KnownWorkload):
 
 
 def policies() -> list[Policy]:
-    """One for each defect, by its name: errors are mandatory, all else is advisory, unless the user configures it."""
-    return [policy_of(defect) for defect in catalogue.policy()]
+    """One for each defect, by its name: errors are mandatory, all else is advisory, unless the user configures it.
+
+    What is wrong between workloads has a policy of its own, as Pulumi tells what is in a stack only at its end.
+    """
+    shared = template.SHARED_STATE
+    level, severity = LEVELS[shared.severity]
+    together = StackValidationPolicy(BETWEEN, shared.why, validate_together, level, severity=severity)
+    return [*(policy(defect) for defect in catalogue.policy()), together]
 
 
-def policy_of(defect: Defect) -> Policy:
-    """The policy that a defect is not there."""
+def policy(defect: Defect) -> Policy:
+    """The policy that no workload has a defect."""
+
+    def validate(resource: ResourceValidationArgs, report: ReportViolation) -> None:
+        for workload in planned(resource):
+            for finding in template.check(workload):
+                if finding.name == defect.name:
+                    report(message(finding), None)
+
     level, severity = LEVELS[defect.severity]
-    described: dict[str, Any] = {"enforcement_level": level, "severity": severity}
-    if defect is not template.SHARED_STATE:
+    return ResourceValidationPolicy(defect.name, defect.why, validate, level, severity=severity)
 
-        def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-            for workload in planned(args):
-                for finding in template.check(workload):
-                    if finding.name == defect.name:
-                        report(message(finding), None)
 
-        return ResourceValidationPolicy(defect.name, defect.why, validate, **described)
-
-    def validate_stack(args: StackValidationArgs, report: ReportViolation) -> None:
-        every = [workload for resource in args.resources for workload in planned(resource)]
-        urns = {workload.ref: workload.urn for workload in every}
-        alone = [finding for workload in every for finding in template.check(workload)]
-        for finding in (*alone, *template.check_together(every)):
-            if finding.name == defect.name:
-                report(message(finding), urns[finding.object])
-
-    return StackValidationPolicy(defect.name, defect.why, validate_stack, **described)
+def validate_together(stack: StackValidationArgs, report: ReportViolation) -> None:
+    """The policy that no two workloads are one device."""
+    every = [workload for resource in stack.resources for workload in planned(resource)]
+    urns = {workload.ref: workload.urn for workload in every}
+    for finding in template.check_together(every):
+        report(message(finding), urns[finding.object])
 
 
 def message(finding: Finding) -> str:

@@ -107,13 +107,14 @@ def test_a_planted_defect_is_found_by_its_name(name: str, maker: Maker, plant: C
     with maker() as site:
         plant(site)
         found = violations(*workloads(site))
-    said = [message for policy, message in found if policy == name]
+    said = [message for policy, message in found if policy in (name, f"{name}-between-workloads")]
     assert said
     assert not [message for message in said if "{" in message or "s3cr3t" in message]
 
 
 def test_every_policy_is_violated_by_a_planted_defect() -> None:
-    assert {policy.name for policy in POLICIES} == {name for name, _, _ in IN_TEMPLATE}
+    expected = {name for name, _, _ in IN_TEMPLATE}
+    assert {policy.name for policy in POLICIES} == expected | {"shared-state-between-workloads"}
 
 
 # -- nothing is wrong --------------------------------------------------------------------------
@@ -272,6 +273,7 @@ def test_the_pack_has_a_policy_for_each_defect_and_errors_are_mandatory(pack: An
         policy.name: EnforcementLevel.Name(policy.enforcementLevel) for policy in pack.GetAnalyzerInfo(Empty()).policies
     }
     expected = {Severity.ERROR: "MANDATORY", Severity.WARNING: "ADVISORY", Severity.NOTE: "ADVISORY"}
+    assert levels.pop("shared-state-between-workloads") == "MANDATORY"
     assert levels == {defect.name: expected[defect.severity] for defect in catalogue.policy()}
 
 
