@@ -17,6 +17,8 @@ from ..rules import release
 
 DOCS = "https://tailscale.com/docs"
 DEFAULT_RELEASE = release(TAILSCALE_IMAGE) or (0, 0, 0)
+GVISOR = ("gvisor", "runsc")
+"""What gVisor's documentation, GKE and minikube call its RuntimeClass."""
 BOOT_SECONDS = 60
 """What containerboot waits for the tailnet unless TS_BOOT_TIMEOUT says otherwise (cmd/containerboot/settings.go)."""
 
@@ -130,6 +132,13 @@ NO_TUN = Defect(
     why="Since runc 1.2 (containerd 1.7.24) NET_ADMIN alone does not open /dev/net/tun, which kernel networking needs.",
     do="Make the sidecar privileged, or give it the device by a device plugin, or use TS_USERSPACE=true.",
     source="https://github.com/kubernetes/kubernetes/issues/129157",
+)
+SANDBOX = Defect(
+    name="runtime-conflict",
+    severity=Severity.WARNING,
+    why="gVisor was seen to refuse a tun device to any container, and kernel networking needs one.",
+    do="Remove runtimeClassName, or use UserspaceNetworking().",
+    source="https://github.com/google/gvisor/issues/11665",
 )
 EXIT_NODE = Defect(
     name="exit-node-in-use",
@@ -306,6 +315,8 @@ def network(workload: Workload) -> Iterator[Finding]:
         yield HOST_NETWORK.found(workload.ref, "hostNetwork is on.")
     if not (workload.is_privileged or workload.device_resources):
         yield NO_TUN.found(workload.ref, "The sidecar is neither privileged nor has it a device from a device plugin.")
+    if workload.runtime_class in GVISOR:
+        yield SANDBOX.found(workload.ref, f"runtimeClassName is {workload.runtime_class}.")
     exit_node = workload.flags.get("exit-node")
     if exit_node and not workload.guarded_cidrs:
         yield EXIT_NODE.found(workload.ref, f"--exit-node={exit_node}")

@@ -195,6 +195,11 @@ def net_admin_alone(site: Site) -> None:
     site.sidecar["securityContext"] = {"capabilities": {"add": ["NET_ADMIN"]}}
 
 
+@planted("runtime-conflict")
+def a_sandbox(site: Site) -> None:
+    site.pod_spec["runtimeClassName"] = "gvisor"
+
+
 @planted("exit-node-in-use", by_hand)
 def an_exit_node(site: Site) -> None:
     site.set_env("TS_EXTRA_ARGS", "--advertise-tags=tag:k8s --exit-node=100.64.0.99")
