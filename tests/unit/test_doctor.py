@@ -43,6 +43,7 @@ from tests.unit.site import (
     component,
     device_id,
     encoded,
+    mended,
 )
 
 Maker = Callable[[], AbstractContextManager[Site]]
@@ -568,6 +569,15 @@ def test_what_the_component_makes_has_no_finding(arguments: dict[str, Any], tmp_
     assert found.gaps == ()
 
 
+def test_a_manifest_by_hand_can_have_no_finding_and_what_a_config_map_says_is_not_guessed_at(tmp_path: Path) -> None:
+    with mended() as site:
+        assert site.findings(tmp_path) == []
+        site.set_env("TS_KUBE_SECRET", None)
+        reference = {"configMapKeyRef": {"name": "settings", "key": "state"}}
+        site.sidecar["env"].append({"name": "TS_KUBE_SECRET", "valueFrom": reference})
+        assert site.findings(tmp_path) == []
+
+
 # -- how it looks ------------------------------------------------------------------------------
 
 
@@ -650,6 +660,13 @@ def test_what_tailscales_operator_made_is_left_to_it(tmp_path: Path) -> None:
         proxy["metadata"].update(name="ts-proxy", labels={"tailscale.com/managed": "true"})
         site.server.objects.append(proxy)
         assert [workload.name for workload in site.snapshot(tmp_path).workloads] == [NAME]
+
+
+def test_it_only_reads(tmp_path: Path) -> None:
+    with by_hand() as site:
+        site.crash("boot: who knows")
+        doctor(site, tmp_path)
+        assert {request.partition(" ")[0] for request in site.server.requests} == {"GET"}
 
 
 def test_nothing_is_run_in_the_pods_if_it_is_told_so(tmp_path: Path) -> None:

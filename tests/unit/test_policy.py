@@ -6,7 +6,6 @@ import copy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -25,7 +24,7 @@ from tailscale_sidecar.render import plain, record
 from tests.arguments import arguments
 from tests.examples import EXAMPLES, ROOT, rendered
 from tests.unit.api_server import Json
-from tests.unit.site import NAME, Site, by_hand
+from tests.unit.site import NAME, Site, by_hand, mended
 from tests.unit.test_doctor import HEALTHY, PLANTED, Maker
 
 pytest.importorskip(
@@ -134,17 +133,6 @@ def test_no_example_violates_anything(example: str) -> None:
 def component(**changes: Any) -> list[Json]:
     """What a program with the component registers, as the engine sees it."""
     return record(lambda: TailscaleSidecarStatefulSet(NAME, arguments(**changes)))
-
-
-@contextmanager
-def mended() -> Iterator[Site]:
-    """The guide's manifest, with nothing wrong any more."""
-    with by_hand() as site:
-        site.set_env("TS_AUTH_ONCE", "true")
-        site.set_env("TS_ACCEPT_DNS", "false")
-        site.set_env("TS_LOCAL_ADDR_PORT", "$(POD_IP):9002")
-        site.set_env("TS_EXTRA_ARGS", "--advertise-tags=tag:k8s")
-        yield site
 
 
 def test_a_manifest_by_hand_can_violate_nothing() -> None:
