@@ -109,6 +109,12 @@ class Site:
         return made
 
     @property
+    def workloads(self) -> list[Json]:
+        """All StatefulSets and Deployments, as a program has them."""
+        every = [found for found in self.server.objects if found["kind"] in ("StatefulSet", "Deployment")]
+        return [{"apiVersion": "apps/v1", **found} for found in every]
+
+    @property
     def pod_spec(self) -> Json:
         """Of the StatefulSet's template."""
         spec: Json = self.get("StatefulSet")["spec"]["template"]["spec"]

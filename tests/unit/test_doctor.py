@@ -30,6 +30,7 @@ from tailscale_sidecar import (
 )
 from tailscale_sidecar.__main__ import main
 from tailscale_sidecar._cluster import Cluster
+from tailscale_sidecar.checks import catalogue
 from tailscale_sidecar.doctor import as_json, as_text, diagnose
 from tailscale_sidecar.findings import ExitStatus
 from tailscale_sidecar.report import Style
@@ -125,7 +126,10 @@ def two_workloads_with_one_secret(site: Site) -> None:
 
 @planted("deployment-instead-of-statefulset", by_hand)
 def a_deployment(site: Site) -> None:
-    site.get("StatefulSet")["kind"] = "Deployment"
+    found = site.get("StatefulSet")
+    found["kind"] = "Deployment"
+    for field in ("podManagementPolicy", "serviceName", "updateStrategy"):
+        del found["spec"][field]
 
 
 @planted("liveness-probe-on-tailnet")
@@ -524,6 +528,14 @@ def the_clusters_names_fail(site: Site) -> None:
 @planted("tailnet-dns-fails")
 def the_tailnets_names_fail(site: Site) -> None:
     site.failing.add(f"{NAME}-0.{DOMAIN}")
+
+
+PLANTED_IN_TEMPLATE = [
+    (name, maker, plant)
+    for name, maker, plant in PLANTED
+    if name in {defect.name for defect in catalogue.policy()} and plant is not an_old_release_by_digest
+]
+"""Those that can be seen before anything runs."""
 
 
 @pytest.mark.parametrize(("name", "maker", "plant"), [pytest.param(*p, id=f"{p[0]}-{p[2].__name__}") for p in PLANTED])
