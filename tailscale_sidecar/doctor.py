@@ -16,7 +16,7 @@ from .checks import access, network, replicas, template
 from .checks.replicas import ago, device_name
 from .findings import ExitStatus, Finding, exit_status, sorted_findings
 from .inspection.gather import Scope, in_trouble, look
-from .inspection.known import KnownWorkload
+from .inspection.known import KnownWorkload, known
 from .inspection.snapshot import Replica, Snapshot
 from .inspection.workload import Workload
 from .report import ERASE_SCREEN, Progress, Style, findings_text, gaps_text, summary, table
@@ -29,7 +29,7 @@ UNKNOWN = "?"
 
 def diagnose(snapshot: Snapshot) -> list[Finding]:
     """All that is wrong, the worst first. Needs nothing but the snapshot."""
-    workloads = [KnownWorkload.of(workload) for workload in snapshot.workloads]
+    workloads = [KnownWorkload(known(workload.manifest)) for workload in snapshot.workloads]
     found = [finding for workload in workloads for finding in template.check(workload)]
     found += template.check_together(workloads)
     for check in (*replicas.CHECKS, *network.CHECKS, *access.CHECKS):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
 from typing_extensions import override
@@ -56,11 +56,6 @@ def known(value: Any) -> Any:
 @dataclass(frozen=True)
 class KnownWorkload(Workload):
     """A workload as far as its manifest says what it is."""
-
-    @classmethod
-    def of(cls, workload: Workload) -> Self:
-        """The same workload."""
-        return cls(known(workload.manifest))
 
     @cached_property
     @override

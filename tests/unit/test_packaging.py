@@ -101,7 +101,7 @@ def test_importing_the_package_says_nothing_and_warns_of_nothing() -> None:
 
 @pytest.mark.parametrize("module", ["tailscale_sidecar", "tailscale_sidecar.__main__"])
 def test_importing_the_package_imports_nothing_of_the_extras(module: str) -> None:
-    code = f"import sys, {module}; sys.exit(bool({{'kubernetes', 'pulumi_tailscale'}} & set(sys.modules)))"
+    code = f"import sys, {module}; sys.exit(bool({{'kubernetes', 'pulumi_policy', 'pulumi_tailscale'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
