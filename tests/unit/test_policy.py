@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import copy
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
-import grpc  # type: ignore[import-untyped] # it has no types
 import pytest
 import yaml
-from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped] # it has no types
-from pulumi.runtime.proto.analyzer_pb2 import EnforcementLevel
-from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerStub
 from pulumi.runtime.rpc import UNKNOWN
 
 from tailscale_sidecar import PersistentVolumeState, TailscaleSidecarStatefulSet, UserspaceNetworking
 from tailscale_sidecar.checks import catalogue, template
 from tailscale_sidecar.findings import Finding, Severity
 from tailscale_sidecar.render import plain, record
+from tests import policy_pack
 from tests.arguments import arguments
-from tests.examples import EXAMPLES, ROOT, rendered
+from tests.examples import EXAMPLES, rendered
 from tests.unit.api_server import Json
 from tests.unit.site import NAME, Site, by_hand, mended
 from tests.unit.test_doctor import HEALTHY, PLANTED_IN_TEMPLATE, Maker
@@ -233,26 +228,14 @@ def test_a_secret_is_in_no_message() -> None:
     assert "s3cr3t" not in str(said)
 
 
-@pytest.fixture(scope="module")
-def pack() -> Iterator[AnalyzerStub]:
-    """The folder policy/, started as Pulumi's CLI starts it."""
-    command = [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", str(ROOT / "policy")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        with grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}") as channel:
-            yield AnalyzerStub(channel)
-        process.terminate()
-
-
-def test_the_pack_has_a_policy_for_each_defect_and_errors_are_mandatory(pack: AnalyzerStub) -> None:
-    levels = {
-        policy.name: EnforcementLevel.Name(policy.enforcementLevel) for policy in pack.GetAnalyzerInfo(Empty()).policies
-    }
+def test_the_pack_has_a_policy_for_each_defect_and_errors_are_mandatory() -> None:
+    with policy_pack.started() as pack:
+        levels = policy_pack.levels(pack)
     expected = {Severity.ERROR: "MANDATORY", Severity.WARNING: "ADVISORY", Severity.NOTE: "ADVISORY"}
     assert levels.pop("shared-state-between-workloads") == "MANDATORY"
     assert levels == {defect.name: expected[defect.severity] for defect in catalogue.policy()}
 
 
 def test_the_pack_is_of_the_packages_release() -> None:
-    pack = yaml.safe_load((ROOT / "policy/PulumiPolicy.yaml").read_text(encoding="utf-8"))
+    pack = yaml.safe_load((policy_pack.FOLDER / "PulumiPolicy.yaml").read_text(encoding="utf-8"))
     assert pack["version"] == version("tailscale-sidecar")
