@@ -47,8 +47,19 @@ def by_hand(program: Program, **variables: object) -> None:
         variable.update({"value": variables[name]} if (name := variable["name"]) in variables else {})
     metadata = {"name": "by-hand", "namespace": workspace.namespace}
     program.head = f"{HEAD}namespace = {workspace.namespace!r}\n{NOT_KNOWN_YET}"
-    program.tail = f"k8s.apps.v1.StatefulSet('by-hand', metadata={metadata!r}, spec={stateful_set['spec']!r})\n"
+    spec = stateful_set["spec"]
+    program.tail = f"k8s.apps.v1.StatefulSet('by-hand', metadata={metadata!r}, spec={spec!r})\n"
+    from_yaml = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {**metadata, "name": "yaml"}, "spec": spec}
+    program.tail += f"k8s.yaml.v2.ConfigGroup('group', objs=[{from_yaml!r}])\n"
     program.write()
+
+
+def shown_in_docs() -> list[str]:
+    """What docs/policy.md says that a preview prints, without the start and the end of it, and the pack's folder."""
+    page = (REPOSITORY / "docs/policy.md").read_text(encoding="utf-8")
+    block = page.partition("<!-- printed by a preview -->")[2].partition("<!-- end -->")[0]
+    lines = [line.strip() for line in block.splitlines()]
+    return [line for line in lines if line and not re.match(r"\$|\.\.\.|❌", line)]
 
 
 def arguments(workspace: Workspace) -> dict[str, Any]:
@@ -74,6 +85,10 @@ def test_a_preview_names_what_is_wrong_and_fails_unless_that_is_allowed(
     found = set(VIOLATED.findall(str(failed.value)))
     mandatory = {"state-not-kept", "settings-refused"}
     advisory = {"crash-would-break-dns", "routes-unguarded", "metrics-on-tailnet"}
+    assert re.search(
+        r"\[mandatory\] .* state-not-kept  \(kubernetes:apps/v1:StatefulSet: group.*yaml\)", str(failed.value)
+    )
+    assert [line for line in shown_in_docs() if line not in str(failed.value)] == []
     assert found == {("mandatory", name) for name in mandatory} | {("advisory", name) for name in advisory}
 
     allowed = tmp_path / "policies.json"
