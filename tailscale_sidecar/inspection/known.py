@@ -60,9 +60,12 @@ class KnownWorkload(Workload):
     @cached_property
     @override
     def env(self) -> dict[str, str]:
-        variables = Known(environment({"env": [legible(v) for v in self.sidecar.get("env") or ()]}))
-        variables.shows_all = not self.sidecar.get("envFrom")
-        return variables
+        variables = environment({"env": [legible(v) for v in self.sidecar.get("env") or ()]})
+        if not self.sidecar.get("envFrom"):
+            return Known(variables)
+        found = Known({name: UNKNOWN if "$(" in value else value for name, value in variables.items()})
+        found.shows_all = False
+        return found
 
 
 def legible(variable: Json) -> Json:

@@ -188,6 +188,8 @@ def test_variables_from_elsewhere_are_not_guessed_at() -> None:
         site.sidecar["env"].append({"name": "TS_KUBE_SECRET", "valueFrom": reference})
         assert violations(*site.workloads) == []
         site.set_env("TS_KUBE_SECRET", None)
+        site.set_env("TS_EXTRA_ARGS", "--advertise-tags=$(TAGS)")
+        site.set_env("TS_USERSPACE", "true")
         site.sidecar["envFrom"] = [{"configMapRef": {"name": "settings"}}]
         assert violations(*site.workloads) == []
 
