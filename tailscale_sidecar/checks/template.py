@@ -297,8 +297,8 @@ def credentials(workload: Workload) -> Iterator[Finding]:
 def settings(workload: Workload) -> Iterator[Finding]:
     """What containerboot and `tailscale up` refuse, by the rules of the component's own arguments."""
     checks: tuple[Callable[[], object], ...] = (
-        lambda: rules.containerboot_env(workload.env, kernel=workload.is_kernel),
         lambda: rules.tags(tuple(dict.fromkeys(workload.tags))),
+        lambda: rules.containerboot_env(workload.env, kernel=workload.is_kernel),
     )
     for one in checks:
         try:
