@@ -16,6 +16,7 @@ from .checks import access, network, replicas, template
 from .checks.replicas import ago, device_name
 from .findings import ExitStatus, Finding, exit_status, sorted_findings
 from .inspection.gather import Scope, in_trouble, look
+from .inspection.known import KnownWorkload, known
 from .inspection.snapshot import Replica, Snapshot
 from .inspection.workload import Workload
 from .report import ERASE_SCREEN, Progress, Style, findings_text, gaps_text, summary, table
@@ -28,8 +29,9 @@ UNKNOWN = "?"
 
 def diagnose(snapshot: Snapshot) -> list[Finding]:
     """All that is wrong, the worst first. Needs nothing but the snapshot."""
-    found = [finding for workload in snapshot.workloads for finding in template.check(workload)]
-    found += template.check_together(snapshot.workloads)
+    workloads = [KnownWorkload(known(workload.manifest)) for workload in snapshot.workloads]
+    found = [finding for workload in workloads for finding in template.check(workload)]
+    found += template.check_together(workloads)
     for check in (*replicas.CHECKS, *network.CHECKS, *access.CHECKS):
         found += check(snapshot)
     return sorted_findings(dict.fromkeys(found))

@@ -300,24 +300,31 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def env(values: Mapping[str, Any], *, kernel: bool) -> None:
-    """Refuses what the component sets itself, and what containerboot would (cmd/containerboot/settings.go:246)."""
+    """Refuses what the component sets itself, and what containerboot would."""
     for variable in values:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", variable):
             raise ValueError(f"env: {variable!r} is not the name of a variable")
         if variable in ENV_FIELDS:
             field = ENV_FIELDS[variable]
             raise ValueError(f"env: {variable} cannot be set" + (f"; use the argument {field}" if field else ""))
-        if variable in KERNEL_ONLY_ENV and not kernel:
-            raise ValueError(f"env: {variable} is not supported with UserspaceNetworking(); use KernelNetworking()")
-    for one, other in EXCLUSIVE_ENV:
-        if one in values and other in values:
-            raise ValueError(f"env: {one} and {other} cannot both be set; remove one")
-    timeout = values.get("TS_BOOT_TIMEOUT")
-    if isinstance(timeout, str) and not re.fullmatch(r"(\d+(\.\d+)?(ns|us|ms|s|m|h))+", timeout):
-        raise ValueError("env: TS_BOOT_TIMEOUT must be a Go duration such as 10m")
     address = values.get("TS_DEBUG_ADDR_PORT")
     if isinstance(address, str) and not _is_address_with_port(address):
         raise ValueError("env: TS_DEBUG_ADDR_PORT must be ip:port, an IPv6 address in brackets")
+    containerboot_env(values, kernel=kernel)
+
+
+def containerboot_env(values: Mapping[str, Any], *, kernel: bool) -> None:
+    """Refuses what containerboot refuses to start with (cmd/containerboot/settings.go:246). Empty is as not set."""
+    given = {variable for variable, value in values.items() if value != ""}
+    for variable in KERNEL_ONLY_ENV:
+        if variable in given and not kernel:
+            raise ValueError(f"env: {variable} is not supported with UserspaceNetworking(); use KernelNetworking()")
+    for one, other in EXCLUSIVE_ENV:
+        if {one, other} <= given:
+            raise ValueError(f"env: {one} and {other} cannot both be set; remove one")
+    timeout = values["TS_BOOT_TIMEOUT"] if "TS_BOOT_TIMEOUT" in given else None
+    if isinstance(timeout, str) and not re.fullmatch(r"(\d+(\.\d+)?(ns|us|ms|s|m|h))+", timeout):
+        raise ValueError("env: TS_BOOT_TIMEOUT must be a Go duration such as 10m")
 
 
 def _is_address_with_port(text: str) -> bool:

@@ -98,6 +98,7 @@ RECORDINGS: dict[str, Callable[[], str]] = {
     "doctor-component": doctor_component,
     "preflight": before_deploying,
     "defects-of-doctor": lambda: known(catalogue.doctor()),
+    "defects-of-policy": lambda: known(catalogue.policy()),
     "defects-of-preflight": lambda: known(catalogue.preflight()),
 }
 

@@ -24,6 +24,11 @@ def doctor() -> list[Defect]:
     return [defect for defect in of(template, replicas, logs, network) if defect is not network.EXIT_NODE_OFFERED]
 
 
+def policy() -> list[Defect]:
+    """Those that the policy pack finds."""
+    return of(template)
+
+
 def preflight() -> list[Defect]:
     """Those that `preflight` finds."""
     return list(dict.fromkeys([*of(plans), *ROUTES_AND_DNS]))

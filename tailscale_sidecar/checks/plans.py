@@ -20,6 +20,7 @@ from .network import (
     route_finding,
 )
 from .replicas import POD_SECURITY
+from .template import GVISOR, SANDBOX
 
 OLDEST = (1, 29)
 """Native sidecars are on by default since then (kubernetes.io/docs/concepts/workloads/pods/sidecar-containers)."""
@@ -135,6 +136,8 @@ def nodes(ground: Ground, plan: Plan) -> Iterator[Finding]:
         return
     if ground.cni == "Cilium":
         yield CILIUM.found(plan.ref, "The cluster's CNI is Cilium.")
+    if plan.runtime_class in GVISOR:
+        yield SANDBOX.found(plan.ref, f"runtimeClassName is {plan.runtime_class}.")
     kinds = [refusing(node["metadata"]) for node in ground.nodes]
     if kinds and all(kinds):
         yield NO_PRIVILEGED_PODS.found(plan.ref, f"All nodes are {' or '.join(sorted(set(kinds)))}.")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from .. import rules
 from .._additions import Json
 from ..args import BURST_REPLICAS, TAILSCALE_IMAGE
 from ..findings import CODE, GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Finding, Severity
+from ..inspection.known import KnownWorkload, UnknownError
 from ..inspection.workload import POD_INDEX, POD_NAME, Workload, is_true
 from ..pod_spec import asked_of_the_tailnet
 from ..rules import release
 
 DOCS = "https://tailscale.com/docs"
 DEFAULT_RELEASE = release(TAILSCALE_IMAGE) or (0, 0, 0)
+GVISOR = ("gvisor", "runsc")
+"""What gVisor's documentation, GKE and minikube call its RuntimeClass."""
 BOOT_SECONDS = 60
 """What containerboot waits for the tailnet unless TS_BOOT_TIMEOUT says otherwise (cmd/containerboot/settings.go)."""
 
@@ -129,12 +133,36 @@ NO_TUN = Defect(
     do="Make the sidecar privileged, or give it the device by a device plugin, or use TS_USERSPACE=true.",
     source="https://github.com/kubernetes/kubernetes/issues/129157",
 )
+SANDBOX = Defect(
+    name="runtime-conflict",
+    severity=Severity.WARNING,
+    why="gVisor was seen to refuse a tun device to any container, and kernel networking needs one.",
+    do="Remove runtimeClassName, or use UserspaceNetworking().",
+    source="https://github.com/google/gvisor/issues/11665",
+)
 EXIT_NODE = Defect(
     name="exit-node-in-use",
     severity=Severity.WARNING,
     why="All that is not routed otherwise goes to the exit node, the cluster's own addresses too.",
     do="Remove --exit-node, or keep the cluster's CIDRs out of it with cluster_cidrs.",
     source=f"{UPSTREAM}/7695",
+)
+UNGUARDED_ROUTES = Defect(
+    name="routes-unguarded",
+    severity=Severity.WARNING,
+    why=(
+        "As soon as any device of the tailnet advertises a route that covers the cluster's addresses, pods send what is "
+        "for the cluster there: DNS, other pods and the API server are cut off."
+    ),
+    do="Remove --accept-routes, or keep the cluster's CIDRs out of it with cluster_cidrs.",
+    source=GUIDE_TABLE,
+)
+SETTINGS_REFUSED = Defect(
+    name="settings-refused",
+    severity=Severity.ERROR,
+    why="containerboot or `tailscale up` does not take this, and the sidecar never comes up.",
+    do="Correct it, or remove it.",
+    source=f"{CODE}/cmd/containerboot/settings.go#L246",
 )
 UNUSABLE_RELEASE = Defect(
     name="release-unusable",
@@ -166,20 +194,24 @@ METRICS_ON_TAILNET = Defect(
 )
 
 
-def check(workload: Workload) -> list[Finding]:
-    """All that is wrong with one workload's template."""
-    return [finding for one in CHECKS for finding in one(workload)]
+def check(workload: KnownWorkload) -> Iterator[Finding]:
+    """All that is wrong with one workload's template. What depends on something that is not known is left out."""
+    for one in CHECKS:
+        with suppress(UnknownError):
+            yield from one(workload)
 
 
-def check_together(workloads: Sequence[Workload]) -> Iterator[Finding]:
+def check_together(workloads: Iterable[KnownWorkload]) -> Iterator[Finding]:
     """What is wrong between workloads: one fixed state Secret for two of them."""
-    fixed = [w for w in workloads if w.state.kind == "secret" and not is_own(w.state.name)]
-    for index, workload in enumerate(fixed):
-        for other in fixed[:index]:
-            if (other.namespace, other.state.name) == (workload.namespace, workload.state.name):
-                yield SHARED_STATE.found(
-                    workload.ref, f"It and {other.ref} use the state Secret {workload.state.name}."
-                )
+    first: dict[tuple[str, str], Workload] = {}
+    for workload in workloads:
+        with suppress(UnknownError):
+            if workload.state.kind == "secret" and not is_own(workload.state.name):
+                other = first.setdefault((workload.namespace, workload.state.name), workload)
+                if other is not workload:
+                    yield SHARED_STATE.found(
+                        workload.ref, f"It and {other.ref} use the state Secret {workload.state.name}."
+                    )
 
 
 def state(workload: Workload) -> Iterator[Finding]:
@@ -262,6 +294,19 @@ def credentials(workload: Workload) -> Iterator[Finding]:
             yield EPHEMERAL_IDENTITY.found(workload.ref, "TS_CLIENT_ID has no attributes.")
 
 
+def settings(workload: Workload) -> Iterator[Finding]:
+    """What containerboot and `tailscale up` refuse, by the rules of the component's own arguments."""
+    checks: tuple[Callable[[], object], ...] = (
+        lambda: rules.tags(tuple(dict.fromkeys(workload.tags))),
+        lambda: rules.containerboot_env(workload.env, kernel=workload.is_kernel),
+    )
+    for one in checks:
+        try:
+            one()
+        except ValueError as error:
+            yield SETTINGS_REFUSED.found(workload.ref, f"{error}.")
+
+
 def network(workload: Workload) -> Iterator[Finding]:
     """What kernel networking needs and does."""
     if not workload.is_kernel:
@@ -270,9 +315,15 @@ def network(workload: Workload) -> Iterator[Finding]:
         yield HOST_NETWORK.found(workload.ref, "hostNetwork is on.")
     if not (workload.is_privileged or workload.device_resources):
         yield NO_TUN.found(workload.ref, "The sidecar is neither privileged nor has it a device from a device plugin.")
+    if workload.runtime_class in GVISOR:
+        yield SANDBOX.found(workload.ref, f"runtimeClassName is {workload.runtime_class}.")
     exit_node = workload.flags.get("exit-node")
     if exit_node and not workload.guarded_cidrs:
         yield EXIT_NODE.found(workload.ref, f"--exit-node={exit_node}")
+    if workload.accepts_routes and not workload.guarded_cidrs:
+        yield UNGUARDED_ROUTES.found(
+            workload.ref, "--accept-routes is on, and nothing keeps the cluster's addresses out."
+        )
     listens = workload.env.get("TS_LOCAL_ADDR_PORT", "[::]:9002").rpartition(":")[0]
     if is_true(workload.env.get("TS_ENABLE_METRICS", "")) and listens in ("0.0.0.0", "[::]", ""):  # noqa: S104 - looked for, not bound
         yield METRICS_ON_TAILNET.found(
@@ -294,4 +345,4 @@ def version(workload: Workload) -> Iterator[Finding]:
         yield OLD_RELEASE.found(workload.ref, f"Image {workload.image}; v{newest} is out.", newest=newest)
 
 
-CHECKS = (state, deployment, probes, rollout, dns, credentials, network, version)
+CHECKS = (state, deployment, probes, rollout, dns, credentials, settings, network, version)

@@ -143,6 +143,11 @@ class Workload:
         return [name for name in limits if "/" in name]
 
     @property
+    def runtime_class(self) -> str:
+        """The container runtime that it asks for by name; nothing where it takes the nodes' own."""
+        return str(self.pod_spec.get("runtimeClassName", ""))
+
+    @property
     def accepts_dns(self) -> bool:
         """Whether tailscaled takes over the resolv.conf that it sees."""
         return is_true(self.flags.get("accept-dns", self.env.get("TS_ACCEPT_DNS", "false")))

@@ -24,9 +24,10 @@ from tests.faults.sidecar import Sidecar
 from tests.lab import settings
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Tailnet
+from tests.unit.test_doctor import PLANTED_IN_TEMPLATE
 
 from .account import kubeconfig_for
-from .deployment import APP, QUIET, Deployment, Workspace
+from .deployment import APP, QUIET, RENDERER, Deployment, Workspace
 
 CLUSTER_CIDRS = ["10.244.0.0/16", "10.96.0.0/16", "10.200.0.0/24", "fd00:10:244::/64", "fd00:10:96::/112"]
 DOCS = Path(__file__).parents[2] / "docs/doctor.md"
@@ -186,6 +187,17 @@ def test_of_the_guides_manifest_it_says_what_the_next_crash_would_do(by_hand: Si
     assert {"crash-would-break-dns", "new-key-each-start"} <= names(found, "warning")
 
 
+def test_a_route_that_cuts_it_off_is_named_with_its_device(by_hand: Sidecar, tailnet: Tailnet) -> None:
+    router = f"office-{secrets.token_hex(2)}"
+
+    def overlaps() -> set[str]:
+        found = doctor(by_hand.app.workspace, target(by_hand.app), "--no-exec", **by_api(tailnet))
+        return {finding["name"] for finding in found["findings"] if router in finding["what"]}
+
+    with tailnet.router(router, ["10.96.128.0/17"]):
+        by_hand.app.wait_for("the overlap", lambda: overlaps() == {"route-overlap"})
+
+
 def test_after_that_crash_it_says_what_is_wrong_and_what_helps(by_hand: Sidecar) -> None:
     app = by_hand.app
     by_hand.shell("kill -9 $(pidof tailscaled)")
@@ -200,7 +212,12 @@ def test_what_goes_wrong_in_manifests_made_by_hand_is_named(workspace: Workspace
         "state-not-kept": set_variable("TS_KUBE_SECRET", ""),
         "liveness-probe-on-tailnet": set_field("livenessProbe", {"httpGet": {"path": "/healthz", "port": 9002}}),
         "credential-missing": remove_secret,
+        "replica-not-ready": set_field("image", "ghcr.io/tailscale/tailscale:v1.102.5-not-there"),
+        "device-name-suffixed": lambda *_: None,
     }
+    workspace.tailnet.call(
+        "POST", "/lab/routers", {"hostname": "device-name-suffixed-0", "routes": [], "online": False}
+    )
     for name, plant in planted.items():
         objects = Guide(workspace, name, guide_arguments(workspace)).objects
         plant(objects, workspace.tailnet.url)
@@ -211,6 +228,27 @@ def test_what_goes_wrong_in_manifests_made_by_hand_is_named(workspace: Workspace
         return {name for name in planted if any(f["name"] == name and f"/{name}" in f["object"] for f in every)}
 
     wait_for("all findings", lambda: found() == set(planted), 90)
+
+
+def test_what_is_wrong_with_a_template_is_named_as_the_api_server_has_it(workspace: Workspace) -> None:
+    expected = {f"planted-{number}": name for number, (name, _, _) in enumerate(PLANTED_IN_TEMPLATE)}
+    workspace.apply(RENDERER.submit(planted_in, workspace).result())
+    every = doctor(workspace, f"--namespace={workspace.namespace}", "--no-exec")["findings"]
+    found = {(finding["name"], finding["object"].rpartition("/")[2]) for finding in every}
+    assert {(name, planted) for planted, name in expected.items()} <= found
+
+
+def planted_in(workspace: Workspace) -> list[dict[str, Any]]:
+    """Workloads, each with one of the defects that the unit tests plant. Their pods fit no node."""
+    made = []
+    for number, (_, maker, plant) in enumerate(PLANTED_IN_TEMPLATE):
+        with maker() as site:
+            plant(site)
+            for other, found in enumerate(site.workloads):
+                found["metadata"].update(name=f"planted-{number}" + "-other" * other, namespace=workspace.namespace)
+                found["spec"]["template"]["spec"]["nodeSelector"] = {"nowhere": "true"}
+                made.append(found)
+    return made
 
 
 Plant = Callable[[list[dict[str, Any]], str], object]

@@ -109,6 +109,12 @@ class Site:
         return made
 
     @property
+    def workloads(self) -> list[Json]:
+        """All StatefulSets and Deployments, as a program has them."""
+        every = [found for found in self.server.objects if found["kind"] in ("StatefulSet", "Deployment")]
+        return [{"apiVersion": "apps/v1", **found} for found in every]
+
+    @property
     def pod_spec(self) -> Json:
         """Of the StatefulSet's template."""
         spec: Json = self.get("StatefulSet")["spec"]["template"]["spec"]
@@ -212,6 +218,17 @@ def by_hand(replicas: int = 2) -> Iterator[Site]:
     with running(made, replicas) as site:
         site.nameservers = ["100.100.100.100"]
         site.dns["Resolvers"] = []
+        yield site
+
+
+@contextmanager
+def mended() -> Iterator[Site]:
+    """The same, with nothing wrong any more."""
+    with by_hand() as site:
+        site.set_env("TS_AUTH_ONCE", "true")
+        site.set_env("TS_ACCEPT_DNS", "false")
+        site.set_env("TS_LOCAL_ADDR_PORT", "$(POD_IP):9002")
+        site.set_env("TS_EXTRA_ARGS", "--advertise-tags=tag:k8s")
         yield site
 
 

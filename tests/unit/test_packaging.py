@@ -121,7 +121,7 @@ def test_importing_the_package_says_nothing_and_warns_of_nothing() -> None:
 
 @pytest.mark.parametrize("module", ["tailscale_sidecar", "tailscale_sidecar.__main__"])
 def test_importing_the_package_imports_nothing_of_the_extras(module: str) -> None:
-    packages = {"cryptography", "kubernetes", "pulumi_tailscale", "urllib3"}
+    packages = {"cryptography", "kubernetes", "pulumi_policy", "pulumi_tailscale", "urllib3"}
     code = f"import sys, {module}; print({packages} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -125,6 +125,11 @@ def cilium(server: ApiServer) -> None:
     )
 
 
+@planted("runtime-conflict", "--runtime-class=gvisor")
+def a_sandbox(server: ApiServer) -> None:
+    del server
+
+
 @planted("privileged-pods-refused")
 def autopilot(server: ApiServer) -> None:
     find(server, "Node", "node-1")["metadata"]["name"] = "gk3-cluster-1-pool-1-0123"

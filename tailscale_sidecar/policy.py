@@ -1,0 +1,126 @@
+"""Policies for `pulumi preview --policy-pack`: what `doctor` finds in a workload's template, found before it is deployed.
+
+Needs the extra `policy`. The folder policy/ of the repository is the pack; one of your own can have them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi.runtime.rpc import UNKNOWN
+from pulumi_policy import (
+    EnforcementLevel,
+    Policy,
+    PolicyResource,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy import Severity as PolicySeverity
+from pulumi_policy.proxy import UnknownValueError
+from typing_extensions import override
+
+from .checks import catalogue, template
+from .findings import Defect, Finding, Severity, redacted
+from .inspection.known import KnownWorkload, UnknownError, known
+from .inspection.workload import workloads
+
+TYPES = ("kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:Deployment")
+LEVELS = {
+    Severity.ERROR: (EnforcementLevel.MANDATORY, PolicySeverity.HIGH),
+    Severity.WARNING: (EnforcementLevel.ADVISORY, PolicySeverity.MEDIUM),
+    Severity.NOTE: (EnforcementLevel.ADVISORY, PolicySeverity.LOW),
+}
+BETWEEN = f"{template.SHARED_STATE.name}-between-workloads"
+ANY_IMAGE = f"unknown@sha256:{'0' * 64}"
+"""Stands for an image that is not known yet. A digest tells the checks nothing."""
+
+
+@dataclass(frozen=True)
+class PlannedWorkload(KnownWorkload):
+    """A workload of a program."""
+
+    resource: str
+    """Its name in Pulumi. The one in Kubernetes, and its namespace, may not be known yet."""
+    urn: str
+    provider: str
+    """URN of its provider: namespaces of different clusters may have one name."""
+
+    @property
+    @override
+    def ref(self) -> str:
+        return f"{self.kind} {self.resource}"
+
+    @property
+    @override
+    def namespace(self) -> str:
+        return f"{super().namespace} of {self.provider}"
+
+
+def policies() -> list[Policy]:
+    """One for each defect, by its name: errors are mandatory, all else is advisory, unless the user configures it.
+
+    What is wrong between workloads has a policy of its own, as Pulumi tells what is in a stack only at its end.
+    """
+    shared = template.SHARED_STATE
+    level, severity = LEVELS[shared.severity]
+    together = StackValidationPolicy(BETWEEN, shared.why, validate_together, level, severity=severity)
+    return [*(policy(defect) for defect in catalogue.policy()), together]
+
+
+def policy(defect: Defect) -> Policy:
+    """The policy that no workload has a defect."""
+
+    def validate(resource: ResourceValidationArgs, report: ReportViolation) -> None:
+        for workload in planned(resource):
+            for finding in template.check(workload):
+                if finding.name == defect.name:
+                    report(message(finding), None)
+
+    level, severity = LEVELS[defect.severity]
+    return ResourceValidationPolicy(defect.name, defect.why, validate, level, severity=severity)
+
+
+def validate_together(stack: StackValidationArgs, report: ReportViolation) -> None:
+    """The policy that no two workloads are one device."""
+    every = [workload for resource in stack.resources for workload in planned(resource)]
+    urns = {workload.ref: workload.urn for workload in every}
+    for finding in template.check_together(every):
+        report(message(finding), urns[finding.object])
+
+
+def message(finding: Finding) -> str:
+    """What Pulumi prints below the policy's description. It names the resource itself."""
+    return redacted(f"{finding.what}\nDo: {finding.do}\nSee: {finding.source}")
+
+
+def planned(resource: ResourceValidationArgs | PolicyResource) -> Iterator[PlannedWorkload]:
+    """The resource, if it is a workload that runs Tailscale, as far as that is known."""
+    if resource.resource_type not in TYPES:
+        return
+    manifest = known({**plain(resource.props), "kind": resource.resource_type.rpartition(":")[2]})
+    with suppress(UnknownError):
+        for workload in workloads([manifest]):
+            provider = resource.provider.urn if resource.provider else ""
+            yield PlannedWorkload(workload.manifest, resource.name, resource.urn, provider)
+
+
+def plain(value: object) -> Any:
+    """What the SDK shows of a resource as JSON, with UNKNOWN where it would raise an error. Numbers come as floats."""
+    if isinstance(value, Mapping):
+        return {key: found for key in value if (found := _item(value, key)) is not None}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_item(value, index) for index in range(len(value))]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _item(parent: Any, key: str | int) -> Any:
+    try:
+        return plain(parent[key])
+    except UnknownValueError:
+        return ANY_IMAGE if key == "image" else UNKNOWN
