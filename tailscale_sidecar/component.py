@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import pulumi
+from pulumi.runtime import is_dry_run
 from pulumi_kubernetes.admissionregistration import v1 as admission
 from pulumi_kubernetes.apps.v1 import StatefulSet
 from pulumi_kubernetes.core.v1 import Secret, SecretPatch, Service, ServiceAccount
@@ -127,7 +128,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         subject: Any = {
             "kind": "ServiceAccount",
             "name": self._args.service_account_name or self._kubernetes_name,
-            "namespace": role.metadata["namespace"],
+            "namespace": _namespace_of(role),
         }
         role_ref: Any = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": self._kubernetes_name}
         binding = RoleBinding(
@@ -143,7 +144,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         state = self._args.state
         if not isinstance(state, SecretState) or state.access != "guarded" or self.role is None:
             return None, None
-        namespace = self.role.metadata["namespace"]
+        namespace = _namespace_of(self.role)
         account = self._args.service_account_name or self._kubernetes_name
         user = pulumi.Output.concat("system:serviceaccount:", namespace, ":", account)
         # Policies belong to the whole cluster: the namespace keeps those of two components with one name apart.
@@ -152,7 +153,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         policy = admission.ValidatingAdmissionPolicy(
             f"{self._name}-own-secret", metadata=unique, spec=spec, opts=self._child()
         )
-        bound: Any = {"policyName": policy.metadata["name"], "validationActions": ["Deny"]}
+        bound: Any = {"policyName": unique["name"], "validationActions": ["Deny"]}
         binding = admission.ValidatingAdmissionPolicyBinding(
             f"{self._name}-own-secret-binding",
             metadata=unique,
@@ -202,7 +203,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         _extra.require("device_cleanup")
         access = cleanup.access(_kubernetes_provider.access_of(self))
         shared: dict[str, Any] = {
-            "namespace": self.service.metadata["namespace"],
+            "namespace": _namespace_of(self.service),
             "stateful_set": self._kubernetes_name,
             "service_uid": self.service.metadata.apply(
                 lambda metadata: metadata.uid
@@ -257,3 +258,9 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
 
     def _child(self, *depends_on: pulumi.Resource | None) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, depends_on=[r for r in depends_on if r is not None])
+
+
+def _namespace_of(made: Role | Service) -> pulumi.Output[str]:
+    """Where Kubernetes has put an object. A preview without a cluster does not know it; a program's own mocks may not."""
+    elsewhere: Any = pulumi.UNKNOWN if is_dry_run() else "default"
+    return made.metadata.apply(lambda metadata: metadata.namespace or elsewhere)

@@ -315,6 +315,36 @@ def test_scaling_up_adds_secrets_and_changes_none(replicas: int) -> None:
     assert len(after) == replicas + 1
 
 
+# Without a cluster
+
+
+class MocksOfADocumentation(pulumi.runtime.Mocks):
+    """What Pulumi's guide to unit tests has: what was asked for is all that there is, and nothing of a cluster's."""
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        return f"{args.name}_id", args.inputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
+        raise AssertionError(f"the component calls {args.token}")
+
+
+@EVERY_CHOICE
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_program_can_be_tested_with_mocks_that_know_nothing_of_kubernetes(
+    changes: dict[str, Any], *, preview: bool
+) -> None:
+    made: list[Any] = []
+
+    def program() -> pulumi.Output[None]:
+        component = TailscaleSidecarStatefulSet("db", arguments(**changes))
+        return component.stateful_set.metadata.apply(lambda metadata: made.append(metadata.name))
+
+    pulumi.runtime.set_mocks(MocksOfADocumentation(), preview=preview)
+    run: Any = pulumi.runtime.test  # the SDK does not type it
+    run(program)()
+    assert made == ["db"]
+
+
 # What the program gets
 
 

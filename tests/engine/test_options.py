@@ -14,6 +14,15 @@ made = k8s.core.v1.Namespace("made", metadata={{"name": "{namespace}-made"}}, op
 """
 
 
+def test_a_preview_needs_no_cluster(program: Program) -> None:
+    program.stack = replace(program.stack, environment={**program.stack.environment, "KUBECONFIG": "/nowhere"})
+    app = program.add(namespace=None, state=SecretState(access="guarded"))
+    program.write()
+    planned = program.stack.planned()
+    assert len([name for name in planned if name.startswith(f"{app.name}-")]) == 8
+    assert set(planned.values()) == {"create"}
+
+
 def test_the_users_provider_and_namespace_reach_all_resources(program: Program) -> None:
     workspace = program.workspace
     before = everything(program)
