@@ -191,15 +191,14 @@ class Deployment:
         api = Api.of(self.workspace.lab)
         return api.logs(self.pod(ordinal), self.workspace.namespace, container, previous=previous)
 
-    def delete_pods(self, *ordinals: int) -> None:
+    def delete_pods(self, *ordinals: int, seconds: int = 120) -> None:
         """Deletes pods and waits until their successors are ready."""
         gone = [self.uid(ordinal) for ordinal in ordinals]
         self.workspace.kubectl("delete", "pod", *map(self.pod, ordinals))
         # The StatefulSet's own status may be of before, if its controller is slow to learn of the deletion.
-        self.wait_for("successors", lambda: all(self.uid(o) not in ("", *gone) for o in ordinals), 120)
-        self.workspace.kubectl(
-            "wait", "--for=condition=Ready", "--timeout=120s", *(f"pod/{self.pod(o)}" for o in ordinals)
-        )
+        self.wait_for("successors", lambda: all(self.uid(o) not in ("", *gone) for o in ordinals), seconds)
+        pods = [f"pod/{self.pod(ordinal)}" for ordinal in ordinals]
+        self.workspace.kubectl("wait", "--for=condition=Ready", f"--timeout={seconds}s", *pods)
 
     def uid(self, ordinal: int = 0) -> str:
         """Of a replica's pod, or nothing while there is none."""

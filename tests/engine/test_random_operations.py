@@ -105,7 +105,7 @@ class Life:
         Sidecar(self.deployment, self.any_replica()).crash(seconds=PATIENCE)
 
     def delete_a_pod(self) -> None:
-        self.deployment.delete_pods(self.any_replica())
+        self.deployment.delete_pods(self.any_replica(), seconds=PATIENCE)
 
     @property
     def operations(self) -> list[Callable[[], None]]:
@@ -190,7 +190,7 @@ def test_whatever_is_done_in_whatever_order_the_right_devices_and_secrets_are_th
             say(f"{len(done)}. {operation.__name__}")
             operation()
             life.check()
-        done.append("destroy, at the end")
+        done.append("destroy")
         life.destroy()
         life.check()
         await_nothing_but(before, program)
