@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import pulumi
@@ -19,7 +20,7 @@ from .args import TailscaleSidecarStatefulSetArgs
 IMMUTABLE = ("podManagementPolicy", "volumeClaimTemplates")
 """What Kubernetes cannot change in a StatefulSet, of all that an argument can change (beside the name, see below)."""
 COUNT = itertools.count()
-"""Tells hooks apart: two components may have one name, under different parents."""
+"""Tells hooks apart, for an engine that runs several programs: Pulumi's Automation API does, in one process."""
 
 
 def remembered(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
@@ -38,11 +39,18 @@ def remembered(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
 
 def hooks() -> pulumi.ResourceHookBinding | None:
     """Calls `refusal` and `warnings` on a changed component. None under Pulumi's mocks, which cannot call back."""
-    if isinstance(settings.get_monitor(), mocks.MockMonitor):
+    monitor = settings.get_monitor()
+    if isinstance(monitor, mocks.MockMonitor):
         return None
+    return pulumi.ResourceHookBinding(before_update=[_hook_of(monitor)])
+
+
+@lru_cache(maxsize=1)
+def _hook_of(monitor: object) -> pulumi.ResourceHook:
+    """One for all components of a program: the engine is told of each. A monitor is a program's way to the engine."""
+    del monitor
     in_previews_too = pulumi.ResourceHookOptions(on_dry_run=True)
-    hook = pulumi.ResourceHook(f"tailscale-sidecar-protection-{next(COUNT)}", _before_update, in_previews_too)
-    return pulumi.ResourceHookBinding(before_update=[hook])
+    return pulumi.ResourceHook(f"tailscale-sidecar-protection-{next(COUNT)}", _before_update, in_previews_too)
 
 
 def _before_update(args: pulumi.ResourceHookArgs) -> None:

@@ -10,9 +10,8 @@ from itertools import groupby
 
 from tests.lab.settings import KUBERNETES_VERSION, TAILSCALE_VERSION
 
+from . import doctor, program
 from .api_server import GROWTH, REPLICAS
-from .doctor import PODS, RUNS
-from .program import MANY, RUNS_OF_MANY, RUNS_OF_ONE
 from .recovery import PATIENCE
 from .registration import IN_ORDER, LIMIT, REAL
 from .registration import PATIENCE as GIVEN_UP
@@ -53,10 +52,10 @@ time times {REGISTERED // IN_ORDER}. In steps, the time that a pod takes to star
     "Program": f"""\
 What the component costs the one who runs Pulumi, beside [the same objects by hand](../tests/bench/programs). CPU is user and
 system time of the whole process tree: Pulumi, its language host, the program and the provider. Medians of new stacks, in turn:
-{RUNS_OF_ONE} of 1 component, {RUNS_OF_MANY} of {MANY}. No pod runs (`replicas=0`), and each component has one state Secret.
+{program.RUNS_OF_ONE} of 1 component, {program.RUNS_OF_MANY} of {program.MANY}. No pod runs (`replicas=0`), and each component has one state Secret.
 """,
     "Commands": f"""\
-Of {PODS:,} replicas whose pods no node takes, and `kubectl get --output=json` of the same objects, the shortest of {RUNS} runs each.
+Of {doctor.PODS:,} replicas whose pods no node takes, and `kubectl get --output=json` of the same objects, the shortest of {doctor.RUNS} runs each.
 """,
     "Faults": f"""\
 Each comes upon all columns at the same time. *Back*: tailscaled and the control plane agree that the replica is on the

@@ -73,13 +73,6 @@ def test_a_subject_that_breaks_has_a_cell_that_says_so_and_the_others_go_on() ->
         }
 
 
-def test_rows_about_other_things_than_the_usual_subjects_have_a_table_of_their_own(
-    report: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert run([GOOD, Row("registered", {"at once": Cell("54 in 120 s"), "5 a second": Cell("all")})], monkeypatch) == 0
-    assert "|  | at once | 5 a second |\n| --- | --- | --- |\n| registered | 54 in 120 s | all |" in report.read_text()
-
-
 def test_the_component_may_take_so_many_times_what_the_program_by_hand_takes_and_no_more() -> None:
     good, missed = (beside_by_hand("CPU", 2.0, component, "s", 1.10) for component in (2.2, 2.3))
     assert good.missed() == []

@@ -48,12 +48,13 @@ ts.net {
 
 def app(name: str) -> None:
     """One StatefulSet with the resources around it."""
-    metadata: Any = {"name": name, "labels": {"app": name}, "namespace": namespace}
-    service = Service(
-        f"{name}-service",
-        metadata=metadata,
-        spec={"clusterIP": "None", "selector": {"app": name}, "publishNotReadyAddresses": False},
-    )
+
+    def named(own: str) -> Any:
+        return {"name": own, "labels": {"app": name}, "namespace": namespace}
+
+    metadata = named(name)
+    headless: Any = {"clusterIP": "None", "selector": {"app": name}, "publishNotReadyAddresses": False}
+    service = Service(f"{name}-service", metadata=metadata, spec=headless)
     account = ServiceAccount(f"{name}-service-account", metadata=metadata, automount_service_account_token=False)
     states = [f"{name}-{ordinal}" for ordinal in range(secrets)]
     events: Any = {"apiGroups": [""], "resources": ["events"], "verbs": ["get", "create", "patch"]}
@@ -64,33 +65,27 @@ def app(name: str) -> None:
         "resourceNames": states,
     }
     role = Role(f"{name}-role", metadata=metadata, rules=[own, events])
-    binding = RoleBinding(
-        f"{name}-role-binding",
-        metadata=metadata,
-        subjects=[{"kind": "ServiceAccount", "name": account.metadata["name"], "namespace": namespace}],
-        role_ref={"apiGroup": RBAC, "kind": "Role", "name": role.metadata["name"]},
-    )
+    subject: Any = {"kind": "ServiceAccount", "name": account.metadata["name"], "namespace": namespace}
+    reference: Any = {"apiGroup": RBAC, "kind": "Role", "name": role.metadata["name"]}
+    binding = RoleBinding(f"{name}-role-binding", metadata=metadata, subjects=[subject], role_ref=reference)
     auth = Secret(
         f"{name}-auth",
-        metadata={**metadata, "name": f"{name}-auth"},
+        metadata=named(f"{name}-auth"),
         string_data={"TS_CLIENT_ID": "kBENCH", "TS_CLIENT_SECRET": config.require_secret("clientSecret")},
     )
     identities = [
-        Secret(f"{name}-state-{ordinal}", metadata={**metadata, "name": state}, type="Opaque")
-        for ordinal, state in enumerate(states)
+        Secret(f"{name}-state-{ordinal}", metadata=named(state), type="Opaque") for ordinal, state in enumerate(states)
     ]
-    StatefulSet(
-        f"{name}-stateful-set",
-        metadata=metadata,
-        spec={
-            "replicas": replicas,
-            "serviceName": service.metadata["name"],
-            "podManagementPolicy": "OrderedReady",
-            "selector": {"matchLabels": {"app": name}},
-            "template": {"metadata": {"labels": {"app": name}}, "spec": pod(account, auth)},
-        },
-        opts=pulumi.ResourceOptions(depends_on=[binding, *identities]),
-    )
+    spec: Any = {
+        "replicas": replicas,
+        "serviceName": service.metadata["name"],
+        "podManagementPolicy": "OrderedReady",
+        "selector": {"matchLabels": {"app": name}},
+        "template": {"metadata": {"labels": {"app": name}}, "spec": pod(account, auth)},
+    }
+    # The types of the SDK are too much for a type checker where a pod is written in place: hence Any.
+    after = pulumi.ResourceOptions(depends_on=[binding, *identities])
+    StatefulSet(f"{name}-stateful-set", metadata=metadata, spec=spec, opts=after)
 
 
 def pod(account: ServiceAccount, auth: Secret) -> Any:
