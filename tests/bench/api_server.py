@@ -87,7 +87,7 @@ def rolled_out(bench: Bench, subject: Subject, replicas: int, **choices: Any) ->
         objects = app.objects
         before = counted(bench)
         create(workspace, objects)
-        wait_for(f"{replicas} ready pods", partial(is_rolled_out, app), 300)
+        wait_for(f"{replicas} ready pods", partial(is_rolled_out, app), 900)
         return counted(bench).since(before)
 
 
