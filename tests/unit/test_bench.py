@@ -80,7 +80,7 @@ def test_rows_about_other_things_than_the_usual_subjects_have_a_table_of_their_o
 
 def test_what_grows_with_the_replicas_may_not_grow_faster() -> None:
     def traffic(requests: float) -> Traffic:
-        return Traffic(objects=0, written=0, requests=requests, read=0, watched=0)
+        return Traffic(objects=0, written=0, requests=requests, watched=0)
 
     def cell(*requests: float) -> Cell:
         seen = {"scoped": dict(zip((10, 100, 1000), map(traffic, requests), strict=True))}
