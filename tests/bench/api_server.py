@@ -43,8 +43,6 @@ class Traffic(NamedTuple):
     """KiB put into etcd."""
     requests: float
     """To the API server, but for those that wait for the roll-out."""
-    read: float
-    """KiB of its answers to those that get and list, of which some are there at any size."""
     watched: float
     """KiB that it sent to those that watch, once for each kind of object and not for each watcher."""
 
@@ -63,7 +61,6 @@ def api_server(bench: Bench) -> Rows:
                     seen[label][replicas] = rolled_out(bench, subject, replicas, **choices)
     yield row("objects in etcd", seen, lambda one: one.objects)
     yield row("requests", seen, lambda one: one.requests)
-    yield row("KiB read", seen, lambda one: one.read)
     yield row("KiB of changes watched", seen, lambda one: one.watched)
     yield row("KiB written to etcd", seen, lambda one: one.written)
 
@@ -87,7 +84,7 @@ def rolled_out(bench: Bench, subject: Subject, replicas: int, **choices: Any) ->
         objects = app.objects
         before = counted(bench)
         create(workspace, objects)
-        wait_for(f"{replicas} ready pods", partial(is_rolled_out, app), 300)
+        wait_for(f"{replicas} ready pods", partial(is_rolled_out, app), 900)
         return counted(bench).since(before)
 
 
@@ -123,12 +120,10 @@ def counted(bench: Bench) -> Traffic:
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(ETCD, timeout=10) as answer:
         stored = answer.read().decode()
     waiting = total(served, "apiserver_request_total", r'resource="statefulsets".*verb="GET"')
-    waited = total(served, "apiserver_response_sizes_sum", r'resource="statefulsets".*verb="GET"')
     return Traffic(
         objects=total(stored, "etcd_debugging_mvcc_keys_total"),
         written=total(stored, "etcd_debugging_mvcc_total_put_size_in_bytes") / 1024,
         requests=total(served, "apiserver_request_total") - waiting,
-        read=(total(served, "apiserver_response_sizes_sum") - waited) / 1024,
         watched=total(served, "apiserver_watch_events_sizes_sum") / 1024,
     )
 

@@ -89,7 +89,7 @@ def test_the_two_programs_that_are_compared_make_the_same_objects() -> None:
 
 def test_what_grows_with_the_replicas_may_not_grow_faster() -> None:
     def traffic(requests: float) -> Traffic:
-        return Traffic(objects=0, written=0, requests=requests, read=0, watched=0)
+        return Traffic(objects=0, written=0, requests=requests, watched=0)
 
     def cell(*requests: float) -> Cell:
         seen = {"scoped": dict(zip((10, 100, 1000), map(traffic, requests), strict=True))}
