@@ -17,7 +17,7 @@ from ._extra import ExtraMissingError
 from ._kubeconfig import ClusterAccess, ClusterError
 from .checks.plans import CHECKS
 from .findings import ExitStatus, Finding, exit_status, sorted_findings
-from .inspection.cidrs import NODES, PODS, SERVICES, Range, collapsed
+from .inspection.cidrs import NODES, Range, cluster_cidrs
 from .inspection.ground import Ground, survey
 from .inspection.plan import KINDS, POLICIES, Plan, plans
 from .render import RenderError, render
@@ -130,12 +130,6 @@ def described_by(options: argparse.Namespace, namespace: str) -> Plan:
     )
 
 
-def cluster_cidrs(ground: Ground) -> list[str]:
-    """What the argument `cluster_cidrs` should be: the cluster's pod, service and node addresses."""
-    known = [found.cidr for found in ground.ranges if found.use in (PODS, SERVICES, "cluster")]
-    return [str(network) for network in collapsed(known)]
-
-
 def as_json(ground: Ground, planned: Sequence[Plan], findings: Sequence[Finding]) -> Json:
     """For programs."""
     return {
@@ -144,7 +138,7 @@ def as_json(ground: Ground, planned: Sequence[Plan], findings: Sequence[Finding]
             "version": ".".join(map(str, ground.version)) if ground.version else None,
             "domain": ground.domain,
             "addresses": [{"use": found.use, "cidr": found.cidr, "source": found.source} for found in ground.ranges],
-            "cluster_cidrs": cluster_cidrs(ground),
+            "cluster_cidrs": cluster_cidrs(ground.ranges),
         },
         "tailnet": ground.tailnet.source if ground.tailnet else None,
         "findings": [finding.model_dump(mode="json") for finding in findings],
@@ -158,8 +152,8 @@ def as_text(ground: Ground, planned: Sequence[Plan], findings: Sequence[Finding]
     lines = [style.paint(f"{', '.join(plan.ref for plan in planned)}   on Kubernetes {version}", "bold")]
     if ground.ranges:
         lines += table(("ADDRESSES OF", "CIDR", "FOUND IN"), [(r.use, r.cidr, r.source) for r in shown(ground)], style)
-    if cluster_cidrs(ground):
-        lines.append(f"  cluster_cidrs={json.dumps(cluster_cidrs(ground))}, and your nodes' network")
+    if cluster_cidrs(ground.ranges):
+        lines.append(f"  cluster_cidrs={json.dumps(cluster_cidrs(ground.ranges))}, and your nodes' network")
     lines.append("")
     return [
         *lines,
