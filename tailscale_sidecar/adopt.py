@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from . import rules
 from ._additions import Json
 from ._cluster import Cluster, connect
+from ._command_line import add_cluster_arguments
 from ._extra import ExtraMissingError
 from ._kubeconfig import ClusterAccess, ClusterError
 from .adoption import takeover
@@ -60,14 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--import-file", type=Path, metavar="FILE", help="write what `pulumi import --file` needs there"
     )
-    parser.add_argument(
-        "--cluster-cidr",
-        action="append",
-        default=[],
-        help="a CIDR of the cluster, where it cannot be found; repeatable",
-    )
-    parser.add_argument("--kubeconfig", help="default: $KUBECONFIG, or ~/.kube/config")
-    parser.add_argument("--context", help="of the kubeconfig")
+    add_cluster_arguments(parser)
     parser.set_defaults(run=run)
 
 

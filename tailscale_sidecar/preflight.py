@@ -13,6 +13,7 @@ import yaml
 from . import rules
 from ._additions import Json
 from ._cluster import connect
+from ._command_line import add_cluster_arguments
 from ._extra import ExtraMissingError
 from ._kubeconfig import ClusterAccess, ClusterError
 from .checks.plans import CHECKS
@@ -57,14 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tag", action="append", default=[], help="such as tag:k8s; repeatable")
     parser.add_argument("--accept-routes", action="store_true", help="the pods are to use the tailnet's subnet routes")
-    parser.add_argument(
-        "--cluster-cidr",
-        action="append",
-        default=[],
-        help="a CIDR of the cluster, where it cannot be found; repeatable",
-    )
-    parser.add_argument("--kubeconfig", help="default: $KUBECONFIG, or ~/.kube/config")
-    parser.add_argument("--context", help="of the kubeconfig")
+    add_cluster_arguments(parser)
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)

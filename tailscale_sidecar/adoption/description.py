@@ -20,6 +20,13 @@ TOOLS = ("kubectl.kubernetes.io/", "deployment.kubernetes.io/")
 """Annotations that tools make for themselves. One of kubectl's has the whole manifest, secrets included."""
 
 
+OVERTAKEN = ("kubectl", "before-first-apply", "pulumi")
+"""Field managers, by how they begin, from which Pulumi takes everything over by itself
+(pulumi-kubernetes@v4.32.0 provider/pkg/await/await.go, fixCSAFieldManagers)."""
+FORCE: Json = {"pulumi.com/patchForce": "true"}
+"""Takes over what any other field manager has."""
+
+
 class CannotAdoptError(Exception):
     """The component is not for this workload, or its replicas would become other devices; the message says why."""
 
@@ -92,6 +99,8 @@ def metadata(workload: Workload) -> Part:
     labels = {**(own.get("labels") or {}), **(pods.get("labels") or {})}
     app = labels.pop("app", workload.name)
     annotations = {k: v for k, v in (pods.get("annotations") or {}).items() if not k.startswith(TOOLS)}
+    tools = other_tools(workload)
+    annotations |= FORCE if tools else {}
     lost = [k for k in own.get("annotations") or {} if k not in annotations and not k.startswith(TOOLS)]
     given: dict[str, Any] = {"labels": labels, "annotations": annotations}
     return total(
@@ -106,7 +115,19 @@ def metadata(workload: Workload) -> Part:
             f"annotations: {', '.join(lost)} go; those that are given are on the pods too.",
             when=bool(lost),
         ),
+        note(
+            f"annotations: {', '.join(tools)} deployed this, and must not do so again. {next(iter(FORCE))} lets Pulumi "
+            "change what is of there.",
+            when=bool(tools),
+        ),
     )
+
+
+def other_tools(workload: Workload) -> list[str]:
+    """The field managers, beside kubectl and Pulumi, of the StatefulSet itself and not of its status."""
+    managers = workload.manifest["metadata"].get("managedFields") or ()
+    names = {entry["manager"] for entry in managers if not entry.get("subresource")}
+    return sorted(name for name in names if not name.startswith(OVERTAKEN))
 
 
 def service_account(workload: Workload) -> Part:

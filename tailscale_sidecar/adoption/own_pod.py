@@ -13,7 +13,8 @@ from .part import Part, secret
 NOT_CARRIED = ("serviceAccountName", "serviceAccount", "automountServiceAccountToken")
 """Fields for which the component has arguments of its own."""
 SECRET_NAME = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|(API|ACCESS|PRIVATE|AUTH)_?KEY", re.IGNORECASE)
-SECRET_VALUE = re.compile(r"[th]skey-")
+SECRET_VALUE = re.compile(r"[th]skey-|://[^/\s:@]*:[^/\s@]+@")
+"""Tailscale's and Headscale's keys, and a password in a URL."""
 
 
 def own_pod(workload: Workload) -> Part:
@@ -23,9 +24,7 @@ def own_pod(workload: Workload) -> Part:
     secrets: dict[str, str] = {}
     for field in ("initContainers", "containers"):
         spec[field] = [
-            {**container, "env": without_secrets(workload, f"{field}[{index}]", container["env"], secrets)}
-            if container.get("env")
-            else container
+            without_secrets(workload, f"{field}[{index}]", container, secrets)
             for index, container in enumerate(spec.get(field) or ())
             if container not in removed
         ]
@@ -41,18 +40,18 @@ def sets_sysctls(container: Json) -> bool:
     return "sysctl" in script and "net.ipv4.ip_forward" in script
 
 
-def without_secrets(workload: Workload, path: str, env: list[Json], secrets: dict[str, str]) -> list[Json]:
-    """A container's variables. What looks like a secret is read from the configuration; `secrets` says where it is."""
-    shown = []
-    for index, variable in enumerate(env):
-        value = variable.get("value") or ""
-        if not looks_secret(variable["name"], value):
-            shown.append(variable)
-            continue
-        key = config_key(variable["name"], secrets)
-        secrets[key] = commands.template_value(workload, f"{path}.env[{index}].value")
-        shown.append({**variable, "value": secret(key)})
-    return shown
+def without_secrets(workload: Workload, path: str, container: Json, secrets: dict[str, str]) -> Json:
+    """A container whose secrets are in the configuration. `secrets` gets the commands that print them."""
+    env = []
+    for index, variable in enumerate(container.get("env") or ()):
+        name, value = variable["name"], variable.get("value") or ""
+        if looks_secret(name, value):
+            key = config_key(container["name"], name)
+            secrets[key] = commands.template_value(workload, f"{path}.env[{index}].value")
+            env.append({**variable, "value": secret(key)})
+        else:
+            env.append(variable)
+    return {**container, "env": env} if env else container
 
 
 def looks_secret(name: str, value: str) -> bool:
@@ -60,9 +59,7 @@ def looks_secret(name: str, value: str) -> bool:
     return bool(value and (SECRET_NAME.search(name) or SECRET_VALUE.search(value)))
 
 
-def config_key(variable: str, taken: dict[str, str]) -> str:
-    """A key of the stack's configuration: `DB_PASSWORD` becomes `dbPassword`."""
-    first, *others = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", variable) if word]
-    key = first + "".join(word.capitalize() for word in others)
-    number = sum(1 for other in taken if other.rstrip("0123456789") == key)
-    return f"{key}{number + 1}" if number else key
+def config_key(container: str, variable: str) -> str:
+    """A key of the stack's configuration: `DB_PASSWORD` of the container `app` becomes `appDbPassword`."""
+    first, *others = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", f"{container} {variable}") if word]
+    return first + "".join(word.capitalize() for word in others)

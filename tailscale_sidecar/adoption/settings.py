@@ -15,12 +15,11 @@ from .part import Part, note, secret, total
 from .source import call
 
 TAILSCALE = "https://controlplane.tailscale.com"
+"""The default of `--login-server`."""
 MOVING_TAGS = ("", "latest", "stable", "unstable")
 STOCK = ("tailscale/tailscale", "docker.io/tailscale/tailscale", "ghcr.io/tailscale/tailscale")
 OF_THE_CALL = ("reset", "accept-risk", "force-reauth", "json", "qr", "timeout")
 """Flags of `tailscale up` that are about the call, and not about the device."""
-
-
 NOT_GIVEN = ("TS_SOCKET", "TS_TAILSCALED_EXTRA_ARGS")
 """Variables that somebody may miss, and that the component has in its own way."""
 
@@ -164,7 +163,7 @@ def environment(workload: Workload) -> Part:
         elif name in ENV_FIELDS:
             continue  # it is the component's own, or another argument's
         elif looks_secret(name, value):
-            key = config_key(name, secrets)
+            key = config_key(workload.sidecar["name"], name)
             secrets[key] = commands.sidecar_value(workload, index)
             given[name] = secret(key)
         else:

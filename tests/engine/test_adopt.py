@@ -29,17 +29,17 @@ class Adoption:
 
     program: Program
     guide: Guide
-    apply: tuple[str, ...] = ("apply",)
-    """How its author deployed it with kubectl."""
+    option: str = ""
+    """Of `kubectl apply`, by which its author deployed it."""
     objects: list[Json] = field(default_factory=list)
 
     @staticmethod
-    def of(program: Program, change: Change = lambda _: None, apply: tuple[str, ...] = ("apply",)) -> Adoption:
+    def of(program: Program, change: Change = lambda _: None, option: str = "") -> Adoption:
         """Deploys the guide's manifest, with a change to its StatefulSet."""
         workspace = program.workspace
         given = workspace.arguments(replicas=2, dns=InPodSplitDns(), accept_routes=True)
         guide = Guide(workspace, f"app-{secrets.token_hex(2)}", given)
-        found = Adoption(program, guide, apply, guide.objects)
+        found = Adoption(program, guide, option, guide.objects)
         change(found.stateful_set)
         program.components[guide.name] = given
         workspace.lab.add_volumes(2 * len(found.stateful_set["spec"].get("volumeClaimTemplates", ())))
@@ -55,7 +55,7 @@ class Adoption:
     def deploy(self) -> None:
         """As its author does."""
         everything = json.dumps({"apiVersion": "v1", "kind": "List", "items": self.objects})
-        self.guide.workspace.kubectl(*self.apply, "--filename=-", stdin=everything)
+        self.guide.workspace.kubectl("apply", *self.option.split(), "--filename=-", stdin=everything)
         self.guide.await_ready()  # the guide's pods are, before they are on the tailnet
         self.guide.wait_for(
             "all replicas to be on the tailnet",
@@ -119,11 +119,15 @@ class Adoption:
         return [c for c in self.live()["spec"]["template"]["spec"]["containers"] if c["name"] != "tailscale"]
 
 
-@pytest.mark.parametrize("apply", [("apply",), ("apply", "--server-side")], ids=" ".join)
+APPLIES = ("", "--server-side", "--field-manager=helm")
+"""How the manifest may have been deployed, as options of `kubectl apply`."""
+
+
+@pytest.mark.parametrize("option", [pytest.param(one, marks=pytest.mark.soak if one else ()) for one in APPLIES])
 def test_the_guides_replicas_are_the_same_devices_when_the_printed_commands_have_run(
-    program: Program, apply: tuple[str, ...]
+    program: Program, option: str
 ) -> None:
-    adoption = Adoption.of(program, apply=apply)
+    adoption = Adoption.of(program, option=option)
     app = adoption.app
     first, pods, live = (app.identities(), adoption.devices()), app.pods(), adoption.live()
     *before, up = adoption.adopt()
@@ -142,8 +146,9 @@ def test_the_guides_replicas_are_the_same_devices_when_the_printed_commands_have
     program.stack.refresh()
     program.stack.expect_no_changes()
     file = program.stack.project / "__main__.py"
-    text = file.read_text(encoding="utf-8").replace("replicas=2,", 'replicas=2,\n        labels={"tier": "web"},')
-    file.write_text(text, encoding="utf-8")
+    text = file.read_text(encoding="utf-8")
+    assert '"terminationGracePeriodSeconds": 5' in text
+    file.write_text(text.replace('"terminationGracePeriodSeconds": 5', '"terminationGracePeriodSeconds": 4'), "utf-8")
     program.stack.up()
     program.stack.expect_no_changes()
     assert (app.identities(), adoption.devices()) == first

@@ -269,17 +269,16 @@ def test_what_looks_like_a_secret_of_the_apps_becomes_configuration_too(site: Si
         {"name": "DB_PASSWORD", "value": "hunter2"},
         from_secret("API_TOKEN", "tokens", "api"),
     ]
-    site.pod_spec["containers"].append(
-        {"name": "db", "image": "postgres", "env": [{"name": "DB_PASSWORD", "value": "h3"}]}
-    )
+    url = {"name": "URL", "value": "postgres://me:hunter2@localhost/db"}
+    site.pod_spec["containers"].append({"name": "db", "image": "postgres", "env": [url]})
     found = adopt(site, tmp_path)
     assert "hunter2" not in found.program + found.said
     where = "kubectl get statefulset my-app --namespace db --output jsonpath='{.spec.template.spec.containers[1].env[1].value}'"
-    assert f"{where} | pulumi config set --secret dbPassword\n" in found.said
-    made = found.stateful_set(tmp_path, dbPassword="one", dbPassword2="two")
+    assert f"{where} | pulumi config set --secret appDbPassword\n" in found.said
+    made = found.stateful_set(tmp_path, appDbPassword="one", dbUrl="two")
     assert [c["env"] for c in made.pod_spec["containers"]] == [
         [app["env"][0], {"name": "DB_PASSWORD", "value": "one"}, app["env"][2]],
-        [{"name": "DB_PASSWORD", "value": "two"}],
+        [{"name": "URL", "value": "two"}],
     ]
 
 
@@ -398,6 +397,15 @@ def test_identities_of_replicas_that_are_scaled_away_are_taken_over_too(site: Si
     found = adopt(site, tmp_path)
     assert "state=SecretState(max_replicas=2)," in found.program
     assert {"db/my-app-0", "db/my-app-1"} < {entry.get("id") for entry in found.imports}
+
+
+def test_what_another_tool_deployed_is_pulumis_to_change(site: Site, tmp_path: Path) -> None:
+    controller = {"manager": "kube-controller-manager", "operation": "Update", "subresource": "status"}
+    managers = [{"manager": "helm", "operation": "Update"}, {"manager": "kubectl-edit"}, controller]
+    site.get("StatefulSet")["metadata"]["managedFields"] = managers
+    found = adopt(site, tmp_path)
+    assert "annotations: helm deployed this" in found.program
+    assert found.stateful_set(tmp_path).manifest["metadata"]["annotations"] == {"pulumi.com/patchForce": "true"}
 
 
 def registrations(found: Adopted) -> list[Registration]:
