@@ -111,6 +111,7 @@ def steps(found: Found, part: Part, options: argparse.Namespace) -> Iterator[str
     yield f"pulumi import --file {options.import_file or IMPORT_FILE} --protect=false --generate-code=false"
     yield "# Rolls the pods, which come back as the same devices. The variable is for this once:"
     yield f"{CLIENT_SIDE} pulumi up"
+    yield "# (If it waits for an old pod that is not ready, delete that pod: Kubernetes does not go on without it.)"
     for binding in found.too_wide:
         yield f"# RoleBinding {binding} lets the sidecar read all Secrets: delete it if nothing else needs it."
 
