@@ -58,8 +58,9 @@ class Adoption:
         self.guide.workspace.kubectl("apply", *self.option.split(), "--filename=-", stdin=everything)
         self.guide.await_ready()  # the guide's pods are, before they are on the tailnet
         self.guide.wait_for(
-            "all replicas to be on the tailnet",
-            lambda: sum(device.online for device in self.guide.devices()) == self.guide.replicas,
+            "all replicas to have started",
+            lambda: all("Startup complete" in self.guide.logs(o) for o in range(self.guide.replicas)),
+            120,
         )
 
     @property
