@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import doctor, preflight
+from . import adopt, doctor, preflight
 from .render import RenderError, render
 
 
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.set_defaults(run=_render)
     preflight.add_arguments(commands.add_parser("preflight", help="say what a cluster and a tailnet will object to"))
     doctor.add_arguments(commands.add_parser("doctor", help="say what is wrong with replicas that run"))
+    adopt.add_arguments(commands.add_parser("adopt", help="print the program for a StatefulSet that was made by hand"))
     options = parser.parse_args(arguments)
     status: int = options.run(options)
     return status

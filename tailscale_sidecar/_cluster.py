@@ -40,6 +40,7 @@ KINDS = {
     "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
     "Secret": ("/api/v1", "secrets"),
     "Service": ("/api/v1", "services"),
+    "ServiceAccount": ("/api/v1", "serviceaccounts"),
     "ServiceCIDR": ("/apis/networking.k8s.io/v1", "servicecidrs"),
     "StatefulSet": ("/apis/apps/v1", "statefulsets"),
 }

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 PACKAGES = ("kubernetes", "cryptography")
-OF_THE_COMMAND_LINE = ("doctor", "preflight")
+OF_THE_COMMAND_LINE = ("adopt", "doctor", "preflight")
 """What needs the extra `doctor`; all else needs `devices`."""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ._additions import Json
 from ._cluster import Cluster, connect
+from ._command_line import add_cluster_arguments
 from ._extra import ExtraMissingError
 from ._kubeconfig import ClusterAccess, ClusterError
 from .checks import access, network, replicas, template
@@ -41,14 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("target", nargs="?", metavar="[NAMESPACE/]NAME", help="one StatefulSet or Deployment")
     parser.add_argument("-n", "--namespace", help="look in this namespace only (default: in all of them)")
-    parser.add_argument("--kubeconfig", help="default: $KUBECONFIG, or ~/.kube/config")
-    parser.add_argument("--context", help="of the kubeconfig")
-    parser.add_argument(
-        "--cluster-cidr",
-        action="append",
-        default=[],
-        help="a CIDR of the cluster, where it cannot be found; repeatable",
-    )
+    add_cluster_arguments(parser)
     parser.add_argument("--no-exec", action="store_true", help="run no command in the sidecars' containers")
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
     parser.add_argument("--all", action="store_true", help=f"show every replica, where there are more than {FEW}")

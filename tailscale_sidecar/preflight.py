@@ -13,11 +13,12 @@ import yaml
 from . import rules
 from ._additions import Json
 from ._cluster import connect
+from ._command_line import add_cluster_arguments
 from ._extra import ExtraMissingError
 from ._kubeconfig import ClusterAccess, ClusterError
 from .checks.plans import CHECKS
 from .findings import ExitStatus, Finding, exit_status, sorted_findings
-from .inspection.cidrs import NODES, PODS, SERVICES, Range, collapsed
+from .inspection.cidrs import NODES, Range, cluster_cidrs
 from .inspection.ground import Ground, survey
 from .inspection.plan import KINDS, POLICIES, Plan, plans
 from .render import RenderError, render
@@ -57,14 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tag", action="append", default=[], help="such as tag:k8s; repeatable")
     parser.add_argument("--accept-routes", action="store_true", help="the pods are to use the tailnet's subnet routes")
-    parser.add_argument(
-        "--cluster-cidr",
-        action="append",
-        default=[],
-        help="a CIDR of the cluster, where it cannot be found; repeatable",
-    )
-    parser.add_argument("--kubeconfig", help="default: $KUBECONFIG, or ~/.kube/config")
-    parser.add_argument("--context", help="of the kubeconfig")
+    add_cluster_arguments(parser)
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -130,12 +124,6 @@ def described_by(options: argparse.Namespace, namespace: str) -> Plan:
     )
 
 
-def cluster_cidrs(ground: Ground) -> list[str]:
-    """What the argument `cluster_cidrs` should be: the cluster's pod, service and node addresses."""
-    known = [found.cidr for found in ground.ranges if found.use in (PODS, SERVICES, "cluster")]
-    return [str(network) for network in collapsed(known)]
-
-
 def as_json(ground: Ground, planned: Sequence[Plan], findings: Sequence[Finding]) -> Json:
     """For programs."""
     return {
@@ -144,7 +132,7 @@ def as_json(ground: Ground, planned: Sequence[Plan], findings: Sequence[Finding]
             "version": ".".join(map(str, ground.version)) if ground.version else None,
             "domain": ground.domain,
             "addresses": [{"use": found.use, "cidr": found.cidr, "source": found.source} for found in ground.ranges],
-            "cluster_cidrs": cluster_cidrs(ground),
+            "cluster_cidrs": cluster_cidrs(ground.ranges),
         },
         "tailnet": ground.tailnet.source if ground.tailnet else None,
         "findings": [finding.model_dump(mode="json") for finding in findings],
@@ -158,8 +146,8 @@ def as_text(ground: Ground, planned: Sequence[Plan], findings: Sequence[Finding]
     lines = [style.paint(f"{', '.join(plan.ref for plan in planned)}   on Kubernetes {version}", "bold")]
     if ground.ranges:
         lines += table(("ADDRESSES OF", "CIDR", "FOUND IN"), [(r.use, r.cidr, r.source) for r in shown(ground)], style)
-    if cluster_cidrs(ground):
-        lines.append(f"  cluster_cidrs={json.dumps(cluster_cidrs(ground))}, and your nodes' network")
+    if cluster_cidrs(ground.ranges):
+        lines.append(f"  cluster_cidrs={json.dumps(cluster_cidrs(ground.ranges))}, and your nodes' network")
     lines.append("")
     return [
         *lines,

@@ -6,6 +6,7 @@ import os
 import runpy
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,17 @@ APPLIED_PATCH = "kubernetes:core/v1:SecretPatch"
 
 FIRST = ("apiVersion", "kind", "metadata", "name")
 """Keys that a reader looks for first; the others follow by name, so that the same program always gives the same text."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A Kubernetes object that a program registers."""
+
+    type: str
+    """In Pulumi, such as `kubernetes:core/v1:Secret`."""
+    name: str
+    """In Pulumi."""
+    object: Json
 
 
 class RenderError(Exception):
@@ -78,6 +90,17 @@ def record(
     Raises:
         RenderError: The function uses what needs an engine.
     """
+    return [found.object for found in registered(program, namespace=namespace, project=project, config=config)]
+
+
+def registered(
+    program: Callable[[], object],
+    *,
+    namespace: str = "default",
+    project: str = "render",
+    config: Mapping[str, str] | None = None,
+) -> list[Registered]:
+    """The same as `record`, with what Pulumi calls them."""
     recorder = _Recorder(namespace)
     monitor = _Monitor(recorder)
     pulumi.runtime.set_mocks(recorder, project=project, stack="render", preview=False, monitor=monitor)
@@ -93,7 +116,7 @@ def record(
         raise RenderError(recorder.refusal) from error  # what the program made of no answer says less
     if recorder.refusal is not None:
         raise RenderError(recorder.refusal)
-    return sorted(recorder.objects, key=_rank)
+    return sorted(recorder.found, key=lambda found: _rank(found.object))
 
 
 def to_yaml(objects: Iterable[Json], *, show_secrets: bool) -> str:
@@ -140,7 +163,7 @@ class _Recorder(pulumi.runtime.Mocks):
     """Stands for the engine and keeps what the program registers."""
 
     def __init__(self, namespace: str) -> None:
-        self.objects: list[Json] = []
+        self.found: list[Registered] = []
         self.refusal: str | None = None
         self.sent: dict[tuple[str, str], Json] = {}
         self._namespace = namespace
@@ -166,7 +189,7 @@ class _Recorder(pulumi.runtime.Mocks):
         metadata = {"name": args.name, **(given["value"] if SECRET_KEY in given else given)}
         if not _is_cluster_scoped(found["kind"]):
             metadata.setdefault("namespace", self._namespace)
-        self.objects.append({**found, "metadata": metadata})
+        self.found.append(Registered(args.typ, args.name, {**found, "metadata": metadata}))
         return f"{metadata.get('namespace', '')}/{metadata['name']}", {**found, "metadata": metadata}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import tempfile
@@ -12,6 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 from tailscale_sidecar import preflight
+from tailscale_sidecar.__main__ import main as main_of_command
 from tailscale_sidecar._cluster import connect
 from tailscale_sidecar._kubeconfig import ClusterAccess
 from tailscale_sidecar.checks import catalogue
@@ -76,6 +79,16 @@ def before_deploying() -> str:
     return terminal("tailscale-sidecar preflight -n db --tag tag:db --accept-routes", lines)
 
 
+def adopted() -> tuple[str, str]:
+    """The program that `adopt` prints, and the rest."""
+    out, error = io.StringIO(), io.StringIO()
+    with by_hand() as site, tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        kubeconfig = f"--kubeconfig={site.server.kubeconfig(Path(folder), 'db')}"
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            main_of_command(["adopt", "db/my-app", "--import-file=import.json", kubeconfig])
+    return out.getvalue(), error.getvalue()
+
+
 def terminal(command: str, lines: list[str]) -> str:
     """A command with what it printed, indented as Markdown wants it."""
     return "".join(f"    {line}".rstrip() + "\n" for line in [f"$ {command}", *lines])
@@ -94,6 +107,10 @@ def origin(defect: Defect) -> str:
 
 
 RECORDINGS: dict[str, Callable[[], str]] = {
+    "adopt-program": lambda: f"```python\n{adopted()[0]}```\n",
+    "adopt-steps": lambda: terminal(
+        "tailscale-sidecar adopt db/my-app --import-file import.json > __main__.py", adopted()[1].splitlines()
+    ),
     "doctor-by-hand": doctor_by_hand,
     "doctor-component": doctor_component,
     "preflight": before_deploying,

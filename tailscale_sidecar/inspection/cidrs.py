@@ -129,6 +129,11 @@ def collapsed(cidrs: Iterable[str]) -> list[Network]:
     return [*ipaddress.collapse_addresses(v4), *ipaddress.collapse_addresses(v6)]
 
 
+def cluster_cidrs(found: Iterable[Range]) -> list[str]:
+    """What the component's argument `cluster_cidrs` should be: the cluster's pod and service addresses."""
+    return [str(network) for network in collapsed(r.cidr for r in found if r.use in (PODS, SERVICES, "cluster"))]
+
+
 def overlap(one: str, other: str) -> Network | None:
     """What two CIDRs have in common: the smaller of the two, or nothing."""
     a, b = parsed(one), parsed(other)

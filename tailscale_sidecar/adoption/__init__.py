@@ -1,0 +1,1 @@
+"""From a StatefulSet that was made by hand, after Tailscale's guide, to the program that describes it."""

@@ -1,0 +1,100 @@
+"""What the replicas log in with."""
+
+from __future__ import annotations
+
+from .._additions import Json
+from ..inspection.workload import Workload
+from . import commands
+from .mounts import file_named_by
+from .part import Part, note, secret, total
+from .source import call
+
+CLIENT_SECRET = "tskey-client-"
+"""How an OAuth client's secret begins. As TS_AUTHKEY it works too (tailscale.com@v1.102.5 feature/oauthkey)."""
+
+
+def credential(workload: Workload) -> Part:
+    """The argument `auth`."""
+    if workload.auth == "WorkloadIdentity":
+        return workload_identity(workload)
+    if workload.auth == "OAuthClient" or "client-secret" in workload.flags:
+        return from_secret(workload, "OAuthClient", "client_secret", ("TS_CLIENT_SECRET",))
+    names = ("TS_AUTHKEY", "TS_AUTH_KEY")
+    inline = next((workload.env[name] for name in names if workload.env.get(name)), "")
+    kind = ("OAuthClient", "client_secret") if inline.startswith(CLIENT_SECRET) else ("AuthKey", "auth_key")
+    found = from_secret(workload, *kind, names)
+    if workload.auth or {"auth-key", "authkey"} & workload.flags.keys():
+        return found
+    return found + note(
+        "auth: the sidecar's variables name no credential. One is needed for replicas that have no identity yet: "
+        "put an auth key into the configuration, or choose another auth method."
+    )
+
+
+def from_secret(workload: Workload, method: str, argument: str, names: tuple[str, ...]) -> Part:
+    """A method that has one credential: by the Secret that holds it, if its key is as expected, else inline."""
+    env = workload.sidecar.get("env") or []
+    found = next(((index, v) for index, v in enumerate(env) if v["name"] in names), None)
+    where = reference(workload, found[1]) if found else None
+    if where is not None and where[1] == names[0]:
+        return Part(arguments={"auth": call(method, existing_secret=where[0])})
+    first, *others = argument.split("_")
+    key = first + "".join(word.capitalize() for word in others)
+    command = ""
+    if where is not None:
+        command = commands.secret_value(workload, *where)
+    elif found and found[1].get("value"):
+        command = commands.sidecar_value(workload, found[0])
+    return Part(arguments={"auth": call(method, **{argument: secret(key)})}, secrets={key: command})
+
+
+def workload_identity(workload: Workload) -> Part:
+    """A token of the platform; by Tailscale's own default the devices are ephemeral."""
+    env = {variable["name"]: variable for variable in workload.sidecar.get("env") or ()}
+    identifier, audience = env.get("TS_CLIENT_ID", {}), env.get("TS_AUDIENCE", {})
+    token = projected_audience(workload)
+    spoken = token or audience.get("value")  # else it is in the Secret, beside the client ID
+    where = reference(workload, identifier)
+    arguments, secrets = {"client_id": identifier.get("value", "")}, {}
+    if where and where[1] == "TS_CLIENT_ID" and bool(token) == bool(spoken):
+        arguments = {"existing_secret": where[0]}
+    elif where:
+        arguments, secrets = {"client_id": secret("clientId")}, {"clientId": commands.secret_value(workload, *where)}
+    if spoken:
+        arguments |= {"audience": spoken}
+    if token:
+        arguments |= {"token": "projected"}
+    attributes = identifier.get("value", "")
+    return total(
+        Part(arguments={"auth": call("WorkloadIdentity", **arguments)}, secrets=secrets),
+        note(
+            "auth: TS_ID_TOKEN is no token that Kubernetes projects into the pod. The component knows those, with "
+            "token='projected', and the cloud's own.",
+            when="TS_ID_TOKEN" in env and not token,
+        ),
+        note(
+            "auth: with a client ID that says nothing else, Tailscale has registered the devices as ephemeral, and "
+            "they stay so. Those that register from now on are not.",
+            when=bool(attributes) and "ephemeral=" not in attributes,
+        ),
+    )
+
+
+def projected_audience(workload: Workload) -> str:
+    """The audience of the ServiceAccount's token that TS_ID_TOKEN names; nothing if it names another."""
+    volume, _ = file_named_by(workload, "TS_ID_TOKEN") or ({}, "")
+    sources = (volume.get("projected") or {}).get("sources") or ()
+    return next((str(s["serviceAccountToken"].get("audience", "")) for s in sources if "serviceAccountToken" in s), "")
+
+
+def reference(workload: Workload, variable: Json) -> tuple[str, str] | None:
+    """The Secret and the key in it that a variable has its value from, by reference or as a file."""
+    by_key = (variable.get("valueFrom") or {}).get("secretKeyRef")
+    if by_key:
+        return str(by_key["name"]), str(by_key["key"])
+    volume, file = file_named_by(workload, str(variable.get("name", ""))) or ({}, "")
+    mounted = volume.get("secret")
+    if not mounted:
+        return None
+    keys = {item["path"]: item["key"] for item in mounted.get("items") or ()}
+    return str(mounted["secretName"]), keys.get(file, file)

@@ -1,0 +1,101 @@
+"""What the API server fills in, taken out again, so that the program says what its author said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._additions import Json
+
+# Kubernetes' own: pkg/apis/core/v1/defaults.go and pkg/apis/apps/v1/defaults.go.
+POD: Json = {
+    "restartPolicy": "Always",
+    "dnsPolicy": "ClusterFirst",
+    "schedulerName": "default-scheduler",
+    "securityContext": {},
+    "terminationGracePeriodSeconds": 30,
+}
+CONTAINER: Json = {
+    "resources": {},
+    "terminationMessagePath": "/dev/termination-log",
+    "terminationMessagePolicy": "File",
+}
+PORT: Json = {"protocol": "TCP"}
+PROBE: Json = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+HTTP: Json = {"scheme": "HTTP"}
+FIELD: Json = {"apiVersion": "v1"}
+VOLUME: Json = {"defaultMode": 0o644}
+CLAIM: Json = {"volumeMode": "Filesystem"}
+RETENTION: Json = {"whenDeleted": "Retain", "whenScaled": "Retain"}
+STRATEGIES: tuple[Json, ...] = (
+    {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
+    {"type": "RollingUpdate"},
+)
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+
+
+def without(value: Json, defaults: Json) -> Json:
+    """The fields that do not have the default value."""
+    return {key: item for key, item in value.items() if key not in defaults or defaults[key] != item}
+
+
+def pod(spec: Json) -> Json:
+    """A PodSpec."""
+    kept = without(spec, POD)
+    for field in ("initContainers", "containers"):
+        if kept.get(field):
+            kept[field] = [container(one) for one in kept[field]]
+    if kept.get("volumes"):
+        kept["volumes"] = [
+            {key: without(source, VOLUME) if isinstance(source, dict) else source for key, source in volume.items()}
+            for volume in kept["volumes"]
+        ]
+    return {key: value for key, value in kept.items() if value not in ([], None)}
+
+
+def container(spec: Json) -> Json:
+    """A container."""
+    kept = without(spec, CONTAINER)
+    if kept.get("imagePullPolicy") == pull_policy(str(kept.get("image", ""))):
+        del kept["imagePullPolicy"]
+    if "ports" in kept:
+        kept["ports"] = [without(port, PORT) for port in kept["ports"]]
+    if "env" in kept:
+        kept["env"] = [variable(one) for one in kept["env"]]
+    for name in PROBES:
+        if name in kept:
+            kept[name] = probe(kept[name])
+    return kept
+
+
+def probe(spec: Json) -> Json:
+    """A probe."""
+    kept = without(spec, PROBE)
+    if "httpGet" in kept:
+        kept["httpGet"] = without(kept["httpGet"], HTTP)
+    return kept
+
+
+def variable(spec: Json) -> Json:
+    """A variable of the environment."""
+    source: Any = spec.get("valueFrom")
+    if not source or "fieldRef" not in source:
+        return spec
+    return {**spec, "valueFrom": {**source, "fieldRef": without(source["fieldRef"], FIELD)}}
+
+
+def claim(template: Json) -> Json:
+    """A volume claim template."""
+    metadata = {key: value for key, value in template["metadata"].items() if key != "creationTimestamp"}
+    return {"metadata": metadata, "spec": without(template["spec"], CLAIM)}
+
+
+def pull_policy(image: str) -> str:
+    """The imagePullPolicy of an image that has none of its own."""
+    name, _, digest = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    return "Always" if not digest and tag in ("", "latest") else "IfNotPresent"
+
+
+def unless(value: Json | None, *default: Json) -> Json | None:
+    """A value, or None if it is the default in one of its forms."""
+    return None if not value or value in default else value

@@ -1,0 +1,174 @@
+"""What the sidecar's variables and flags ask of Tailscale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..args import TAILSCALE_IMAGE
+from ..inspection.workload import DEFAULT_METRICS_PORT, POD_INDEX, POD_NAME, Workload, is_true
+from ..rules import ENV_FIELDS, FLAG_FIELDS, FREE_FLAGS, hostname_prefix, tailscale_image
+from . import commands, defaults
+from .mounts import kept_mounts
+from .own_pod import config_key, looks_secret
+from .part import Part, note, secret, total
+from .source import call
+
+TAILSCALE = "https://controlplane.tailscale.com"
+"""The default of `--login-server`."""
+MOVING_TAGS = ("", "latest", "stable", "unstable")
+STOCK = ("tailscale/tailscale", "docker.io/tailscale/tailscale", "ghcr.io/tailscale/tailscale")
+OF_THE_CALL = ("reset", "accept-risk", "force-reauth", "json", "qr", "timeout")
+"""Flags of `tailscale up` that are about the call, and not about the device."""
+NOT_GIVEN = ("TS_SOCKET", "TS_TAILSCALED_EXTRA_ARGS")
+"""Variables that somebody may miss, and that the component has in its own way."""
+
+
+def settings(workload: Workload, cluster_cidrs: Sequence[str]) -> Part:
+    """All arguments that variables and flags become, but auth, state and the pod."""
+    return total(
+        hostname(workload),
+        image(workload),
+        networking(workload),
+        dns(workload),
+        environment(workload),
+        routes(workload, cluster_cidrs),
+        flags(workload),
+        metrics(workload),
+        others(workload),
+    )
+
+
+def hostname(workload: Workload) -> Part:
+    """`TS_HOSTNAME`: the pod's name, or a prefix of it or of the ordinal."""
+    asked = workload.flags.get("hostname") or workload.env.get("TS_HOSTNAME") or POD_NAME
+    if asked == POD_NAME:
+        return Part()
+    for ending, more in ((POD_NAME, workload.name), (f"-{POD_INDEX}", "")):
+        prefix = asked.removesuffix(ending) + more
+        try:
+            if asked.endswith(ending) and hostname_prefix(prefix):
+                return Part(arguments={"hostname": prefix})
+        except ValueError:
+            pass  # said below
+    return note(
+        f"hostname: the devices are called {asked}. The component gives each replica a name of its own, and Tailscale "
+        "renames them: their addresses stay, their names do not."
+    )
+
+
+def image(workload: Workload) -> Part:
+    """The sidecar's image, unless it is a stock one that moves, or too old: then the component's own."""
+    try:
+        tailscale_image(workload.image)
+    except ValueError as error:
+        return note(f"image: {error}. The sidecars get {TAILSCALE_IMAGE}.")
+    repository, _, tag = workload.image.partition(":")
+    if repository in STOCK and tag in MOVING_TAGS:
+        return note(f"image: {workload.image} moves. The sidecars get {TAILSCALE_IMAGE}.")
+    policy = workload.sidecar.get("imagePullPolicy")
+    given = {"image_pull_policy": policy} if policy not in (None, defaults.pull_policy(workload.image)) else {}
+    return Part(arguments={"image": workload.image, **given})
+
+
+def networking(workload: Workload) -> Part:
+    """Kernel or userspace."""
+    if workload.is_kernel and workload.device_resources and not workload.is_privileged:
+        device = workload.device_resources[0]
+        return Part(arguments={"networking": call("KernelNetworking", tun_device=device)})
+    if workload.is_kernel:
+        return note(
+            "networking: the sidecar becomes privileged. KernelNetworking(tun_device=...) makes do without, where the "
+            "cluster has a device plugin for /dev/net/tun.",
+            when=not workload.is_privileged,
+        )
+    listeners = [workload.env.get(v, "") for v in ("TS_SOCKS5_SERVER", "TS_OUTBOUND_HTTP_PROXY_LISTEN")]
+    ports = [port for listener in listeners if (port := listener.rpartition(":")[2]).isdigit()]
+    given = {"proxy_port": int(ports[0])} if ports else {}
+    return Part(arguments={"networking": call("UserspaceNetworking", **given)}) + note(
+        f"networking: both proxies listen on port {'/'.join(ports[:1])} now.", when=len(set(ports)) > 1
+    )
+
+
+def dns(workload: Workload) -> Part:
+    """`TS_ACCEPT_DNS`: as in the guide, Tailscale's resolver is then the app's only one."""
+    if not workload.is_kernel:
+        return Part()
+    if not workload.accepts_dns:
+        return Part(arguments={"dns": call("ClusterDns")})
+    return Part(arguments={"dns": call("SplitDns")}) + note(
+        "dns: the app asks Tailscale's resolver for everything, as before. The default, InPodSplitDns(), needs no split "
+        "DNS route and goes on answering while the sidecar is down, but asks Tailscale for ts.net only."
+    )
+
+
+def routes(workload: Workload, cluster_cidrs: Sequence[str]) -> Part:
+    """Routes that are used, and routes that are offered."""
+    offered = workload.flags.get("advertise-routes") or workload.env.get("TS_ROUTES", "")
+    arguments: dict[str, Any] = {
+        "accept_routes": workload.accepts_routes,
+        "advertise_routes": [route for route in offered.split(",") if route],
+        "advertise_exit_node": is_true(workload.flags.get("advertise-exit-node", "")),
+    }
+    is_guarded = workload.accepts_routes and workload.is_kernel and bool(cluster_cidrs)
+    if is_guarded:
+        arguments["cluster_cidrs"] = list(cluster_cidrs)
+    return Part(arguments={name: value for name, value in arguments.items() if value}) + note(
+        "cluster_cidrs: the pods' and services' addresses, as found; add your nodes' network.", when=is_guarded
+    )
+
+
+def others(workload: Workload) -> Part:
+    """What is taken over as it is."""
+    server = workload.flags.get("login-server", "").rstrip("/")
+    given: dict[str, Any] = {
+        "tags": workload.tags,
+        "shields_up": is_true(workload.flags.get("shields-up", "")),
+        "login_server": server if server != TAILSCALE else "",
+        "sidecar_volume_mounts": kept_mounts(workload),
+        "resources": workload.sidecar.get("resources"),
+    }
+    return Part(arguments={name: value for name, value in given.items() if value})
+
+
+def metrics(workload: Workload) -> Part:
+    """`/metrics`, which containerboot has off by default."""
+    arguments: dict[str, Any] = {}
+    if not is_true(workload.env.get("TS_ENABLE_METRICS", "")):
+        arguments["metrics"] = False
+    if workload.health_ports != (DEFAULT_METRICS_PORT,):
+        (arguments["metrics_port"],) = workload.health_ports
+    return Part(arguments=arguments)
+
+
+def flags(workload: Workload) -> Part:
+    """Further flags of `tailscale up`."""
+    extra = [f"--{name}={value}" for name, value in workload.flags.items() if name in FREE_FLAGS]
+    lost = [f"--{name}" for name in workload.flags if name not in {*FREE_FLAGS, *FLAG_FIELDS, *OF_THE_CALL}]
+    return Part(arguments={"extra_args": extra} if extra else {}) + note(
+        f"extra_args: {', '.join(lost)} cannot be given.", when=bool(lost)
+    )
+
+
+def environment(workload: Workload) -> Part:
+    """Further variables of the sidecar."""
+    given: dict[str, Any] = {}
+    secrets: dict[str, str] = {}
+    lost = [name for name in NOT_GIVEN if name in workload.env]
+    for index, variable in enumerate(workload.sidecar.get("env") or ()):
+        name, value = variable["name"], variable.get("value") or ""
+        source = variable.get("valueFrom") or {}
+        if "configMapKeyRef" in source or (source and name not in ENV_FIELDS):
+            lost.append(name)
+        elif name in ENV_FIELDS:
+            continue  # it is the component's own, or another argument's
+        elif looks_secret(name, value):
+            key = config_key(workload.sidecar["name"], name)
+            secrets[key] = commands.sidecar_value(workload, index)
+            given[name] = secret(key)
+        else:
+            given[name] = value
+    lost += ["what comes by envFrom"] * bool(workload.sidecar.get("envFrom"))
+    return Part(arguments={"env": given} if given else {}, secrets=secrets) + note(
+        f"env: {', '.join(lost)} cannot be given; env has plain values only.", when=bool(lost)
+    )
