@@ -112,7 +112,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """Of the sidecar's images. Default: Kubernetes' own rule."""
     resources: Any = None
-    """Resource requests and limits of the sidecar. Default: requests as measured, no limits."""
+    """Resource requests and limits of the sidecar. Default: requests of 10m CPU and 96Mi as measured, no limits."""
     service_account_name: Input[str] | None = None
     """Name of an existing ServiceAccount to use; else the component makes one."""
     service_account_annotations: Mapping[str, Input[str]] = Field(default={})

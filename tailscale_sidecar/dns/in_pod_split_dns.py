@@ -40,6 +40,10 @@ COREFILE = """\
 """
 
 
+RESOURCES: Json = {"requests": {"cpu": "5m", "memory": "64Mi"}}
+"""As pod_template.DEFAULT_RESOURCES."""
+
+
 class InPodSplitDns(Dns):
     """A resolver in each pod: the tailnet's domains go to Tailscale, all else to the cluster's DNS.
 
@@ -88,7 +92,7 @@ class InPodSplitDns(Dns):
                 {"name": RUN_VOLUME, "mountPath": "/etc/coredns/Corefile", "subPath": "Corefile", "readOnly": True}
             ],
             "startupProbe": startup_probe("/ready", self.ready_port),
-            "resources": {"requests": {"cpu": "5m", "memory": "48Mi"}},
+            "resources": RESOURCES,
             # Root with the one capability for port 53: the image's binary carries it as a file capability, and could
             # not even be executed without it in the bounding set.
             "securityContext": {

@@ -62,9 +62,13 @@ def main(arguments: list[str]) -> int:
 
 
 def measured(part: Part, bench: Bench) -> Rows:
-    """The rows of a part; one that breaks ends with a row that says so."""
+    """The rows of a part, each said at once; one that breaks ends with a row that says so."""
     try:
-        yield from part(bench)
+        bench.settle()
+        for row in part(bench):
+            for label, cell in row.cells.items():
+                say(f"  {label}: {cell.text}")
+            yield row
     except Exception as error:  # noqa: BLE001 - whatever a part fails of, the others are measured
         yield Row(part.__name__.replace("_", " "), {GUIDE: failure(error), COMPONENT: failure(error)})
 

@@ -15,9 +15,9 @@ from tests.cluster.deployment import Deployment, Workspace
 from tests.engine import pulumi_cli
 from tests.engine.pulumi_cli import MissingError
 from tests.faults.sidecar import Sidecar
-from tests.lab import Lab, binaries, setup
+from tests.lab import Lab, LabError, binaries, setup
 from tests.lab.settings import FAMILIES
-from tests.lab.shell import step, wait_for
+from tests.lab.shell import say, step, wait_for
 from tests.lab.tailnet_client import Tailnet
 
 from .guide import Guide
@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 PACKAGES = ((("unbound",), "unbound"),)
 """What only the benchmarks use. Where there is systemd, Debian starts a service with it, which nothing here needs."""
+START_SECONDS, STUCK_SECONDS, STUCK_STARTS = 120, 30, 3
+"""What a start may take; after how long one of the guide's that is not done never will be; how often it is tried."""
 CLUSTER_CIDRS = [*(cidr for family in FAMILIES for cidr in (family.pods, family.services)), "10.200.0.0/24"]
 
 
@@ -112,6 +114,18 @@ class Bench:
         tailnet.call("PUT", "/lab/dns", {"split": {"svc.cluster.local": ["10.96.0.10"]}, "nameservers": ["10.200.0.2"]})
         return Bench(lab, tailnet)
 
+    def settle(self) -> None:
+        """Takes away what a part has left behind, or a run that was killed: dead components, faults, pods."""
+        for component, _, ready in self.lab.status():
+            if not ready:
+                self.lab.start_component(component)
+        self.tailnet.call("DELETE", "/lab/faults")
+        namespaces = self.lab.kubectl("get", "namespaces", "--output=name").split()
+        left = [name for name in namespaces if name.startswith("namespace/test-")]
+        if left:
+            with step("the pods of the part before end"):
+                self.lab.kubectl("delete", *left, "--ignore-not-found", "--timeout=180s")
+
     @contextmanager
     def apps(self, subjects: tuple[Subject, ...], **arguments: Any) -> Iterator[Apps]:
         """One of each subject in a namespace of their own, not applied yet."""
@@ -128,20 +142,46 @@ class Bench:
 
 
 def deploy(app: Deployment) -> None:
-    """Applies the objects, and waits until every replica is on the tailnet."""
-    app.apply()
-    await_tailnet(app)
+    """Applies the objects, and waits until every replica is up."""
+    app.apply(wait=False)
+    await_up(app)
+
+
+def await_up(app: Deployment) -> None:
+    """Waits until every replica is up."""
+    if isinstance(app, Guide):
+        await_guide(app)
+    else:
+        await_start(app, START_SECONDS)
+
+
+def await_guide(app: Guide) -> None:
+    """Waits until every replica of the guide's is up, and replaces those pods that never will be.
+
+    tailscaled may take the resolv.conf over before containerboot has saved its state; on a busy machine it often does.
+    """
+    for _ in range(STUCK_STARTS):
+        with suppress(LabError):
+            return await_start(app, STUCK_SECONDS + 3 * app.replicas)
+        say(f"! {app.name} is stuck in a start: its pods are replaced")
+        app.workspace.kubectl("delete", "pod", *map(app.pod, range(app.replicas)), "--ignore-not-found")
+    raise LabError(f"stuck in each of {STUCK_STARTS} starts, in which containerboot does not find the API server")
 
 
 def restart(app: Deployment) -> None:
-    """Replaces every pod, as a person would one that does not come back; waits until all are on the tailnet."""
+    """Replaces every pod, as a person would one that does not come back; waits until all are up."""
     app.delete_pods(*range(app.replicas))
-    await_tailnet(app)
+    await_up(app)
 
 
-def await_tailnet(app: Deployment) -> None:
-    """Waits until every replica is on the tailnet."""
-    wait_for(f"the replicas of {app.name} to be on the tailnet", lambda: is_connected(app), 120)
+def await_start(app: Deployment, seconds: float) -> None:
+    """Waits until every replica is on the tailnet, and its containerboot is content."""
+    wait_for(f"the replicas of {app.name} to be up", lambda: is_connected(app) and has_started(app), seconds)
+
+
+def has_started(app: Deployment) -> bool:
+    """Whether containerboot has done all that it does at a start, of every replica."""
+    return all("Startup complete" in Sidecar(app, ordinal).logs() for ordinal in range(app.replicas))
 
 
 def is_connected(app: Deployment) -> bool:

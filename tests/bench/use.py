@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import inf
@@ -32,6 +32,7 @@ POD = {
     "containers": [{**APP, "command": ["sh", "-c", "dd if=/dev/zero of=/www/blob bs=1M count=1; exec app"]}],
     "terminationGracePeriodSeconds": 5,
 }
+MORE_DEVICES = 1000
 PAGE = os.sysconf("SC_PAGE_SIZE")
 CONTAINERS = ("tailscale", "tailscale-dns")
 NO_RESOLVER = ("SplitDns", "ClusterDns")
@@ -75,6 +76,19 @@ def use(bench: Bench) -> Rows:
     for title, containers in (*((f"`{name}`", [name]) for name in CONTAINERS), ("both", CONTAINERS)):
         yield row(f"memory of {title}", "MiB", containers, lambda one: one.memory, bounded=NO_RESOLVER)
         yield row(f"CPU of {title}", "mCPU", containers, lambda one: one.cpu)
+    with more_devices(bench, MORE_DEVICES), bench.deployed(EVERY_MODE) as apps:
+        time.sleep(SETTLING_SECONDS)
+        title = f"memory of `tailscale`, idle, on a tailnet of {MORE_DEVICES} more devices"
+        yield apps.row(title, lambda app: Cell(f"{used(app, IDLE_SECONDS)['tailscale'].memory:.0f} MiB"))
+
+
+@contextlib.contextmanager
+def more_devices(bench: Bench, count: int) -> Iterator[None]:
+    """Adds devices, with nobody behind them, which all others learn of."""
+    with contextlib.ExitStack() as devices:
+        for number in range(count):
+            devices.enter_context(bench.tailnet.router(f"other-{number}", []))
+        yield
 
 
 def used(app: Deployment, seconds: float) -> dict[str, Use]:

@@ -9,7 +9,7 @@ import signal
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.lab.tailnet_client import Device
 
 LIMIT = 10.0
 """Seconds from the start of the sidecar's container until the replica is back on the tailnet."""
+KILLS, SECONDS_APART = 3, 20.0
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,15 @@ class Sidecar:
         self.app.wait_for("the sidecar to end", lambda: not answers(health))
         while_down()
         return self.await_return(before, seconds)
+
+    def crash_again_and_again(
+        self, while_down: Callable[[], object] = lambda: None, seconds: float = 120
+    ) -> Iterator[float]:
+        """Kills tailscaled as often as `KILLS`, `SECONDS_APART`; yields for each what `await_return` does."""
+        began = time.monotonic()
+        for number in range(KILLS):
+            time.sleep(max(0, began + number * SECONDS_APART - time.monotonic()))  # when the fault comes
+            yield self.crash(while_down=while_down, seconds=seconds)
 
     def await_return(self, restarts_before: int, seconds: float = 120) -> float:
         """Waits until a restarted container is back on the tailnet; returns how long that took after its start.

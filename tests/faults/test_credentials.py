@@ -8,15 +8,11 @@ import pytest
 
 from tailscale_sidecar import AuthKey, OAuthClient
 from tailscale_sidecar.auth import Auth
-from tests.cluster.deployment import Deployment, Workspace
+from tests.cluster.deployment import Workspace
 from tests.lab.tailnet_client import Tailnet
 
+from .credentials import revoke, revoked_oauth_client, wrong_oauth_client
 from .sidecar import Sidecar, identity
-
-
-def wrong_oauth_client(tailnet: Tailnet) -> Auth:
-    _, secret = tailnet.oauth_client()
-    return OAuthClient(client_secret=secret.replace("?", "x?"))
 
 
 def good_oauth_client(tailnet: Tailnet) -> Auth:
@@ -34,10 +30,14 @@ def good_auth_key(tailnet: Tailnet) -> Auth:
 
 @pytest.mark.parametrize(
     ("wrong", "good"),
-    [(wrong_oauth_client, good_oauth_client), (wrong_auth_key, good_auth_key)],
-    ids=["OAuthClient", "AuthKey"],
+    [
+        (wrong_oauth_client, good_oauth_client),
+        pytest.param(revoked_oauth_client, good_oauth_client, marks=pytest.mark.soak),
+        (wrong_auth_key, good_auth_key),
+    ],
+    ids=["wrong OAuthClient", "revoked OAuthClient", "wrong AuthKey"],
 )
-def test_a_wrong_credential_is_corrected_by_applying_it_again(
+def test_a_credential_that_is_no_good_is_corrected_by_applying_it_again(
     workspace: Workspace, tailnet: Tailnet, wrong: Callable[[Tailnet], Auth], good: Callable[[Tailnet], Auth]
 ) -> None:
     app = workspace.deploy(wait=False, replicas=2, auth=wrong(tailnet))
@@ -62,9 +62,3 @@ def test_a_rotated_credential_and_a_revoked_one_change_nothing_for_devices_that_
     Sidecar(app).crash()
     assert identity(app.devices()) == identity(before)
     assert len(app.credential_requests()) == 0  # the second client was never asked for anything
-
-
-def revoke(app: Deployment) -> None:
-    """Revokes the OAuth client that the deployment has."""
-    tailnet, auth = app.workspace.tailnet, app.arguments["auth"]
-    tailnet.call("DELETE", f"/lab/oauth-clients/{auth.client_id}")

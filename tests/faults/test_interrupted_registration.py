@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from tailscale_sidecar import OAuthClient
 from tests.cluster.deployment import Workspace
 from tests.lab.shell import wait_for
 
+from .credentials import wrong_oauth_client
 from .interruptions import MOMENTS, delete
 from .sidecar import Sidecar
 
@@ -36,8 +36,7 @@ def test_there_is_one_device_a_replica_after_twenty_interruptions(workspace: Wor
 
 
 def test_a_pod_that_cannot_log_in_ends_at_once_when_it_is_deleted(workspace: Workspace) -> None:
-    _, secret = workspace.tailnet.oauth_client()
-    app = workspace.deploy(wait=False, auth=OAuthClient(client_secret=secret.replace("?", "x?")))
+    app = workspace.deploy(wait=False, auth=wrong_oauth_client(workspace.tailnet))
     app.wait_for("the login to fail", lambda: "login failed" in Sidecar(app).logs())
     workspace.kubectl("scale", "statefulset", app.name, "--replicas=0")
     workspace.kubectl("wait", "pod", app.pod(), "--for=delete", "--timeout=10s")

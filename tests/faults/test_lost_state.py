@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from tailscale_sidecar import SecretState
 from tests.cluster.deployment import Deployment, Workspace
 
 from .sidecar import Sidecar
-from .state import empty
+from .state import empty, rewrite, tells_of_another
 
 
 def test_an_emptied_state_secret_leads_to_a_new_registration_at_the_next_start(workspace: Workspace) -> None:
@@ -37,11 +35,10 @@ def test_a_state_secret_emptied_under_a_running_replica_does_it_no_harm_until_it
 def test_a_state_secret_that_another_controller_rewrites_is_reported_at_the_next_start(workspace: Workspace) -> None:
     app = workspace.deploy(replicas=2)
     own, other = app.device(0), app.device(1)
-    patch = json.dumps({"data": workspace.get("Secret", app.pod(1))["data"]})
-    workspace.kubectl("patch", "secret", app.pod(0), "--type=merge", f"--patch={patch}")
+    rewrite(app)
     workspace.kubectl("scale", "statefulset", app.name, "--replicas=1")
     Sidecar(app).crash()
-    assert f"holds another device ({other.id}) than when this pod last started ({own.id})" in app.logs()
+    assert tells_of_another(app, other, own)
 
 
 def test_with_open_access_a_deleted_state_secret_is_made_again(workspace: Workspace) -> None:

@@ -15,13 +15,12 @@ from tests.cluster.deployment import APP, Deployment, Workspace
 from tests.lab.tailnet_client import Device
 
 from .look_ups import CLUSTER_NAME, RESOLVERS, TAILNET_NAME, LookUp, failed, look_ups, resolver_containers
-from .sidecar import LIMIT, Sidecar, identity
+from .sidecar import KILLS, LIMIT, Sidecar, identity
 
 pytestmark = pytest.mark.timed
 
 MODES: tuple[Dns, ...] = (InPodSplitDns(), SplitDns(), ClusterDns())
 EVERY_MODE = [type(dns).__name__ for dns in MODES]
-KILLS = 3
 FIRST = 50
 
 
@@ -63,7 +62,7 @@ def crash(app: Deployment) -> Crashed:
     app.wait_for(f"{FIRST} look-ups of each resolver", lambda: has_looked_up(app, FIRST))
     sidecar, before = Sidecar(app), app.devices()
     resolv_conf = [read_resolv_conf(app)]
-    seconds = [sidecar.crash(while_down=lambda: resolv_conf.append(read_resolv_conf(app))) for _ in range(KILLS)]
+    seconds = [*sidecar.crash_again_and_again(lambda: resolv_conf.append(read_resolv_conf(app)))]
     back_since = time.time()
     resolv_conf.append(read_resolv_conf(app))
     looked_up = len(look_ups(app))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .settings import NAME
-from .shell import wait_for
+from .shell import LabError, wait_for
 
 ROOT = Path("/sys/fs/cgroup")
 PODS = f"/{NAME}"  # the kubelet puts the pods below this, into `kubepods`
@@ -64,8 +64,9 @@ def cpu_seconds(container_id: str) -> float:
     for group in found:
         if (group / "cpuacct.usage").exists():
             return int((group / "cpuacct.usage").read_text()) / 1e9
-    (group,) = found
-    return int(re.findall(r"usage_usec (\d+)", (group / "cpu.stat").read_text())[0]) / 1e6
+    if not found:
+        raise LabError(f"container {container_id[:12]} has ended")
+    return int(re.findall(r"usage_usec (\d+)", (found[0] / "cpu.stat").read_text())[0]) / 1e6
 
 
 def kill(below: str = "") -> None:

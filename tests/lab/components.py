@@ -28,6 +28,7 @@ from .settings import (
 from .shell import LabError
 
 GENERATED = STATE / "config"
+CNI = GENERATED / "cni"  # containerd takes the first file in it, and sees when that changes
 CONTAINERD_SOCKET = RUN / "containerd.sock"
 NODE_READY = RUN / "node.ready"
 
@@ -224,7 +225,7 @@ def write_config() -> None:
     """Write the components' files from their templates, and make the folders they expect."""
     for disk in ("cni", "containerd", "etcd", "kubelet", "log", "tailnet", "volumes"):
         (DISKS / disk).mkdir(parents=True, exist_ok=True)
-    (GENERATED / "cni").mkdir(parents=True, exist_ok=True)
+    CNI.mkdir(parents=True, exist_ok=True)
     for name in ("audit.yaml", "containerd.toml", "kubelet.yaml", "cluster.Corefile", "upstream.Corefile"):
         (GENERATED / name).write_text(filled(name))
     (GENERATED / "cluster.yaml").write_text(
@@ -232,7 +233,9 @@ def write_config() -> None:
         + "".join(filled("dns-endpoints.yaml", version=family.version, node=family.node) for family in FAMILIES)
     )
     (GENERATED / "resolv.conf").write_text(f"nameserver {UPSTREAM_DNS}\n")
-    (GENERATED / "cni/10-lab.conflist").write_text(json.dumps(pod_network(), indent=1))
+    (CNI / "10-lab.conflist").write_text(
+        json.dumps(pod_network(NAME, PODS_BRIDGE, *(family.pods for family in FAMILIES)), indent=1)
+    )
 
 
 def filled(template: str, **more: object) -> str:
@@ -262,19 +265,19 @@ def cni_plugins() -> Path:
     raise LabError("the CNI plugins are missing; `python -m tests.lab setup` installs them")
 
 
-def pod_network() -> dict[str, object]:
-    """The CNI configuration: a bridge, an address of each IP family, no way out."""
+def pod_network(name: str, bridge: str, *subnets: str) -> dict[str, object]:
+    """The CNI configuration: a bridge, an address of each subnet, no way out."""
     addresses = {
         "type": "host-local",
-        "ranges": [[{"subnet": family.pods}] for family in FAMILIES],
-        "routes": [{"dst": family.everything} for family in FAMILIES],
+        "ranges": [[{"subnet": subnet}] for subnet in subnets],
+        "routes": [{"dst": family.everything} for family in FAMILIES[: len(subnets)]],
     }
-    bridge = {
+    plugin = {
         "type": "bridge",
-        "bridge": PODS_BRIDGE,
+        "bridge": bridge,
         "isGateway": True,
         "hairpinMode": True,
         "ipam": addresses,
     }
     ports = {"type": "portmap", "capabilities": {"portMappings": True}}
-    return {"cniVersion": "0.4.0", "name": NAME, "plugins": [bridge, ports]}
+    return {"cniVersion": "0.4.0", "name": name, "plugins": [plugin, ports]}

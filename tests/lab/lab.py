@@ -11,7 +11,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +27,7 @@ from .settings import (
     CACHE,
     DISKS,
     KUBECONFIG,
+    NAME,
     NODE,
     PKI,
     RUN,
@@ -224,6 +225,16 @@ class Lab:
         self.start_components(("kubelet", "tun-device-plugin"))
         self._await(*NODE_COMPONENTS)
         self._await_node(began)
+
+    @contextlib.contextmanager
+    def other_pod_network(self, subnet: str) -> Iterator[None]:
+        """Give the pods that start meanwhile an address of this IPv4 subnet."""
+        file = components.CNI / "05-other.conflist"
+        file.write_text(json.dumps(components.pod_network(f"{NAME}-other", "cni1", subnet)))
+        try:
+            yield
+        finally:
+            file.unlink()
 
     def start_components(self, names: Iterable[str]) -> None:
         """Start those of the components that do not run, without waiting."""

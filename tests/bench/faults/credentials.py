@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-from tailscale_sidecar import OAuthClient
 from tests.bench.recovery import Before, restarts, seconds_until_back, trouble
 from tests.bench.subjects import DEFAULT, Bench, restart
 from tests.bench.table import Cell, Rows, counted
 from tests.cluster.deployment import Deployment
+from tests.faults.credentials import revoke, revoked_oauth_client, wrong_oauth_client
 from tests.faults.sidecar import Sidecar
 from tests.lab.shell import wait_for
-from tests.lab.tailnet_client import Tailnet
 
 SECRET_SECONDS = 120
 """The kubelet brings a changed Secret to a running pod within about a minute and a half."""
@@ -24,10 +25,12 @@ def credentials(bench: Bench) -> Rows:
         with away[0], away[1]:
             yield apps.row("pod replaced while the OAuth and key APIs answer 503", replaced)
         apps.each(restart)
+        apps.each(rotate)
+        yield apps.row("pod replaced after its credential was rotated", replaced)
         apps.each(revoke)
         yield apps.row("pod replaced after its credential was revoked", replaced)
-    with bench.apps(DEFAULT, auth=wrong_client(bench.tailnet)) as apps:
-        yield apps.row("wrong credential at the first start, corrected by applying it again", corrected)
+    with bench.apps(DEFAULT) as apps:
+        yield from apps.rows("credentials that are no good at the first start", corrected_of_each)
 
 
 def replaced(app: Deployment) -> Cell:
@@ -38,19 +41,27 @@ def replaced(app: Deployment) -> Cell:
     return before.recovery()
 
 
-def revoke(app: Deployment) -> None:
-    """Revokes the OAuth client that the deployment has."""
-    app.workspace.tailnet.call("DELETE", f"/lab/oauth-clients/{app.arguments['auth'].client_id}")
+def rotate(app: Deployment) -> None:
+    """Gives the deployment another OAuth client, and revokes the one that it had."""
+    revoke(app)
+    app.change(wait=False, auth=app.workspace.oauth())
 
 
-def wrong_client(tailnet: Tailnet) -> OAuthClient:
-    """One whose secret nobody knows."""
-    client_id, secret = tailnet.oauth_client()
-    return OAuthClient(client_id=client_id, client_secret=secret.replace("?", "x?"))
+def corrected_of_each(app: Deployment) -> dict[str, Cell]:
+    """What becomes of a deployment with each kind of credential that is no good."""
+    tailnet = app.workspace.tailnet
+    of_each = {"wrong": wrong_oauth_client(tailnet), "revoked": revoked_oauth_client(tailnet)}
+    apps = [
+        replace(app, name=f"{app.name}-{kind}", arguments={**app.arguments, "auth": auth})
+        for kind, auth in of_each.items()
+    ]
+    titles = (f"{kind} credential at the first start, corrected by applying it again" for kind in of_each)
+    with ThreadPoolExecutor(len(apps)) as pool:
+        return dict(zip(titles, pool.map(corrected, apps), strict=True))
 
 
 def corrected(app: Deployment) -> Cell:
-    """Applies a right credential after the wrong one was refused."""
+    """Applies a good credential after the other one was refused."""
     app.apply(wait=False)
     app.wait_for("the refusal", lambda: "login failed" in Sidecar(app).logs() or restarts(app) > 0)
     pod, applied = app.uid(), time.time()

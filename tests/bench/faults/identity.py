@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,17 +14,18 @@ from tests.bench.table import Cell, Rows, counted
 from tests.cluster.deployment import Deployment
 from tests.faults.interruptions import MOMENTS, delete
 from tests.faults.sidecar import Sidecar
-from tests.faults.state import empty
+from tests.faults.state import empty, rewrite, tells_of_another
+from tests.lab import LabError
 from tests.lab.shell import wait_for
 
-ROLLED = 4
+ROLLED = 10
 DELETED_SECONDS = 60
 """What a replica has to notice that its device was deleted, and to be back; its promise is 2 minutes."""
 
 
 def rolling_restart(bench: Bench) -> Rows:
-    """All replicas, two at a time."""
-    strategy = {"rollingUpdate": {"maxUnavailable": 2}}
+    """All replicas, five at a time."""
+    strategy = {"rollingUpdate": {"maxUnavailable": 5}}
     with bench.deployed(DEFAULT, replicas=ROLLED, pod_management_policy="Parallel", update_strategy=strategy) as apps:
 
         def roll() -> None:
@@ -34,10 +36,25 @@ def rolling_restart(bench: Bench) -> Rows:
 
 
 def lost_state(bench: Bench) -> Rows:
-    """Somebody empties or deletes the state Secret; then the pod is replaced."""
-    with bench.deployed(DEFAULT) as apps:
+    """Somebody rewrites, empties or deletes the first replica's state Secret; then its sidecar or pod starts anew."""
+    with bench.deployed(DEFAULT, replicas=2) as apps:
+        yield apps.row("state Secret rewritten with another device's, then tailscaled killed", rewritten)
         yield apps.row("state Secret emptied", emptied)
         yield apps.row("state Secret deleted", deleted)
+
+
+def rewritten(app: Deployment) -> Cell:
+    """Whether the log tells of another device. Only the first replica is left: both would be the same device."""
+    before, sidecar = Before.of(app), Sidecar(app)
+    own, other = app.device(0), app.device(1)
+    rewrite(app)
+    app.change(wait=False, replicas=1)
+    sidecar.kill()
+    wait_for("the sidecar to end", lambda: sidecar.container_id() != before.containers[0])
+    with contextlib.suppress(LabError):
+        wait_for("a word of it", lambda: tells_of_another(app, other, own), PATIENCE)
+    says_so = tells_of_another(app, other, own)
+    return Cell("told in its log" if says_so else "says nothing", holds=says_so)
 
 
 def emptied(app: Deployment) -> Cell:

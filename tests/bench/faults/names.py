@@ -12,14 +12,13 @@ from tests.bench.subjects import EVERY_MODE, Bench
 from tests.bench.table import Cell, Rows
 from tests.cluster.deployment import APP, Deployment
 from tests.faults.look_ups import RESOLVERS, TAILNET_NAME, LookUp, failed, look_ups, resolver_containers
-from tests.faults.sidecar import LIMIT, Sidecar, identity
+from tests.faults.sidecar import KILLS, LIMIT, SECONDS_APART, Sidecar, identity
 from tests.lab import LabError
 from tests.lab.shell import wait_for
 
 CLUSTER_NAME = "kubernetes.default.svc.cluster.local"  # in full: what becomes of the search list is a row of its own
-KILLS = 3
 FIRST = 50
-TITLE = f"tailscaled killed (-9) {KILLS} times: look-ups until it is back"
+TITLE = f"tailscaled killed (-9) {KILLS} times, {SECONDS_APART:.0f} s apart: look-ups until it is back"
 POD = {
     "initContainers": [{**APP, "name": "first", "command": ["resolve-musl", CLUSTER_NAME]}],
     "containers": resolver_containers(CLUSTER_NAME, TAILNET_NAME),
@@ -72,10 +71,7 @@ def kill_again_and_again(app: Deployment) -> Crashes:
     """Kills tailscaled until it does not come back, or often enough."""
     began, seconds, resolv_confs = time.time(), list[float](), [resolv_conf(app)]
     with contextlib.suppress(LabError):  # that it does not come back is a figure too
-        for _ in range(KILLS):
-            seconds.append(
-                Sidecar(app).crash(while_down=lambda: resolv_confs.append(resolv_conf(app)), seconds=PATIENCE)
-            )
+        seconds.extend(Sidecar(app).crash_again_and_again(lambda: resolv_confs.append(resolv_conf(app)), PATIENCE))
     return Crashes(began, seconds, [*resolv_confs, resolv_conf(app)], time.time())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.bench.recovery import PATIENCE
-from tests.bench.subjects import CLUSTER_CIDRS, DEFAULT, Bench, deploy
+from tests.bench.subjects import CLUSTER_CIDRS, DEFAULT, Bench, deploy, is_connected
 from tests.bench.table import Cell, Rows
 from tests.cluster.deployment import APP, Deployment, Workspace
 from tests.faults.sidecar import Sidecar
@@ -19,6 +19,7 @@ from .names import CLUSTER_NAME
 OTHER = "10.99.0.0/16"
 ADVERTISED = [*CLUSTER_CIDRS, OTHER]
 OF_THE_TAILNET = "100.127.200.1"
+PODS_OF_THE_TAILNET = "100.80.0.0/24"
 KUBELET_PORT = "10250"
 BYSTANDER: dict[str, Any] = {
     "apiVersion": "v1",
@@ -43,6 +44,10 @@ def routes(bench: Bench) -> Rows:
             yield apps.row("a node with an address inside 100.64.0.0/10", reaches_the_node)
         finally:
             bench.lab.on_node("ip", "address", "delete", f"{OF_THE_TAILNET}/32", "dev", BRIDGE)
+    with bench.apps(DEFAULT) as apps, bench.lab.other_pod_network(PODS_OF_THE_TAILNET):
+        deploy_bystander(apps.workspace)
+        apps.each(lambda app: app.apply(wait=False))
+        yield apps.row("a pod CIDR inside 100.64.0.0/10", is_reached)
 
 
 def deploy_bystander(workspace: Workspace) -> None:
@@ -96,3 +101,16 @@ def reaches_the_node(app: Deployment) -> Cell:
     if succeeds(app, "nc", "-w", "3", OF_THE_TAILNET, KUBELET_PORT, "-e", "true"):
         return Cell("reached")
     return Cell("silently cut off from it", holds=False)
+
+
+def is_reached(app: Deployment) -> Cell:
+    """Whether other pods reach the app once it is on the tailnet, or the pod says that they would not."""
+    prepare = Sidecar(app, container="tailscale-init")
+    wait_for("the tailnet or a word", lambda: is_connected(app) or "100.64.0.0/10" in prepare.logs(), PATIENCE)
+    if "100.64.0.0/10" in prepare.logs():
+        return Cell("refused when the pod starts, with the way out in its log")
+    try:
+        app.workspace.kubectl("exec", "bystander", "--", "fetch", "-timeout=3s", f"http://{app.status()['podIP']}/")
+    except LabError:
+        return Cell("silently cut off from other pods", holds=False)
+    return Cell("reached")

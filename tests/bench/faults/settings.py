@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,9 +15,12 @@ from tests.bench.table import Cell, Rows, counted
 from tests.cluster.deployment import Deployment
 from tests.faults.peer import Peer
 from tests.faults.sidecar import Sidecar, seconds_of
+from tests.faults.watching import watching
 from tests.lab import LabError
 
-ROUTE = "10.77.0.0/16"
+ROUTE, TAG = "10.77.0.0/16", "tag:db"
+WATCHED = 0.5
+"""Seconds by which the control plane may be asked late."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +52,15 @@ CHANGES = (
     ),
     Change("DNS mode changed", lambda _: {"dns": ClusterDns()}, lambda app: not prefs(app)["CorpDNS"]),
     Change(
-        "tags changed, with a credential for them",
-        lambda app: {"tags": ["tag:db"], "auth": client_for("tag:db", app)},
-        lambda app: app.devices()[0].tags == ("tag:db",),
-    ),
-    Change(
         "hostname changed",
         lambda app: {"hostname": f"{app.name}-new"},
         lambda app: app.devices()[0].hostname == f"{app.name}-new-0",
     ),
+)
+TAGS = Change(
+    "tags changed, with a credential for them",
+    lambda app: {"tags": [TAG], "auth": client_for(TAG, app)},
+    lambda app: app.devices()[0].tags == (TAG,),
 )
 SHIELDS = Change("shields_up switched on", lambda _: {"shields_up": True}, lambda app: prefs(app)["ShieldsUp"])
 REMOVAL = Change(
@@ -74,7 +78,9 @@ REMOVAL = Change(
 def settings(bench: Bench) -> Rows:
     """Each change on top of the one before."""
     with bench.deployed(DEFAULT, accept_routes=False) as apps:
-        yield apps.row(SHIELDS.title, shielded)
+        peers = dict(apps.each(lambda app: (app.name, Peer.of(app))).values())
+        yield apps.row(TAGS.title, lambda app: retagged(app, peers[app.name]))
+        yield apps.row(SHIELDS.title, lambda app: shielded(app, peers[app.name]))
         for change in (*CHANGES, REMOVAL):
             yield apps.row(change.title, partial(changed, change=change))
 
@@ -103,11 +109,22 @@ def changed(app: Deployment, change: Change) -> Cell:
     return Cell("; ".join(text), holds=same and not crashes)
 
 
-def shielded(app: Deployment) -> Cell:
-    """Whether anybody connects once shields are asked for."""
-    peer = Peer.of(app)
-    cell = changed(app, SHIELDS)
-    started = seconds_of(app.status()["startTime"])
-    let_in = [moment for moment in peer.connected() if moment > started]
-    text = f"{cell.text}; {counted(len(let_in), 'connection')} let in by the new pod"
+def retagged(app: Deployment, peer: Peer) -> Cell:
+    """Whether anybody connects to the new pod while its device has the old tags."""
+    with watching(app) as seen:
+        cell = changed(app, TAGS)
+    tagged = min((one.time for one in seen if one.device.tags == (TAG,)), default=math.inf)
+    return with_let_in(cell, app, peer, until=tagged - WATCHED)
+
+
+def shielded(app: Deployment, peer: Peer) -> Cell:
+    """Whether anybody connects to the new pod once shields are asked for."""
+    return with_let_in(changed(app, SHIELDS), app, peer)
+
+
+def with_let_in(cell: Cell, app: Deployment, peer: Peer, until: float = math.inf) -> Cell:
+    """Adds how many connections the new pod let in that it should not have."""
+    started = seconds_of(app.status()["startTime"]) + 1  # its fractions are cut off
+    let_in = [moment for moment in peer.connected() if started < moment < until]
+    text = f"{cell.text}; {counted(len(let_in), 'connection')} let in meanwhile"
     return replace(cell, text=text, holds=cell.holds and not let_in)
