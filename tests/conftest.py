@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typing_extensions import override
@@ -17,6 +18,7 @@ from tests.lab import Lab
 from tests.lab.tailnet_client import Tailnet
 
 LAB_WAS_UP = pytest.StashKey[bool]()
+LAB_WAS_USED = pytest.StashKey[bool]()
 NEEDS_ROOT = "the tests on the lab are skipped: it makes a network namespace, which needs root (sudo make test)"
 
 
@@ -43,13 +45,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Remembers, in the process that leads, whether a lab was up before."""
+    session.config.stash[LAB_WAS_USED] = False
     if not hasattr(session.config, "workerinput") and os.geteuid() == 0:
         session.config.stash[LAB_WAS_UP] = Lab().is_healthy()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Learns from a process of `-n` whether its tests used the lab."""
+    node.config.stash[LAB_WAS_USED] |= getattr(node, "workeroutput", {}).get("lab_was_used", False)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Stops a lab that this session started."""
-    if session.config.stash.get(LAB_WAS_UP, True) is False:
+    """Stops a lab that this session started, and no other that came up meanwhile."""
+    used = session.config.stash[LAB_WAS_USED]
+    output: dict[str, bool] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["lab_was_used"] = used
+    elif used and not session.config.stash[LAB_WAS_UP]:
         Lab().stop()
 
 
@@ -60,10 +73,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab() -> Lab:
+def lab(pytestconfig: pytest.Config) -> Lab:
     """A real API server, kubelet and control plane, with this process inside their network."""
     if os.geteuid() != 0:
         pytest.skip(NEEDS_ROOT)
+    pytestconfig.stash[LAB_WAS_USED] = True
     lab = Lab.start()
     lab.enter()
     return lab

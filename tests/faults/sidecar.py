@@ -81,12 +81,13 @@ class Sidecar:
         return ""
 
     def container_id(self) -> str:
-        """What its control group is named."""
-        return str(self.status()["containerID"]).removeprefix("containerd://")
+        """What its control group is named; nothing before its first start."""
+        return str(self.status().get("containerID", "")).removeprefix("containerd://")
 
     def pids(self, name: str = "") -> list[int]:
         """The host's numbers of the container's processes of that name, the oldest first."""
-        groups = list(cgroups.home("kubepods").rglob(self.container_id()))
+        container = self.container_id()
+        groups = list(cgroups.home("kubepods").rglob(container)) if container else []
         pids = [int(pid) for group in groups for pid in (group / "cgroup.procs").read_text().split()]
         return sorted(pid for pid in pids if not name or comm(pid) == name)
 

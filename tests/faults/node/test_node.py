@@ -41,7 +41,10 @@ def app(shared_workspace: Workspace) -> Deployment:
 def test_each_replica_stays_the_same_device(app: Deployment, lab: Lab, fault: str) -> None:
     before, requests = app.devices(), len(app.credential_requests())
     restarts = [app.restarts(ordinal) for ordinal in range(app.replicas)]
+    containers = containers_of(app)
     FAULTS[fault](lab)
+    if "rebooted" in fault:  # until the kubelet says otherwise, the pods are as ready as before
+        app.wait_for("new containers", lambda: not containers & containers_of(app))
     app.await_ready()
     app.workspace.tailnet.await_devices(app.name, app.replicas)
     assert identity(app.devices()) == identity(before)
@@ -50,3 +53,8 @@ def test_each_replica_stays_the_same_device(app: Deployment, lab: Lab, fault: st
     if "rebooted" not in fault:
         assert [app.restarts(ordinal) for ordinal in range(app.replicas)] == restarts
     assert Sidecar(app).crash() > 0  # and what comes next is survived too
+
+
+def containers_of(app: Deployment) -> set[str]:
+    """The IDs of the replicas' sidecars."""
+    return {Sidecar(app, ordinal).container_id() for ordinal in range(app.replicas)}
