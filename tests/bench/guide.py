@@ -5,6 +5,7 @@ https://tailscale.com/docs/solutions/connect-kubernetes-pods-to-tailnet-using-si
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -86,7 +87,7 @@ def pod(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "resources": arguments.get("resources", {}),
         "securityContext": {"privileged": True},
     }
-    user = arguments["pod_spec"]
+    user = copy.deepcopy(arguments["pod_spec"])  # tests change what they get
     return {
         **user,
         "serviceAccountName": name,

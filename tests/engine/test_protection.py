@@ -278,7 +278,9 @@ def test_retained_state_is_handed_over_to_the_sidecars_and_taken_back_and_goes_i
     app.change(state=SecretState())
     with pytest.raises(PulumiError, match="already exists"):
         program.up()
-    app.change(state=RETAINED, replicas=1, labels={"version": "2"})
+    app.change(state=RETAINED)
+    program.up()
+    app.change(replicas=1, labels={"version": "2"})
     program.settle()
     assert set(app.state_secrets()) == {f"{app.name}-{ordinal}" for ordinal in range(2)}
     app.change(replicas=2)
