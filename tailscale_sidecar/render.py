@@ -16,11 +16,13 @@ import pulumi.runtime
 import yaml
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped] # it has no types
 from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.proto.resource_pb2_grpc import ResourceMonitorStub
 from pulumi.runtime.rpc import UNKNOWN
 from typing_extensions import override
 
 from . import device_cleanup_provider
 from ._additions import Json
+from ._transforms import Transforms
 
 SECRET_KEY = "4dabf18193072939515e22adb298388d"
 """Marks a special value in what the SDK sends to the engine (github.com/pulumi/pulumi sdk/python/lib/pulumi/runtime)."""
@@ -148,15 +150,28 @@ def _run(file: Path) -> None:
         sys.path.remove(str(file.parent))
 
 
-class _Monitor(MockMonitor):
+class _Monitor(MockMonitor, ResourceMonitorStub):  # the SDK serves a program's callbacks to a stub only
     """Keeps which leaves are secret: what the SDK hands to mocks is secret as a whole if one leaf in it is."""
 
     mocks: _Recorder
 
+    def __init__(self, recorder: _Recorder) -> None:
+        MockMonitor.__init__(self, recorder)  # and no channel: this is no stub of a server
+        self._transforms = Transforms()
+
     @override
     def RegisterResource(self, request: Any) -> Any:
+        self._transforms.apply(self.make_urn(request.parent, request.type, request.name), request)
         self.mocks.sent[request.type, request.name] = MessageToDict(request.object)
         return super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK does not type it
+
+    def RegisterStackTransform(self, callback: Any) -> None:  # noqa: N802 - the protocol's name
+        self._transforms.of_stack.append(callback)
+
+    def RegisterResourceHook(self, request: Any) -> None:  # noqa: N802 - the protocol's name
+        """A hook runs when something is made, which is not here."""
+
+    RegisterErrorHook = RegisterResourceHook
 
 
 class _Recorder(pulumi.runtime.Mocks):

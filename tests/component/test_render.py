@@ -22,13 +22,13 @@ from tailscale_sidecar import *
 config = pulumi.Config()
 secret = pulumi.Output.secret("S3CR3T")
 
-def component(name="app", **changes):
+def component(name="app", opts=None, **changes):
     arguments = {
         "pod_spec": {"containers": [{"name": "app", "image": "nginx:1.29"}]},
         "auth": OAuthClient(client_secret=pulumi.Output.secret("tskey-client-S3CR3T")),
         "tags": ["tag:k8s"],
     }
-    return TailscaleSidecarStatefulSet(name, TailscaleSidecarStatefulSetArgs(**{**arguments, **changes}))
+    return TailscaleSidecarStatefulSet(name, TailscaleSidecarStatefulSetArgs(**{**arguments, **changes}), opts)
 
 """
 
@@ -268,6 +268,43 @@ def test_state_that_is_retained_is_a_secret_like_any_other(program: Path) -> Non
     found = objects(render(write(program, "component(state=SecretState(retain_state=True))")))
     (state,) = (item for item in found if item["kind"] == "Secret" and item["metadata"]["name"].endswith("-0"))
     assert "data" not in state
+
+
+LABEL = """
+def label(args):
+    if args.type_ == "kubernetes:apps/v1:StatefulSet":
+        metadata = {**args.props["metadata"], "labels": {"seen": args.props["metadata"]["name"]}}
+        return pulumi.ResourceTransformResult({**args.props, "metadata": metadata}, args.opts)
+
+async def label_later(args):
+    return label(args)
+
+transformed = pulumi.ResourceOptions(transforms=[label])
+"""
+TRANSFORMED = {
+    "the component's": "component(opts=transformed)",
+    "its parent's": "component(opts=pulumi.ResourceOptions(parent=pulumi.ComponentResource('a:b:C', 'c', opts=transformed)))",
+    "the stack's": "pulumi.runtime.register_resource_transform(label_later)\ncomponent()",
+}
+
+
+@pytest.mark.parametrize("body", TRANSFORMED.values(), ids=TRANSFORMED)
+def test_transforms_change_what_is_shown_as_they_change_what_is_made(program: Path, body: str) -> None:
+    shown = render(write(program, LABEL + body))
+    assert one(objects(shown), "StatefulSet")["metadata"]["labels"] == {"seen": "app"}
+    assert "S3CR3T" not in shown
+
+
+def test_a_broken_transform_is_shown_as_what_it_is(program: Path) -> None:
+    body = "def broken(args): raise RuntimeError('no such team')\n"
+    with pytest.raises(Exception, match="no such team"):
+        render(write(program, body + "component(opts=pulumi.ResourceOptions(transforms=[broken]))"))
+
+
+def test_hooks_are_not_run(program: Path) -> None:
+    hook = "pulumi.ResourceHook('page', lambda args: 1 / 0)"
+    body = f"component(opts=pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(before_create=[{hook}])))"
+    assert one(objects(render(write(program, body))), "StatefulSet")
 
 
 def test_a_folder_without_program_is_refused_by_name(tmp_path: Path) -> None:
