@@ -15,7 +15,7 @@ from .sidecar import Sidecar
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("grace", [0, 5], ids=["killed", "deleted"])
+@pytest.mark.parametrize("grace", [0, pytest.param(5, marks=pytest.mark.soak)], ids=["killed", "deleted"])
 def test_there_is_one_device_in_the_end(workspace: Workspace, moment: str, grace: int) -> None:
     app = workspace.deploy(wait=False)
     wait_for(moment, lambda: MOMENTS[moment](app))
