@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 from typing import Any
 
@@ -17,14 +18,15 @@ from .test_credentials import state_files
 ROUTE = "SplitDnsRoute({domain!r}, ['10.96.0.10'])\n"
 
 
-def example_on_the_lab(workspace: Workspace) -> str:
-    """The example as it is, but for the lab's image, namespace and control plane."""
+def example_on_the_lab(workspace: Workspace, name: str) -> str:
+    """The example as it is, but for its name and the lab's image, namespace and control plane."""
     text = (EXAMPLES["created_credentials"] / "__main__.py").read_text(encoding="utf-8")
     more = f"login_server={workspace.tailnet.url!r}, namespace={workspace.namespace!r}, env={QUIET!r}"
     for old, new in {"nginx:1.29": APP_IMAGE, "replicas=2,": f"replicas=2, {more},"}.items():
         assert text.count(old) == 1
         text = text.replace(old, new)
-    return text
+    assert text.count('"created-credentials"') == 2
+    return text.replace("created-credentials", name)
 
 
 def use_provider(program: Program) -> str:
@@ -55,7 +57,8 @@ def test_what_a_program_makes_on_the_tailnet_lets_its_pods_in_and_goes_with_the_
     workspace, tailnet = program.workspace, program.workspace.tailnet
     client_id = use_provider(program)
     domain = f"{workspace.namespace}.example"
-    program.head = example_on_the_lab(workspace) + HEAD + ROUTE.format(domain=domain)
+    name = f"created-{secrets.token_hex(2)}"  # others may be left of an earlier run
+    program.head = example_on_the_lab(workspace, name) + HEAD + ROUTE.format(domain=domain)
     by_key = program.add("key", auth=Source("AuthKey.create('key', tags=['tag:k8s'])"))
     by_token = program.add("token")
     by_token.change(
@@ -66,7 +69,7 @@ def test_what_a_program_makes_on_the_tailnet_lets_its_pods_in_and_goes_with_the_
     )
     program.settle()
 
-    prefixes = {"created-credentials": 2, by_key.name: 1, by_token.name: 1}
+    prefixes = {name: 2, by_key.name: 1, by_token.name: 1}
     devices = {prefix: tailnet.await_devices(prefix, count) for prefix, count in prefixes.items()}
     assert {d.tags for found in devices.values() for d in found} == {("tag:k8s",)}
     assert not any(d.ephemeral for found in devices.values() for d in found)
@@ -77,7 +80,7 @@ def test_what_a_program_makes_on_the_tailnet_lets_its_pods_in_and_goes_with_the_
     # A key that is no longer good is made anew, a client if asked for, and the pods that have a device do not mind.
     key, pods = program.stack.export()["key"]["id"], all_pods(workspace)
     tailnet.call("DELETE", f"/lab/auth-keys/{key}")
-    replace_client = "--replace=**:OauthClient::created-credentials"
+    replace_client = f"--replace=**:OauthClient::{name}"
     program.stack.pulumi("up", "--yes", "--skip-preview", "--refresh", replace_client)
     renewed = tailnet.credentials_of(client_id)
     assert sorted(renewed.values()) == ["auth", "client", "federated"]
