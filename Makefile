@@ -7,11 +7,11 @@ OWN_CLUSTER := $(filter command line,$(origin KUBECONFIG))
 TEST := $(BIN)/pytest -q --durations=8
 BESIDE := $(MAKE) --no-print-directory --output-sync=line --jobs=2
 # Programs in Go collect less garbage where memory is to be had: a tenth of what Pulumi takes.
-test-lab test-timed: export GOGC := 400
+test-lab test-timed soak-lab: export GOGC := 400
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
-test-lab test-timed soak bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
+test-lab test-timed soak-lab bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test test-code test-node test-lab test-timed soak smoke bench check golden setup clean
+.PHONY: demo test test-code test-node test-lab test-timed soak soak-node soak-lab smoke bench check golden setup clean
 
 # A KUBECONFIG that is only exported is not meant: the demo then uses the lab.
 demo: $(if $(OWN_CLUSTER),.venv/ready,setup) ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
@@ -31,7 +31,7 @@ test-code: ## what needs no lab
 	$(if $(ROOT),cd tests/lab/tailnet && go vet ./... && go test ./...)
 
 # They restart the node's programs, and wait more than they work: in a lab of their own, beside the others.
-test-node: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test-node
+test-node soak-node: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test-node
 test-node:
 	$(TEST) -m "not soak" tests/faults/node
 
@@ -47,13 +47,19 @@ test-timed:
 	status=$$?; $(LAB) down; exit $$status
 
 soak: setup ## the long faults, and operations at random
-	$(BIN)/pytest -q -m soak tests
+	+@$(BESIDE) soak-node soak-lab
+
+soak-node:
+	$(TEST) -m soak tests/faults/node
+
+soak-lab:
+	$(TEST) -m soak -n 3 tests --ignore=tests/faults/node
 
 smoke: .venv/ready ## the main job on a cluster and tailnet of your own: make smoke KUBECONFIG=...
 	$(BIN)/python -m tests.smoke --kubeconfig='$(or $(and $(OWN_CLUSTER),$(KUBECONFIG)),$(error name the cluster: make smoke KUBECONFIG=...))'
 
 bench: setup ## figures beside the guide's manifest, into docs/benchmarks.md
-	$(BIN)/python -m tests.bench; status=$$?; $(LAB) down; exit $$status
+	$(BIN)/python -m tests.bench $(PARTS); status=$$?; $(LAB) down; exit $$status
 
 check: .venv/ready ## linters and types
 	$(BIN)/ruff check

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from tests.lab.settings import KUBERNETES_VERSION, TAILSCALE_VERSION
@@ -26,11 +27,10 @@ HEAD = """\
 
 The guide's manifest as it is, and the component, on one lab in one run; all accept routes, and the tailnet has the
 guide's split DNS route and a global nameserver. `make bench` wrote this, and fails where the component does not do what
-it promises (**✗**). `python -m tests.bench starts routes` prints some parts only.
-
-{date}, {minutes:.0f} minutes; {machine}; one node of Kubernetes {kubernetes}; Tailscale {tailscale}. Seconds and CPU are of this
+it promises (**✗**); `make bench PARTS="Starts Commands"` measures these sections anew. Seconds and CPU are of the
 machine: compare columns.
 """
+WHEN = "{date}, {minutes:.0f} minutes; {machine}; one node of Kubernetes {kubernetes}; Tailscale {tailscale}."
 ABOUT = {
     "Starts": f"""\
 Seconds from the moment that a pod is scheduled. *Ready*: the app has looked up a cluster name and, but with `ClusterDns`,
@@ -65,16 +65,27 @@ changed is the manifest, and it is applied again.
 }
 
 
-def report(sections: dict[str, list[Row]], seconds: float) -> str:
-    """The whole page."""
-    head = HEAD.format(
+def section(title: str, rows: Sequence[Row], seconds: float) -> str:
+    """What was found in one run."""
+    when = WHEN.format(
         date=datetime.datetime.now(tz=datetime.UTC).date(),
         minutes=seconds / 60,
         machine=f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release().partition('-')[0]}",
         kubernetes=KUBERNETES_VERSION,
         tailscale=TAILSCALE_VERSION,
     )
-    return "\n".join([head, *(f"## {title}\n\n{ABOUT[title]}\n{tables(rows)}" for title, rows in sections.items())])
+    return f"{when}\n\n{ABOUT[title]}\n{tables(rows)}"
+
+
+def report(sections: Mapping[str, str]) -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *(f"## {title}\n\n{sections[title]}" for title in ABOUT if title in sections)])
+
+
+def sections_of(page: str) -> dict[str, str]:
+    """What an earlier run has written, by its title."""
+    parts = re.split(r"^## (.*)\n\n", page, flags=re.MULTILINE)[1:]
+    return {title: text.rstrip("\n") + "\n" for title, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def tables(rows: Sequence[Row]) -> str:

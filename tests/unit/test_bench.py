@@ -36,7 +36,6 @@ def run(rows: list[Row], monkeypatch: pytest.MonkeyPatch, error: Exception | Non
             raise error
 
     monkeypatch.setattr(bench, "SECTIONS", {"Faults": (faults,)})
-    monkeypatch.setattr(bench, "NAMES", ["faults"])
     return bench.main([])
 
 
@@ -57,6 +56,17 @@ def test_a_part_that_breaks_fails_and_leaves_the_rows_before_it(report: Path, mo
     assert run([GOOD], monkeypatch, LabError("the node is gone\nand more")) == 1
     assert "| good |" in report.read_text()
     assert "| faults | failed: the node is gone | **✗** failed: the node is gone |" in report.read_text()
+
+
+def test_a_section_that_is_measured_anew_replaces_the_earlier_one_and_no_other(
+    report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.record("Starts", "as they were\n")
+    for row in (MISSED, GOOD):
+        run([row], monkeypatch)
+    assert "## Starts\n\nas they were\n" in report.read_text()
+    assert report.read_text().count("## Faults") == 1
+    assert "| missed |" not in report.read_text()
 
 
 def test_a_subject_that_breaks_has_a_cell_that_says_so_and_the_others_go_on() -> None:
