@@ -52,8 +52,10 @@ soak: setup ## the long faults, and operations at random
 soak-node:
 	$(TEST) -m soak tests/faults/node
 
+# What is downloaded comes first: from the lab's network nothing can be.
 soak-lab:
-	$(TEST) -m soak -n 3 tests --ignore=tests/faults/node
+	$(TEST) -m soak tests/component
+	$(TEST) -m soak -n 3 tests/engine tests/faults tests/cluster --ignore=tests/faults/node
 
 smoke: .venv/ready ## the main job on a cluster and tailnet of your own: make smoke KUBECONFIG=...
 	$(BIN)/python -m tests.smoke --kubeconfig='$(or $(and $(OWN_CLUSTER),$(KUBECONFIG)),$(error name the cluster: make smoke KUBECONFIG=...))'

@@ -86,6 +86,13 @@ LOCKED_OUT = Defect(
     do="Sign it with `tailscale lock sign` on a signing device, or use pre-signed auth keys.",
     source=f"{UPSTREAM}/10008",
 )
+NOT_APPROVED = Defect(
+    name="device-not-approved",
+    severity=Severity.ERROR,
+    why="Device approval is on, and nobody has approved it.",
+    do="Approve it in the admin console, and append preauthorized=true to the client secret.",
+    source=f"{GUIDE}#step-3-authenticate-the-sidecar",
+)
 UNREACHABLE = Defect(
     name="control-plane-unreachable",
     severity=Severity.ERROR,
@@ -125,6 +132,7 @@ CAUSES: tuple[tuple[re.Pattern[str], Defect], ...] = tuple(
         (r"404: node not found", DEVICE_DELETED),
         (r"node is locked out", LOCKED_OUT),
         (r"(lookup|dial tcp).*(controlplane\.tailscale\.com|log-in server|control server)", UNREACHABLE),
+        (r"To approve your machine, visit", NOT_APPROVED),
         (r"tailscale-sidecar: login failed", LOGIN_FAILS),
         (r"tailscale-sidecar: the first login is in", WAITS_FOR_TURN),
     )

@@ -11,7 +11,7 @@ from ..inspection.snapshot import Replica, Snapshot
 from ..inspection.tailnet import Device
 from ..inspection.workload import Workload
 from ..pod_spec import QUAD100
-from .logs import LOCKED_OUT, STUCK_AFTER_CRASH, cause
+from .logs import LOCKED_OUT, NOT_APPROVED, STUCK_AFTER_CRASH, cause
 from .template import DEFAULT_RELEASE, OLD_RELEASE
 
 RECENT = timedelta(days=1)
@@ -126,13 +126,6 @@ EPHEMERAL = Defect(
     severity=Severity.WARNING,
     why="The state is kept, but the tailnet deletes the device when it is away for a while, and its address with it.",
     do="Append ?ephemeral=false&preauthorized=true to the client secret; the next new device then stays.",
-    source=f"{GUIDE}#step-3-authenticate-the-sidecar",
-)
-NOT_APPROVED = Defect(
-    name="device-not-approved",
-    severity=Severity.ERROR,
-    why="Device approval is on, and nobody has approved it.",
-    do="Approve it in the admin console, and append preauthorized=true to the client secret.",
     source=f"{GUIDE}#step-3-authenticate-the-sidecar",
 )
 CREDENTIAL_MISSING = Defect(

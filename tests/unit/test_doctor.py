@@ -451,6 +451,12 @@ def the_control_plane_lost_it(site: Site) -> None:
 
 
 @planted("device-not-approved")
+def waits_for_approval_at_its_first_start(site: Site) -> None:
+    site.unready()
+    site.server.logs[f"{NAME}-0/tailscale"] = "To approve your machine, visit (as admin):"
+
+
+@planted("device-not-approved")
 def waits_for_approval(site: Site) -> None:
     site.on_the_api(f"{NAME}-0", authorized=False)
 

@@ -47,11 +47,13 @@ def test_peers_go_on_talking_and_nothing_restarts(
     app.await_ready()
 
 
-def test_what_could_not_be_saved_while_the_api_server_was_away_is_saved_later(app: Deployment, lab: Lab) -> None:
+def test_state_is_saved_again_when_the_api_server_is_back(app: Deployment, lab: Lab) -> None:
     sidecar = Sidecar(app)
     restarts = app.restarts()
     lab.restart("kube-apiserver")  # cuts the connections that tailscaled has kept open
-    app.wait_for("the pod", lambda: bool(sidecar.shell("true; echo up")))
+    # The Service follows some seconds later.
+    ask = "echo | nc -w 1 $KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT_HTTPS && echo there"
+    app.wait_for("the API server's Service", lambda: bool(sidecar.shell(ask)))
     sidecar.tailscale("set", "--nickname=saved-again")
     assert "saved-again" in saved(app)
     assert app.restarts() == restarts

@@ -1,0 +1,55 @@
+"""What `doctor` and `preflight` say of a tailnet that is set up wrong: on one of its own, for every device feels it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tailscale_sidecar import OAuthClient, SplitDns
+from tests.cluster import test_preflight as preflights
+from tests.cluster.deployment import Deployment, Workspace
+from tests.cluster.test_doctor import by_api, doctor, names, target
+from tests.cluster.test_preflight import preflight
+from tests.lab.tailnet_client import Tailnet
+
+WRONG_DNS = {
+    "magic-dns-off": {"magic_dns": False},
+    "split-dns-missing": {"split": {}},
+    "split-dns-elsewhere": {"split": {"svc.cluster.local": ["10.200.0.2"]}},
+}
+
+
+@pytest.fixture(scope="module")
+def app(shared_workspace: Workspace) -> Deployment:
+    """A replica that asks Tailscale's resolver for all names."""
+    return shared_workspace.deploy(dns=SplitDns())
+
+
+@pytest.fixture
+def settings(tailnet: Tailnet) -> Iterator[Tailnet]:
+    """A tailnet whose settings are as before in the end."""
+    before = {path: tailnet.call("GET", path) for path in ("/lab/dns", "/lab/settings")}
+    yield tailnet
+    for path, found in before.items():
+        tailnet.call("PUT", path, found)
+
+
+@pytest.mark.parametrize(("defect", "dns"), WRONG_DNS.items(), ids=WRONG_DNS)
+def test_dns_settings_that_do_not_fit_are_named_before_and_after_the_first_up(
+    app: Deployment, settings: Tailnet, defect: str, dns: dict[str, object]
+) -> None:
+    settings.call("PUT", "/lab/dns", dns)
+    assert defect in names(doctor(app.workspace, target(app), "--no-exec", **by_api(settings)))
+    assert defect in preflights.names(preflight(app.workspace, "--dns=split"))
+
+
+def test_a_device_that_waits_for_approval_is_named_and_the_way_out(workspace: Workspace, settings: Tailnet) -> None:
+    settings.call("PUT", "/lab/settings", {"device_approval": True})
+    secret = f"{settings.oauth_client()[1]}&preauthorized=false"
+    app = workspace.deploy(wait=False, auth=OAuthClient(client_secret=secret))
+
+    def found() -> set[str]:
+        return names(doctor(workspace, target(app), "--no-exec", **by_api(settings)))
+
+    app.wait_for("the finding", lambda: "device-not-approved" in found())
