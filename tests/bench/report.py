@@ -25,9 +25,9 @@ from .use import IDLE_SECONDS, LOAD_SECONDS, REQUESTS, ROUNDS
 HEAD = """\
 # Benchmarks
 
-The guide's manifest as it is, and the component, on one lab in one run; all accept routes, and the tailnet has the
-guide's split DNS route and a global nameserver. `make bench` wrote this, and fails where the component does not do what
-it promises (**✗**); `make bench PARTS="Starts Commands"` measures these sections anew. Seconds and CPU are of the
+The guide's manifest as it is, and the component, each section on one lab in one run; all accept routes, and the tailnet
+has the guide's split DNS route and a global nameserver. `make bench` wrote this, and fails where the component does not do
+what it promises (**✗**); `make bench PARTS="Starts Commands"` measures these sections anew. Seconds and CPU are of the
 machine: compare columns.
 """
 WHEN = "{date}, {minutes:.0f} minutes; {machine}; one node of Kubernetes {kubernetes}; Tailscale {tailscale}."

@@ -21,7 +21,7 @@ from tailscale_sidecar import InPodSplitDns, OAuthClient
 from tailscale_sidecar.__main__ import main
 from tests.bench.guide import Guide
 from tests.faults.sidecar import Sidecar
-from tests.lab import LabError, settings
+from tests.lab import settings
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Tailnet
 from tests.unit.test_doctor import PLANTED_IN_TEMPLATE
@@ -229,9 +229,7 @@ def test_what_goes_wrong_in_manifests_made_by_hand_is_named(workspace: Workspace
         every = doctor(workspace)["findings"]
         return {name for name in planted if not any(f["name"] == name and f"/{name}" in f["object"] for f in every)}
 
-    with contextlib.suppress(LabError):
-        wait_for("all findings", lambda: not missing(), 90)
-    assert missing() == set()
+    wait_for(lambda: f"the findings {missing()}", lambda: not missing(), 90)
 
 
 def test_what_is_wrong_with_a_template_is_named_as_the_api_server_has_it(workspace: Workspace) -> None:

@@ -41,13 +41,13 @@ def find_command(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}:/usr/local/go/bin")
 
 
-def wait_for(what: str, condition: Callable[[], bool], timeout: float = 60) -> None:
-    """Return as soon as the condition holds."""
+def wait_for(what: str | Callable[[], str], condition: Callable[[], bool], timeout: float = 60) -> None:
+    """Return as soon as the condition holds; a function says what is missing when the wait was in vain."""
     deadline = time.monotonic() + timeout
     pause = 0.05
     while not condition():
         if time.monotonic() > deadline:
-            raise LabError(f"waited {timeout:.0f} s in vain for {what}")
+            raise LabError(f"waited {timeout:.0f} s in vain for {what if isinstance(what, str) else what()}")
         time.sleep(pause)
         pause = min(1.3 * pause, 0.5)  # a condition may start a program each time
 

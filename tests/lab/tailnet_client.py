@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .settings import TAILNET_URL
-from .shell import LabError, wait_for
+from .shell import wait_for
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,11 @@ class Tailnet:
 
     def await_devices(self, prefix: str, count: int, seconds: float = 60) -> list[Device]:
         """Waits until exactly `count` devices of that prefix are online."""
-        try:
-            wait_for(
-                f"{count} devices {prefix}* online",
-                lambda: [d.online for d in self.devices(prefix)] == [True] * count,
-                seconds,
-            )
-        except LabError as error:
-            raise LabError(f"{error}; there are {self.devices(prefix)}") from None
+        wait_for(
+            lambda: f"{count} devices {prefix}* online; there are {self.devices(prefix)}",
+            lambda: [d.online for d in self.devices(prefix)] == [True] * count,
+            seconds,
+        )
         return self.devices(prefix)
 
     def oauth_client(

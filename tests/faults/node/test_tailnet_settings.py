@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tailscale_sidecar import OAuthClient, SplitDns
-from tests.cluster import test_preflight as preflights
 from tests.cluster.deployment import Deployment, Workspace
 from tests.cluster.test_doctor import by_api, doctor, names, target
 from tests.cluster.test_preflight import preflight
@@ -41,7 +40,7 @@ def test_dns_settings_that_do_not_fit_are_named_before_and_after_the_first_up(
 ) -> None:
     settings.call("PUT", "/lab/dns", dns)
     assert defect in names(doctor(app.workspace, target(app), "--no-exec", **by_api(settings)))
-    assert defect in preflights.names(preflight(app.workspace, "--dns=split"))
+    assert defect in names(preflight(app.workspace, "--dns=split"))
 
 
 def test_a_device_that_waits_for_approval_is_named_and_the_way_out(workspace: Workspace, settings: Tailnet) -> None:
