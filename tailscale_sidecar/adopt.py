@@ -9,7 +9,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, takewhile
@@ -146,8 +145,7 @@ def in_cluster(cluster: Cluster, name: str, given: Sequence[str]) -> Found:
     workload = Workload({**manifest, "kind": "StatefulSet"})
     cidrs: list[str] = []
     if workload.is_kernel and workload.accepts_routes:
-        with ThreadPoolExecutor() as pool:
-            facts = look_at_cluster(cluster, pool, given)
+        facts = look_at_cluster(cluster, given)
         for gap in facts.gaps:
             say(f"{gap.what} was not found: {gap.why}; {gap.do}")
         cidrs = [] if facts.gaps else cluster_cidrs(facts.ranges)

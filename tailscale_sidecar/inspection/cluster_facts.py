@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -43,7 +43,7 @@ class ClusterFacts:
     """Of the ranges."""
 
 
-def look_at_cluster(cluster: Cluster, pool: Executor, given: Sequence[str] = ()) -> ClusterFacts:
+def look_at_cluster(cluster: Cluster, given: Sequence[str] = ()) -> ClusterFacts:
     """Asks for all of it at once. What is refused, others may have; only what nobody had is a gap.
 
     `given` are CIDRs that the user knows; nothing is then missing.
@@ -57,12 +57,13 @@ def look_at_cluster(cluster: Cluster, pool: Executor, given: Sequence[str] = ())
             refused.append(str(error))
             return otherwise
 
-    nodes = pool.submit(ask, lambda: cluster.list("Node"), [])
-    service_cidrs = pool.submit(ask, lambda: cluster.list("ServiceCIDR"), [])
-    control_plane = pool.submit(ask, lambda: cluster.list("Pod", SYSTEM, labels=CONTROL_PLANE), [])
-    kubeadm_map = pool.submit(ask, lambda: cluster.find("ConfigMap", "kubeadm-config", SYSTEM), None)
-    cilium = pool.submit(ask, lambda: cluster.find("ConfigMap", "cilium-config", SYSTEM), None)
-    dns = pool.submit(ask, lambda: cluster.list("Service", SYSTEM, labels="k8s-app=kube-dns"), [])
+    with ThreadPoolExecutor() as pool:  # its own: a pool whose threads wait for one another may be shut down before
+        nodes = pool.submit(ask, lambda: cluster.list("Node"), [])
+        service_cidrs = pool.submit(ask, lambda: cluster.list("ServiceCIDR"), [])
+        control_plane = pool.submit(ask, lambda: cluster.list("Pod", SYSTEM, labels=CONTROL_PLANE), [])
+        kubeadm_map = pool.submit(ask, lambda: cluster.find("ConfigMap", "kubeadm-config", SYSTEM), None)
+        cilium = pool.submit(ask, lambda: cluster.find("ConfigMap", "cilium-config", SYSTEM), None)
+        dns = pool.submit(ask, lambda: cluster.list("Service", SYSTEM, labels="k8s-app=kube-dns"), [])
     kubeadm = kubeadm_configuration(kubeadm_map.result())
     services = service_ranges(service_cidrs.result(), kubeadm, control_plane.result())
     pods = pod_ranges(nodes.result(), kubeadm, control_plane.result(), cilium.result() or {})

@@ -91,7 +91,7 @@ class Gathering:
 
     def snapshot(self, progress: Progress) -> Snapshot:
         """All of it."""
-        asked = self._pool.submit(look_at_cluster, self._cluster, self._pool, self._scope.cluster_cidrs)
+        asked = self._pool.submit(look_at_cluster, self._cluster, self._scope.cluster_cidrs)
         api = self._pool.submit(by_api)
         pods = {n: self._pool.submit(self._cluster.list, "Pod", n, labels=self._labels()) for n in self._namespaces}
         lists = {kind: self._lists(kind) for kind in ("Secret", "Event", "Role", "RoleBinding")}

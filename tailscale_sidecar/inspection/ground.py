@@ -78,28 +78,29 @@ def survey(cluster: Cluster, plans: Sequence[Plan], cluster_cidrs: Sequence[str]
     gaps: list[Gap] = []
     namespaces = list(dict.fromkeys(plan.namespace for plan in plans))
     with ThreadPoolExecutor() as pool:
-        facts = pool.submit(look_at_cluster, cluster, pool, cluster_cidrs)
+        looking = pool.submit(look_at_cluster, cluster, cluster_cidrs)
         levels = list(pool.map(lambda namespace: pod_security(cluster, namespace, gaps), namespaces))
         denied = list(pool.map(lambda namespace: refused(cluster, namespace, plans, gaps), namespaces))
         there = list(pool.map(lambda plan: is_there(cluster, plan), plans))
         progress.step("looking at the tailnet")
         tailnet, api_gaps = by_api()
         tailnet = tailnet or by_local_tailscale()
+        facts = looking.result()
     if tailnet is None and not api_gaps:
         gaps.append(
             Gap(what="the tailnet: routes, DNS, tags", why="none can be seen from here", do=HOW_TO_SEE, optional=True)
         )
     return Ground(
         version=version,
-        nodes=facts.result().nodes,
-        cni=facts.result().cni,
-        ranges=facts.result().ranges,
-        domain=facts.result().domain,
+        nodes=facts.nodes,
+        cni=facts.cni,
+        ranges=facts.ranges,
+        domain=facts.domain,
         namespaces=dict(zip(namespaces, levels, strict=True)),
         denied=dict(zip(namespaces, denied, strict=True)),
         deployed=frozenset((plan.namespace, plan.name) for plan, found in zip(plans, there, strict=True) if found),
         tailnet=tailnet,
-        gaps=(*facts.result().gaps, *gaps, *api_gaps),
+        gaps=(*facts.gaps, *gaps, *api_gaps),
     )
 
 
