@@ -197,6 +197,8 @@ TAILNET = Component(
         TAILNET_URL.removeprefix("http://"),
         "-state-file",
         DISKS / "tailnet/state.json",
+        "-tags",
+        "tag:k8s",
     ),
     ready=f"{TAILNET_URL}/lab/ready",
     env={"SSL_CERT_FILE": str(pki.certificate("ca"))},  # it asks the API server for its keys

@@ -14,6 +14,7 @@ func (s *server) apiRoutes(mux *http.ServeMux) {
 	s.keyRoutes(mux)
 	s.deviceRoutes(mux)
 	s.dnsRoutes(mux)
+	s.policyRoutes(mux)
 }
 
 // call is one request to the API. Its handler runs with the tailnet locked.

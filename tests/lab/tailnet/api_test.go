@@ -252,3 +252,17 @@ func newRecords(t *testing.T, w *web, path string) (records []requestRecord) {
 	}
 	return records
 }
+
+func TestThePolicyNamesTheOwnersOfTags(t *testing.T) {
+	w := startWeb(t)
+	w.tn.state.Settings.TagOwners = map[string][]string{"tag:k8s": {adminGroup}}
+	const path = "/api/v2/tailnet/-/acl"
+	status, answer := w.call("GET", path, w.token([]string{"policy_file:read"}, nil), nil)
+	owners, _ := json.Marshal(answer["tagOwners"])
+	if status != 200 || string(owners) != `{"tag:k8s":["autogroup:admin"]}` {
+		t.Errorf("%d %v", status, answer)
+	}
+	if status, _ := w.call("GET", path, w.token([]string{"dns:read"}, nil), nil); status != 403 {
+		t.Errorf("without the scope it is %d", status)
+	}
+}

@@ -26,6 +26,7 @@ type options struct {
 	ephemeralTimeout time.Duration
 	tokenLifetime    time.Duration
 	autoApprove      string
+	tags             string
 	https            bool
 }
 
@@ -38,6 +39,7 @@ func parseFlags() options {
 	flag.DurationVar(&o.ephemeralTimeout, "ephemeral-timeout", time.Minute, "how long an ephemeral device may be away")
 	flag.DurationVar(&o.tokenLifetime, "token-lifetime", time.Hour, "how long an access token is valid")
 	flag.StringVar(&o.autoApprove, "auto-approve-routes", "", "tags, with commas, whose devices get their routes enabled")
+	flag.StringVar(&o.tags, "tags", "", "tags, with commas, that "+adminGroup+" owns")
 	flag.BoolVar(&o.https, "https", true, "tell devices that they may have HTTPS certificates (none are issued)")
 	flag.Parse()
 	return o
@@ -81,6 +83,12 @@ func openTailnet(o options) (*tailnet, error) {
 	t.initial.HTTPS = o.https
 	if o.autoApprove != "" {
 		t.initial.AutoApproveRoutes = strings.Split(o.autoApprove, ",")
+	}
+	if o.tags != "" {
+		t.initial.TagOwners = map[string][]string{}
+		for tag := range strings.SplitSeq(o.tags, ",") {
+			t.initial.TagOwners[tag] = []string{adminGroup}
+		}
 	}
 	t.state.Settings = t.initial
 	t.dirty = true // also an empty tailnet has keys to keep
