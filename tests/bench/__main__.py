@@ -16,8 +16,9 @@ from .audit import audit
 from .doctor import commands
 from .faults import FAULTS
 from .imports import imports
-from .program import each_replica, many_components, many_replicas, one_component, rendering
+from .program import each_replica, many_components, many_replicas, one_component
 from .registration import registration
+from .rendering import rendering
 from .report import report, section, sections_of
 from .resolvers import resolvers
 from .starts import starts

@@ -6,7 +6,6 @@ import re
 import resource
 import shutil
 import statistics
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,24 +102,6 @@ def each(first: Deployed, last: Deployed, count: int) -> Cell:
     """What one more costs, of so many."""
     preview, up, state = ((b - a) / count for a, b in zip(first, last, strict=True))
     return Cell(f"{1000 * preview:.0f} ms, {1000 * up:.0f} ms, {state:.1f} KiB")
-
-
-def rendering(bench: Bench) -> Rows:
-    """`render` of both programs, which is the SDK and no engine."""
-    with step("render"):
-        seconds = [
-            statistics.median(rendered(bench, program) for _ in range(PREVIEWS)) for program in PROGRAMS.values()
-        ]
-    yield beside_by_hand(f"CPU of `render`, {MANY} components", seconds[0], seconds[1], "s")
-
-
-def rendered(bench: Bench, program: Path) -> float:
-    """CPU of a `render`."""
-    config = (f"--config={key}" for key in (f"components={MANY}", f"clientSecret={SECRET}"))
-    command = [sys.executable, "-m", "tailscale_sidecar", "render", str(program), *config]
-    before = cpu_of_children()
-    subprocess.run(command, env=bench.lab.environment(), check=True, stdout=subprocess.DEVNULL)
-    return cpu_of_children() - before
 
 
 def in_turn(bench: Bench, runs: int, **config: object) -> dict[str, list[Deployed]]:

@@ -17,7 +17,7 @@ from .recovery import PATIENCE
 from .registration import IN_ORDER, LIMIT, REAL
 from .registration import PATIENCE as GIVEN_UP
 from .registration import REPLICAS as REGISTERED
-from .starts import DEPLOYMENTS, LATER_STARTS
+from .starts import DEPLOYMENTS, LATER_AT_MOST, LATER_STARTS
 from .subjects import DEFAULT, EVERY_MODE
 from .table import GUIDE, Row
 from .use import IDLE_SECONDS, LOAD_SECONDS, REQUESTS, ROUNDS
@@ -34,7 +34,9 @@ WHEN = "{date}, {minutes:.0f} minutes; {machine}; one node of Kubernetes {kubern
 ABOUT = {
     "Starts": f"""\
 Seconds from the moment that a pod is scheduled. *Ready*: the app has looked up a cluster name and, but with `ClusterDns`,
-a tailnet name. Medians of {DEPLOYMENTS} first starts and {DEPLOYMENTS * LATER_STARTS} later ones of each, in turn.
+a tailnet name. Medians of {DEPLOYMENTS} first starts and {DEPLOYMENTS * LATER_STARTS} later ones of each, in turn. The app
+[waits for containers that the guide's does not wait for](how-it-works.md): it may be ready {min(LATER_AT_MOST.values())} s after the guide's, and with
+the in-pod resolver {max(LATER_AT_MOST.values())} s.
 """,
     "Cost": f"""\
 Memory is what the processes have resident, at most, and CPU the mean, of {IDLE_SECONDS} s idle and {LOAD_SECONDS} s under load: {REQUESTS} requests a

@@ -107,7 +107,7 @@ class Bench:
         with suppress(MissingError):  # the part that needs it says so
             pulumi_cli.ensure()  # from the lab's network nothing can be downloaded
         setup.install_packages(PACKAGES)
-        for build in (binaries.KWOK, binaries.REPLICAS):
+        for build in (binaries.KWOK, binaries.HELM, binaries.REPLICAS):
             binaries.ensure(build)
         lab.enter()
         tailnet = Tailnet(lab.tailnet_url)

@@ -108,6 +108,7 @@ BUILDS = (KUBERNETES, COREDNS, TAILSCALE, TAILNET, APP_TOOLS, TUN_DEVICE_PLUGIN)
 
 # What only the benchmarks use, so that nobody else waits for it.
 KWOK = Build(name="kwok", module="kwok", packages=("sigs.k8s.io/kwok/cmd/kwok",), keyed_by=MODULE_ONLY)
+HELM = Build(name="helm", module="helm", packages=("helm.sh/helm/v4/cmd/helm",), keyed_by=MODULE_ONLY)
 REPLICAS = Build(name="replicas", module="tailnet", packages=("./replicas",), keyed_by=WITH_SOURCES)
 
 

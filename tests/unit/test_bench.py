@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import api_server
+from tests.bench import api_server, starts
 from tests.bench.api_server import Traffic
 from tests.bench.program import PROGRAMS
+from tests.bench.starts import Start
 from tests.bench.subjects import Apps, Bench
 from tests.bench.table import BY_HAND, COMPONENT, Cell, Row, beside_by_hand
 from tests.examples import rendered
@@ -108,3 +109,12 @@ def test_what_grows_with_the_replicas_may_not_grow_faster() -> None:
 
     assert cell(80, 620, 6000) == Cell("8.0 / 6.2 / 6.0", holds=True)
     assert cell(80, 620, 60_000) == Cell("8.0 / 6.2 / 60.0", holds=False)
+
+
+@pytest.mark.parametrize(("seconds", "missed"), [(2.9, False), (3.1, True)])
+def test_an_app_may_be_ready_as_much_later_than_the_guides_as_the_kubelet_takes_for_the_containers_before_it(
+    seconds: float, *, missed: bool
+) -> None:
+    guide, component = Start(0.5, 1.0, 2), Start(0.5, seconds, 2)
+    rows = list(starts.figures("first start", {"guide": [guide], "SplitDns": [component]}, {}))
+    assert any(row.missed() for row in rows) == missed
