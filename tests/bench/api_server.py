@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
+from math import inf
 from typing import Any, NamedTuple
 
 from tailscale_sidecar import ClusterDns, SecretState
@@ -45,6 +46,8 @@ class Traffic(NamedTuple):
     """To the API server, but for those that wait for the roll-out."""
     watched: float
     """KiB that it sent to those that watch, once for each kind of object and not for each watcher."""
+    endpoints: float = 0
+    """Of `watched`: the Endpoints object, in which Kubernetes writes all addresses of a Service anew for each few that come."""
 
     def since(self, before: Traffic) -> Traffic:
         """What came after an earlier count."""
@@ -62,15 +65,18 @@ def api_server(bench: Bench) -> Rows:
     yield row("objects in etcd", seen, lambda one: one.objects)
     yield row("requests", seen, lambda one: one.requests)
     yield row("KiB of changes watched", seen, lambda one: one.watched)
+    yield row("of those, the Service's Endpoints object", seen, lambda one: one.endpoints, most=inf)
     yield row("KiB written to etcd", seen, lambda one: one.written)
 
 
-def row(what: str, seen: dict[str, dict[int, Traffic]], figure: Callable[[Traffic], float]) -> Row:
+def row(
+    what: str, seen: dict[str, dict[int, Traffic]], figure: Callable[[Traffic], float], most: float = GROWTH
+) -> Row:
     """A row of one figure, for each replica; it misses where a replica of more costs more."""
 
     def cell(found: dict[int, Traffic]) -> Cell:
         each = [figure(traffic) / replicas for replicas, traffic in found.items()]
-        holds = all(more <= GROWTH * fewer for fewer, more in pairwise(each))
+        holds = all(more <= most * fewer for fewer, more in pairwise(each))
         return Cell(" / ".join(f"{one:.1f}" for one in each), holds)
 
     return Row(f"{what} a replica", {label: cell(found) for label, found in seen.items()})
@@ -125,6 +131,7 @@ def counted(bench: Bench) -> Traffic:
         written=total(stored, "etcd_debugging_mvcc_total_put_size_in_bytes") / 1024,
         requests=total(served, "apiserver_request_total") - waiting,
         watched=total(served, "apiserver_watch_events_sizes_sum") / 1024,
+        endpoints=total(served, "apiserver_watch_events_sizes_sum", r'(resource|kind)="endpoints"') / 1024,
     )
 
 
