@@ -27,6 +27,8 @@ ANSWER_SECONDS = 30
 """How long the API server may take for one answer."""
 RETRIES = 1
 """Further attempts where the API server does not answer."""
+CONNECTIONS = 64
+"""Kept open for further requests: more than there are threads that ask, else urllib3 warns of each that it closes."""
 PAGE = 500
 """Objects in a page, as kubectl asks for them."""
 KINDS = {
@@ -66,6 +68,7 @@ def connect(access: ClusterAccess, namespace: str | None, feature: str) -> Clust
         from kubernetes import client  # noqa: PLC0415 - belongs to the extra
     with loaded(access) as (configuration, of_context):
         configuration.retries = RETRIES
+        configuration.connection_pool_maxsize = CONNECTIONS
         try:
             certificates = {
                 name: Path(path).read_bytes() for name in CERTIFICATES if (path := getattr(configuration, name))

@@ -213,7 +213,7 @@ def test_what_goes_wrong_in_manifests_made_by_hand_is_named(workspace: Workspace
         "credential-missing": remove_secret,
         "replica-not-ready": set_field("image", "ghcr.io/tailscale/tailscale:v1.102.5-not-there"),
         "device-name-suffixed": lambda *_: None,
-        "sidecar-out-of-memory": set_field("resources", {"limits": {"memory": "24Mi"}}),
+        "sidecar-out-of-memory": use_up_memory,
         "credential-registers-ephemeral": make_ephemeral,
     }
     workspace.tailnet.call(
@@ -271,6 +271,12 @@ def set_variable(name: str, value: str) -> Plant:
 
 def set_field(name: str, value: Any) -> Plant:
     return lambda objects, _: sidecar_of(objects).update({name: value})
+
+
+def use_up_memory(objects: list[dict[str, Any]], login_server: str) -> None:
+    del login_server
+    endless_line = ["sh", "-c", "tail /dev/zero"]
+    sidecar_of(objects).update(command=endless_line, resources={"limits": {"memory": "32Mi"}})
 
 
 def make_ephemeral(objects: list[dict[str, Any]], login_server: str) -> None:

@@ -6,9 +6,10 @@ import base64
 import datetime
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 
 import pytest
 from cryptography import x509
@@ -150,3 +151,16 @@ def test_no_way_to_the_cluster_is_an_error_that_says_where_it_was_looked_for(
         connect(access, "apps", "devices")
     assert "s3cr3t" not in str(failure.value)
     assert "s3cr3t" not in repr(access)
+
+
+def test_many_threads_may_ask_at_once_and_nothing_is_said_of_it(server: str, caplog: pytest.LogCaptureFixture) -> None:
+    access = ClusterAccess(kubeconfig(server, token="t0ken"))
+    with connect(access, "apps", "doctor") as cluster, ThreadPoolExecutor(20) as pool:
+        together = Barrier(20)
+
+        def ask(_: int) -> object:
+            together.wait(10)
+            return cluster.find("Secret", "db-0")
+
+        assert list(pool.map(ask, range(100))) == [{"kind": "Secret"}] * 100
+    assert caplog.messages == []
