@@ -84,8 +84,9 @@ gets_running() { # `tailscale up` may be done a moment before tailscaled is; ano
 login() {
   log "logging in: $1"
   shift
-  pause=10
+  most=10
   until try_login "$@"; do
+    pause=$((most / 2 + $(od -An -N1 -tu1 /dev/urandom) % (most / 2 + 1))) # not in step with other replicas
     log "login failed; trying again in ${pause}s. A corrected Secret is picked up without a restart."
     # Meanwhile tailscaled may get there by itself: it goes on when a rate limit of the control plane has passed.
     waited=0
@@ -94,7 +95,7 @@ login() {
       waited=$((waited + 1))
       if is_running; then break 2; fi
     done
-    pause=$((pause < 40 ? pause * 2 : 60))
+    most=$((most < 40 ? most * 2 : 60))
   done
   rm -f $run/credential $run/deleted
 }

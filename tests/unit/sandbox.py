@@ -17,7 +17,24 @@ SCRIPTS = {
 DASH, BUSYBOX = shutil.which("dash"), shutil.which("busybox")
 SHELLS = {**({"dash": [DASH]} if DASH else {}), **({"busybox": [BUSYBOX, "sh"]} if BUSYBOX else {})}
 """Debian's shell, and that of the Tailscale image."""
-TOOLS = ("awk", "cat", "chmod", "cp", "cut", "grep", "head", "ls", "mkdir", "mkfifo", "mv", "rm", "sed", "touch", "tr")
+TOOLS = (
+    "awk",
+    "cat",
+    "chmod",
+    "cp",
+    "cut",
+    "grep",
+    "head",
+    "ls",
+    "mkdir",
+    "mkfifo",
+    "mv",
+    "od",
+    "rm",
+    "sed",
+    "touch",
+    "tr",
+)
 
 # Calls are noted one a line.
 PROGRAM = """\

@@ -35,9 +35,9 @@ type replica struct {
 // `tailscale up` makes an auth key, and fails when that or the registration is
 // refused. Until the next login, tailscaled goes on trying with the key it has.
 func (r *replica) logIn(ctx context.Context) {
-	for pause := 10 * time.Second; ctx.Err() == nil; pause = longer(pause) {
+	for most := 10 * time.Second; ctx.Err() == nil; most = longer(most) {
 		authKey, err := r.newAuthKey(ctx)
-		next := time.Now().Add(pause)
+		next := time.Now().Add(most/2 + rand.N(most/2))
 		for err == nil && ctx.Err() == nil && time.Now().Before(next) {
 			var wait time.Duration
 			if wait, err = r.join(ctx, authKey); err == nil && wait == 0 {
@@ -49,9 +49,9 @@ func (r *replica) logIn(ctx context.Context) {
 	}
 }
 
-func longer(pause time.Duration) time.Duration {
-	if pause < 40*time.Second {
-		return 2 * pause
+func longer(most time.Duration) time.Duration {
+	if most < 40*time.Second {
+		return 2 * most
 	}
 	return time.Minute
 }
