@@ -19,8 +19,8 @@ from .pod_spec import RUN_DIR, SERVICE_ACCOUNT_DIR
 
 TOKEN_SECONDS = 3607
 """Life of the ServiceAccount's token: what Kubernetes itself uses for the tokens that it mounts."""
-DEFAULT_RESOURCES: Json = {"requests": {"cpu": "10m", "memory": "96Mi"}}
-"""As measured by `make bench`, see docs/operations.md: CPU as used while idle, memory as used under load; no limits."""
+DEFAULT_RESOURCES: Json = {"requests": {"cpu": "15m", "memory": "96Mi"}}
+"""As measured, see docs/benchmarks.md#cost: CPU as used while idle, memory as used under load; no limits."""
 
 
 def stateful_set_spec(name: str, args: TailscaleSidecarStatefulSetArgs, auth_secret: Input[str]) -> Json:

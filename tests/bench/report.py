@@ -20,7 +20,7 @@ from .registration import REPLICAS as REGISTERED
 from .starts import DEPLOYMENTS, LATER_AT_MOST, LATER_STARTS
 from .subjects import DEFAULT, EVERY_MODE
 from .table import GUIDE, Row
-from .use import IDLE_SECONDS, LOAD_SECONDS, REQUESTS, ROUNDS, SETTLING_SECONDS
+from .use import IDLE_SECONDS, LOAD_SECONDS, REQUESTS, ROUNDS, SETTLING_SECONDS, SPARE
 
 HEAD = """\
 # Benchmarks
@@ -41,7 +41,10 @@ the in-pod resolver {max(LATER_AT_MOST.values())} s.
     "Cost": f"""\
 Memory is what the processes have resident, at most, and CPU the mean, of {IDLE_SECONDS} s idle and {LOAD_SECONDS} s under load: {REQUESTS} requests a
 second of a peer over the tailnet, each answered with 1 MiB, and {ROUNDS} rounds a second in which musl, glibc and Go each look up a
-cluster name and a tailnet name, with a dot at their end. Idle is {SETTLING_SECONDS} s after the start. The resolver is beside Unbound with an equal configuration, in the network of one pod.
+cluster name and a tailnet name, with a dot at their end. Idle is {SETTLING_SECONDS} s after the start. `SplitDns` and `ClusterDns` may use
+no more memory than the guide's, and {SPARE} MiB more while idle: for the [shell that notices a deleted device](how-it-works.md), and
+what tailscaled keeps of a start that asks it more. The resolver is beside Unbound with an equal configuration, in the network of
+one pod.
 """,
     "Many replicas": f"""\
 *A replica*: on simulated kubelets (KWOK), from the first object to the last ready pod, divided by {" / ".join(map(str, REPLICAS))}

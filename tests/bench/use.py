@@ -37,7 +37,9 @@ MORE_DEVICES = 1000
 PAGE = os.sysconf("SC_PAGE_SIZE")
 CONTAINERS = ("tailscale", "tailscale-dns")
 NO_RESOLVER = ("SplitDns", "ClusterDns")
-"""Subjects whose sidecar may use no more memory than the guide's; the other has a container more."""
+"""Subjects whose sidecar may use no more memory than the guide's, but for SPARE; the other has a container more."""
+SPARE = 5
+"""MiB while idle: the shell that notices a deleted device, and what tailscaled's heap keeps of the start's questions."""
 
 
 class Use(NamedTuple):
@@ -70,7 +72,8 @@ def use(bench: Bench) -> Rows:
             if label == GUIDE:
                 guide = figures
             if any(figures):
-                holds = label not in bounded or all(map(le, figures, guide))
+                at_most = (guide[0] + SPARE, guide[1])
+                holds = label not in bounded or all(map(le, figures, at_most))
                 cells[label] = Cell(f"{figures[0]:.0f} / {figures[1]:.0f} {unit}", holds)
         return Row(f"{title}, idle / under load", cells | apps.failed)
 

@@ -20,7 +20,7 @@ TAILSCALE = "ghcr.io/tailscale/tailscale:v1.102.5"
 COREDNS = "coredns/coredns:1.15.0"
 RBAC = "rbac.authorization.k8s.io"
 RUN = {"name": "tailscale-run", "mountPath": "/run/tailscale-sidecar"}
-RESOURCES = {"requests": {"cpu": "10m", "memory": "96Mi"}}
+RESOURCES = {"requests": {"cpu": "15m", "memory": "96Mi"}}
 PRIVILEGED = {"privileged": True, "runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False}
 SCRIPTS = {file.stem: file.read_text(encoding="utf-8") for file in Path("scripts").glob("*.sh")}
 COREFILE = """\
