@@ -137,11 +137,16 @@ CAUSES: tuple[tuple[re.Pattern[str], Defect], ...] = tuple(
         (r"tailscale-sidecar: the first login is in", WAITS_FOR_TURN),
     )
 )
+ON_THE_TAILNET = "-> Running "
+"""tailscaled's word for it (tailscale.com@v1.102.5 ipn/ipnlocal/local.go, "Switching ipn state")."""
 
 
 def cause(log: str) -> tuple[Defect, str] | None:
-    """The defect that a log tells of, and the last line that says so; None if it says nothing that is known."""
-    lines = log.splitlines()
+    """The defect that a log tells of, and the last line that says so; None if it says nothing that is known.
+
+    What was in the way before the sidecar was last on the tailnet is not in the way any more.
+    """
+    lines = log.rpartition(ON_THE_TAILNET)[2].splitlines()
     for pattern, defect in CAUSES:
         line = next((line for line in reversed(lines) if pattern.search(line)), None)
         if line is not None:
