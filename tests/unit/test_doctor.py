@@ -458,6 +458,14 @@ def deleted_and_there_is_no_api_to_ask(site: Site) -> None:
     site.server.logs[f"{NAME}-0/tailscale"] = LOGS["device-deleted"]
 
 
+@planted("control-plane-unreachable", by_hand)
+def nobody_listens_at_the_login_server(site: Site) -> None:
+    site.is_self(Online=False)
+    site.server.logs[f"{NAME}-0/tailscale"] = (
+        'Received error: PollNetMap: Post "http://192.0.2.1:8080/machine/map": dial tcp 192.0.2.1:8080: i/o timeout'
+    )
+
+
 @planted("device-offline", by_hand)
 def the_control_plane_does_not_answer(site: Site) -> None:
     site.is_self(Online=False)
