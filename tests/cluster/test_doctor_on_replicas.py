@@ -18,6 +18,7 @@ from tests.lab.tailnet_client import Tailnet
 from .deployment import Deployment, Workspace
 from .test_doctor import await_finding, by_api, disable_key_expiry, doctor, names, target
 
+pytestmark = pytest.mark.soak  # more than a minute where other tests run beside it
 DAY = 24 * 60 * 60
 Plant = Callable[[Deployment], AbstractContextManager[None]]
 PLANTED: list[tuple[tuple[str, ...], Plant]] = []
