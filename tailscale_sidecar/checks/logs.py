@@ -132,16 +132,22 @@ CAUSES: tuple[tuple[re.Pattern[str], Defect], ...] = tuple(
         (r"404: node not found", DEVICE_DELETED),
         (r"node is locked out", LOCKED_OUT),
         (r"(lookup|dial tcp).*(controlplane\.tailscale\.com|log-in server|control server)", UNREACHABLE),
+        (r"Received error: (fetch control key|register request|PollNetMap): (Get|Post) ", UNREACHABLE),
         (r"To approve your machine, visit", NOT_APPROVED),
         (r"tailscale-sidecar: login failed", LOGIN_FAILS),
         (r"tailscale-sidecar: the first login is in", WAITS_FOR_TURN),
     )
 )
+ON_THE_TAILNET = "-> Running "
+"""tailscaled's word for it (tailscale.com@v1.102.5 ipn/ipnlocal/local.go, "Switching ipn state")."""
 
 
 def cause(log: str) -> tuple[Defect, str] | None:
-    """The defect that a log tells of, and the last line that says so; None if it says nothing that is known."""
-    lines = log.splitlines()
+    """The defect that a log tells of, and the last line that says so; None if it says nothing that is known.
+
+    What was in the way before the sidecar was last on the tailnet is not in the way any more.
+    """
+    lines = log.rpartition(ON_THE_TAILNET)[2].splitlines()
     for pattern, defect in CAUSES:
         line = next((line for line in reversed(lines) if pattern.search(line)), None)
         if line is not None:

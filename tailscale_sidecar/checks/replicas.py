@@ -303,7 +303,9 @@ def _offline(snapshot: Snapshot, replica: Replica) -> str:
         return what
     if inside.status is None:
         return f"{what} tailscaled does not answer."
-    return " ".join([what, f"tailscaled says {inside.status.get('BackendState')}.", *map(quoted, health(replica))])
+    state = inside.status.get("BackendState")
+    says = "tailscaled is not connected to the control plane." if state == "Running" else f"tailscaled says {state}."
+    return " ".join([what, says, *map(quoted, health(replica))])
 
 
 def device_name(replica: Replica) -> str:

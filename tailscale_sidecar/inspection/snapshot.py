@@ -71,8 +71,13 @@ class Inside:
 
     @property
     def is_connected(self) -> bool:
-        """Whether tailscaled says that it runs."""
-        return bool(self.status) and (self.status or {}).get("BackendState") == "Running"
+        """Whether tailscaled runs, with a connection to the control plane.
+
+        It says "Running" without one too: in an outage, and for good once its device was deleted. `Online` is about that
+        connection (tailscale.com@v1.102.5 ipn/ipnlocal/local.go, `GetInPollNetMap`).
+        """
+        status = self.status or {}
+        return status.get("BackendState") == "Running" and bool((status.get("Self") or {}).get("Online"))
 
 
 @dataclass(frozen=True, kw_only=True)

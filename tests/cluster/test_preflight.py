@@ -17,12 +17,14 @@ from tailscale_sidecar import SecretState
 from tailscale_sidecar.__main__ import main
 from tailscale_sidecar.inspection.ground import needed
 from tailscale_sidecar.inspection.plan import KINDS, POLICIES, Plan
+from tests.examples import ROOT
 from tests.lab import settings
 from tests.lab.tailnet_client import Tailnet
 
 from .account import kubeconfig_for
-from .deployment import Deployment, Workspace
+from .deployment import RENDERER, Deployment, Workspace
 
+EVERYTHING = tuple(family.everything for family in settings.FAMILIES)
 OF_OTHER_TESTS = {"route-overlap-latent", "exit-node-offered"}
 """What routers on the lab's tailnet bring about, which other tests have at the same time."""
 
@@ -76,6 +78,59 @@ def test_a_route_over_the_services_is_named_with_the_device_that_advertises_it(
     overlaps = [f for f in found["findings"] if f["name"] == "route-overlap" and device in f["what"]]
     assert [family.services in finding["what"] for finding in overlaps] == [True]
     assert found["status"] == 1
+
+
+@pytest.mark.parametrize(
+    ("defect", "arguments"),
+    [
+        ("namespace-missing", ["--namespace=nowhere"]),
+        ("tun-plugin-missing", ["--tun-device=devic.es/other"]),
+        ("runtime-conflict", ["--runtime-class=gvisor"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_the_cluster_does_not_have_is_named(
+    shared_workspace: Workspace, defect: str, arguments: list[str]
+) -> None:
+    assert names(preflight(shared_workspace, *arguments)) - OF_OTHER_TESTS == {defect}
+
+
+def test_a_namespace_that_forbids_privileges_is_named(workspace: Workspace) -> None:
+    workspace.kubectl("label", "namespace", workspace.namespace, "pod-security.kubernetes.io/enforce=baseline")
+    assert names(preflight(workspace)) - OF_OTHER_TESTS == {"pod-security-forbids"}
+
+
+def test_a_name_that_a_device_has_already_is_named(shared_workspace: Workspace, tailnet: Tailnet) -> None:
+    name = f"app-{secrets.token_hex(2)}"
+    with tailnet.router(f"{name}-2", []):
+        found = preflight(shared_workspace, f"--name={name}", "--replicas=3")
+    assert names(found) - OF_OTHER_TESTS == {"device-name-taken"}
+
+
+@pytest.mark.parametrize(
+    ("defect", "routes"),
+    [("route-overlap-latent", [settings.IPV4.services]), ("exit-node-offered", list(EVERYTHING))],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_a_device_offers_to_pods_that_do_not_take_it_is_named_with_the_device(
+    shared_workspace: Workspace, tailnet: Tailnet, defect: str, routes: list[str]
+) -> None:
+    device = f"office-{secrets.token_hex(2)}"
+    with tailnet.router(device, routes):
+        found = preflight(shared_workspace)
+    assert {f["name"] for f in found["findings"] if device in f["what"]} == {defect}
+
+
+def test_a_program_that_keeps_a_route_out_is_told_what_its_pods_cannot_reach(
+    shared_workspace: Workspace, tailnet: Tailnet
+) -> None:
+    device = f"office-{secrets.token_hex(2)}"
+    config = ("clientSecret=none", 'clusterCidrs=["10.244.0.0/16","10.96.0.0/16","10.200.0.0/24"]')
+    words = [word for setting in config for word in ("--config", setting)]
+    with tailnet.router(device, ["10.96.128.0/17"]):
+        program = str(ROOT / "examples/accept_routes")
+        found = RENDERER.submit(preflight, shared_workspace, program, *words).result()
+    assert {f["name"] for f in found["findings"] if device in f["what"]} == {"route-overlap-guarded"}
 
 
 def test_somebody_with_too_few_rights_is_told_what_is_missing(shared_workspace: Workspace, tmp_path: Path) -> None:

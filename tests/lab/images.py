@@ -22,6 +22,7 @@ from .settings import CACHE, COREDNS_VERSION, HERE, SYSTEM_PATH, TAILSCALE_VERSI
 from .shell import LabError, find_command, locked, run, step
 
 TAILSCALE_IMAGE = f"ghcr.io/tailscale/tailscale:v{TAILSCALE_VERSION}"
+REBUILT_IMAGE = "lab.local/tailscale:rebuilt"  # the same programs, but another image: as after a tag has moved
 COREDNS_IMAGE = f"docker.io/coredns/coredns:{COREDNS_VERSION}"
 APP_IMAGE = "lab.local/app:1"
 PAUSE_IMAGE = "lab.local/pause:1"
@@ -162,6 +163,11 @@ def tailscale_image() -> Image:
     return Image(TAILSCALE_IMAGE, tree, {"Cmd": ["/usr/local/bin/containerboot"]})
 
 
+def rebuilt(image: Image, name: str) -> Image:
+    """Another image of the same content."""
+    return Image(name, image.tree, {**image.config, "Labels": {"rebuilt": "true"}})
+
+
 def add_firewall_tools(tree: Tree) -> None:
     """Add iptables in both variants with its extensions, and nft."""
     for variant in ("legacy", "nft"):
@@ -255,7 +261,8 @@ def docker_archive() -> bytes:
     """Write all images as one archive, which containerd imports in one go."""
     files: dict[str, bytes] = {}
     manifest = []
-    for image in (pause_image(), tailscale_image(), app_image(), coredns_image()):
+    tailscale = tailscale_image()
+    for image in (pause_image(), tailscale, rebuilt(tailscale, REBUILT_IMAGE), app_image(), coredns_image()):
         layer = image.tree.tar()
         digest = hashlib.sha256(layer).hexdigest()
         config = json.dumps(

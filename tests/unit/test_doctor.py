@@ -445,6 +445,32 @@ def deleted_in_the_admin_console(site: Site) -> None:
     site.statuses[f"{NAME}-0"] = None
 
 
+@planted("device-missing", by_hand)
+def deleted_while_tailscaled_says_that_it_runs(site: Site) -> None:
+    site.on_the_api()
+    site.server.tailscale["devices"]["devices"].pop(0)
+    site.is_self(Online=False)
+
+
+@planted("device-deleted", by_hand)
+def deleted_and_there_is_no_api_to_ask(site: Site) -> None:
+    site.is_self(Online=False)
+    site.server.logs[f"{NAME}-0/tailscale"] = LOGS["device-deleted"]
+
+
+@planted("control-plane-unreachable", by_hand)
+def nobody_listens_at_the_login_server(site: Site) -> None:
+    site.is_self(Online=False)
+    site.server.logs[f"{NAME}-0/tailscale"] = (
+        'Received error: PollNetMap: Post "http://192.0.2.1:8080/machine/map": dial tcp 192.0.2.1:8080: i/o timeout'
+    )
+
+
+@planted("device-offline", by_hand)
+def the_control_plane_does_not_answer(site: Site) -> None:
+    site.is_self(Online=False)
+
+
 @planted("device-offline")
 def the_control_plane_lost_it(site: Site) -> None:
     site.on_the_api(f"{NAME}-0", connectedToControl=False, lastSeen="2026-11-20T08:00:00Z")
@@ -603,6 +629,17 @@ def test_a_manifest_by_hand_can_have_no_finding_and_what_a_config_map_says_is_no
         reference = {"configMapKeyRef": {"name": "settings", "key": "state"}}
         site.sidecar["env"].append({"name": "TS_KUBE_SECRET", "valueFrom": reference})
         assert site.findings(tmp_path) == []
+
+
+def test_what_was_in_the_way_before_the_sidecar_was_on_the_tailnet_is_not_the_cause_of_what_comes_later(
+    tmp_path: Path,
+) -> None:
+    with component() as site:
+        site.is_self(Online=False)
+        site.server.logs[f"{NAME}-0/tailscale"] = (
+            f"{LOGS['login-fails']}\nSwitching ipn state Starting -> Running (WantRunning=true, nm=true)\nmagicsock: idle"
+        )
+        assert [finding.name for finding in site.findings(tmp_path)] == ["device-offline"]
 
 
 # -- how it looks ------------------------------------------------------------------------------

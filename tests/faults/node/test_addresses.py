@@ -8,6 +8,7 @@ import pytest
 
 from tailscale_sidecar import ClusterDns, UserspaceNetworking
 from tests.cluster.deployment import APP, Deployment, Workspace
+from tests.cluster.test_doctor import doctor, names, target
 from tests.faults.sidecar import Sidecar
 from tests.lab import Lab
 
@@ -28,6 +29,8 @@ def test_a_pod_whose_address_lies_in_it_says_so_and_how_to_go_on(workspace: Work
     assert f"The pod's address {app.status()['podIP']} lies in 100.64.0.0/10" in refusal(app)
     assert "UserspaceNetworking()" in refusal(app)
     assert app.devices() == []
+    taken = {"address-in-tailnet-range", "cluster-in-tailnet-range"}
+    app.wait_for("the findings", lambda: names(doctor(workspace, target(app))) == taken)
 
 
 @pytest.mark.usefixtures("pods_inside")

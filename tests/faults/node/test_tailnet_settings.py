@@ -8,15 +8,16 @@ import pytest
 
 from tailscale_sidecar import OAuthClient, SplitDns
 from tests.cluster.deployment import Deployment, Workspace
-from tests.cluster.test_doctor import by_api, doctor, names, target
+from tests.cluster.test_doctor import await_finding, by_api, doctor, names, target
 from tests.cluster.test_preflight import preflight
 from tests.lab.tailnet_client import Tailnet
 
-WRONG_DNS = {
-    "magic-dns-off": {"magic_dns": False},
-    "split-dns-missing": {"split": {}},
-    "split-dns-elsewhere": {"split": {"svc.cluster.local": ["10.200.0.2"]}},
+WRONG_DNS: dict[str, tuple[dict[str, object], str | None]] = {
+    "magic-dns-off": ({"magic_dns": False}, None),
+    "split-dns-missing": ({"split": {}}, "cluster-dns-fails"),
+    "split-dns-elsewhere": ({"split": {"svc.cluster.local": ["10.200.0.2"]}}, "cluster-dns-fails"),
 }
+"""Settings by the name of what is wrong with them, and what the pods feel of it."""
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +35,15 @@ def settings(tailnet: Tailnet) -> Iterator[Tailnet]:
         tailnet.call("PUT", path, found)
 
 
-@pytest.mark.parametrize(("defect", "dns"), WRONG_DNS.items(), ids=WRONG_DNS)
+@pytest.mark.parametrize(
+    ("defect", "dns", "felt"), [(name, *wrong) for name, wrong in WRONG_DNS.items()], ids=WRONG_DNS
+)
 def test_dns_settings_that_do_not_fit_are_named_before_and_after_the_first_up(
-    app: Deployment, settings: Tailnet, defect: str, dns: dict[str, object]
+    app: Deployment, settings: Tailnet, defect: str, dns: dict[str, object], felt: str | None
 ) -> None:
     settings.call("PUT", "/lab/dns", dns)
-    assert defect in names(doctor(app.workspace, target(app), "--no-exec", **by_api(settings)))
     assert defect in names(preflight(app.workspace, "--dns=split"))
+    await_finding(app, *filter(None, (defect, felt)))
 
 
 def test_a_device_that_waits_for_approval_is_named_and_the_way_out(workspace: Workspace, settings: Tailnet) -> None:
@@ -52,3 +55,18 @@ def test_a_device_that_waits_for_approval_is_named_and_the_way_out(workspace: Wo
         return names(doctor(workspace, target(app), "--no-exec", **by_api(settings)))
 
     app.wait_for("the finding", lambda: "device-not-approved" in found())
+
+
+def test_a_replica_that_lost_the_control_plane_is_named_whether_the_api_answers_or_not(
+    app: Deployment, tailnet: Tailnet
+) -> None:
+    api = by_api(tailnet)
+    with tailnet.fault(target="connect", outage=True), tailnet.fault(target="map", outage=True):
+        await_finding(app, "control-plane-unreachable")
+        await_finding(app, "control-plane-unreachable", **api)
+
+
+def test_a_replica_that_meets_a_rate_limit_is_named(workspace: Workspace, tailnet: Tailnet) -> None:
+    with tailnet.fault(target="register"):
+        app = workspace.deploy(wait=False)
+        await_finding(app, "rate-limited")

@@ -30,7 +30,7 @@ func (s *server) labRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /lab/devices", answering(s, listLabDevices))
 	mux.HandleFunc("GET /lab/devices/{id}", answering(s, onDevice(getLabDevice)))
 	mux.HandleFunc("DELETE /lab/devices/{id}", answering(s, onDevice(deleteDevice)))
-	mux.HandleFunc("POST /lab/devices/{id}/expire", answering(s, onDevice(expireDevice)))
+	mux.HandleFunc("POST /lab/devices/{id}/expire", answering(s, onDevice(endKey)))
 	mux.HandleFunc("POST /lab/devices/{id}/authorized", answering(s, onDevice(authoriseDevice)))
 	mux.HandleFunc("POST /lab/devices/{id}/routes", answering(s, onDevice(setRoutes)))
 	mux.HandleFunc("POST /lab/routers", answering(s, addRouter))
@@ -217,6 +217,20 @@ func listCredentials(c *call, _ nothing) (any, error) {
 		list = append(list, labCredential{c.keyView(credential), credential.Owner, credential.Uses})
 	}
 	return list, nil
+}
+
+type keyEnd struct {
+	Seconds float64 `json:"seconds"`
+}
+
+// endKey lets the key of a device end so many seconds from now, or at once.
+func endKey(c *call, d *device, body keyEnd) (any, error) {
+	if body.Seconds == 0 {
+		return expireDevice(c, d, nothing{})
+	}
+	d.KeyExpiry = c.now().Add(time.Duration(body.Seconds * float64(time.Second)))
+	c.changed(d)
+	return nothing{}, nil
 }
 
 type oauthClientRequest struct {
