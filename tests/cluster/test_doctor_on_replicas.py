@@ -88,19 +88,3 @@ def test_a_planted_defect_is_found_by_its_name_until_it_is_undone(
     with plant(app):
         await_finding(app, *defects, **api)
     app.wait_for("nothing to be found", lambda: not names(doctor(app.workspace, target(app), **api)))
-
-
-def test_a_device_that_somebody_deleted_is_named_until_it_is_back_and_then_why_its_sidecar_restarted(
-    app: Deployment, tailnet: Tailnet
-) -> None:
-    api, seen = by_api(tailnet), set[str]()
-    tailnet.call("DELETE", f"/lab/devices/{app.device(1).id}")
-
-    def is_back() -> bool:
-        found = doctor(app.workspace, target(app), **api)
-        seen.update(names(found))
-        said = [finding["what"] for finding in found["findings"] if finding["name"] == "sidecar-restarted"]
-        return any("404: node not found" in what for what in said)
-
-    app.wait_for("the finding", is_back)
-    assert seen & {"device-missing", "device-deleted"}
