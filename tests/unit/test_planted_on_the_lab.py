@@ -15,7 +15,6 @@ NO_LOCK = "the lab's control plane plays no tailnet lock"
 ONLY_ON_THE_STAND_IN = {
     "doctor": {
         "locked-out": NO_LOCK,
-        "tailnet-dns-fails": "two plants on the lab (MagicDNS off, a firewall) were not named; why is not known yet",
         "state-sealed-to-node": "takes a TPM, and a release of Tailscale that the lab does not have",
     },
     "preflight": {

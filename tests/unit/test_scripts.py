@@ -405,7 +405,7 @@ def test_an_outage_of_the_control_plane_stops_nothing(sandbox: Sandbox, log: str
 
 # look.sh
 
-CONNECTED = {"BackendState": "Running", "Self": {"DNSName": "db-0.tail1234.ts.net.", "x": 1}, "Peer": {}}
+CONNECTED = {"BackendState": "Running", "Self": {"DNSName": "db-0.tail1234.ts.net.", "Online": True}, "Peer": {}}
 KUBERNETES = "kubernetes.default.svc.cluster.local"
 
 

@@ -46,6 +46,15 @@ def test_dns_settings_that_do_not_fit_are_named_before_and_after_the_first_up(
     await_finding(app, *filter(None, (defect, felt)))
 
 
+def test_a_replica_whose_look_ups_do_not_reach_tailscales_resolver_is_named(app: Deployment) -> None:
+    rule = "OUTPUT --destination 100.100.100.100 --jump REJECT"
+    app.exec("sh", "-c", f"iptables --insert {rule}", container="tailscale")
+    try:
+        await_finding(app, "tailnet-dns-fails", "cluster-dns-fails")
+    finally:
+        app.exec("sh", "-c", f"iptables --delete {rule}", container="tailscale")
+
+
 def test_a_device_that_waits_for_approval_is_named_and_the_way_out(workspace: Workspace, settings: Tailnet) -> None:
     settings.call("PUT", "/lab/settings", {"device_approval": True})
     secret = f"{settings.oauth_client()[1]}&preauthorized=false"
