@@ -35,7 +35,8 @@ def preflight(workspace: Workspace, *arguments: str) -> dict[str, Any]:
     variables = {**workspace.lab.environment(), "TS_API_KEY": key, "TS_BASE_URL": workspace.tailnet.url}
     # No object of the lab's cluster names its pods' CIDRs.
     cidrs = [word for family in settings.FAMILIES for word in ("--cluster-cidr", family.pods)]
-    words = ["preflight", "--json", f"--namespace={workspace.namespace}", *cidrs, *arguments]
+    name = f"--name=app-{secrets.token_hex(2)}"  # the default's devices may be those of another test
+    words = ["preflight", "--json", f"--namespace={workspace.namespace}", name, *cidrs, *arguments]
     with mock.patch.dict(os.environ, variables, clear=True), contextlib.redirect_stdout(io.StringIO()) as out:
         status = main(words)
     return {**json.loads(out.getvalue() or "{}"), "status": status}
@@ -49,9 +50,7 @@ def names(found: dict[str, Any]) -> set[str]:
     "arguments", [[], ["--dns=split"], ["--access=guarded"], ["--tun-device=devic.es/tun"]], ids=str
 )
 def test_the_lab_is_good_ground(shared_workspace: Workspace, arguments: list[str]) -> None:
-    found = preflight(
-        shared_workspace, "--tag=tag:k8s", "--name", f"app-{secrets.token_hex(2)}", "--strict", *arguments
-    )
+    found = preflight(shared_workspace, "--tag=tag:k8s", "--strict", *arguments)
     assert (names(found) - OF_OTHER_TESTS, found["not_looked_at"], found["status"]) == (set(), [], 0)
 
 
