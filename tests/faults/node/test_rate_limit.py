@@ -9,8 +9,8 @@ from tests.faults.sidecar import Sidecar
 from tests.lab.tailnet_client import Tailnet
 
 pytestmark = pytest.mark.soak
-MOST_REQUESTS = 8
-"""Of one replica, to the API and to register, in a minute of refusals and the login after it."""
+MOST_REQUESTS = 12
+"""Of one replica, to the API and to register, in a minute of refusals (at most five tries) and the login after it."""
 
 
 @pytest.mark.parametrize(("replicas", "seconds"), [(4, 15), (20, 60)], ids=["short", "long"])
