@@ -20,6 +20,7 @@ import yaml
 from tailscale_sidecar import ClusterDns, InPodSplitDns, OAuthClient
 from tailscale_sidecar.__main__ import main
 from tests.bench.guide import Guide
+from tests.bench.subjects import deploy
 from tests.faults.sidecar import Sidecar
 from tests.lab import settings
 from tests.lab.shell import wait_for
@@ -210,9 +211,7 @@ def guide_arguments(workspace: Workspace) -> dict[str, Any]:
 def by_hand(shared_workspace: Workspace) -> Sidecar:
     """A replica that somebody made from the guide."""
     app = Guide(shared_workspace, f"guide-{secrets.token_hex(2)}", guide_arguments(shared_workspace))
-    app.apply(wait=False)
-    app.wait_for("the device", lambda: any(device.online for device in app.devices()))
-    app.await_ready()
+    deploy(app)
     return Sidecar(app)
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from tailscale_sidecar import InPodSplitDns
 from tests.bench.guide import Guide
+from tests.bench.subjects import await_up
 from tests.lab import settings
 
 from .program import Component, Program
@@ -56,12 +57,7 @@ class Adoption:
         """As its author does."""
         everything = json.dumps({"apiVersion": "v1", "kind": "List", "items": self.objects})
         self.guide.workspace.kubectl("apply", *self.option.split(), "--filename=-", stdin=everything)
-        self.guide.await_ready()  # the guide's pods are, before they are on the tailnet
-        self.guide.wait_for(
-            "all replicas to have started",
-            lambda: all("Startup complete" in self.guide.logs(o) for o in range(self.guide.replicas)),
-            120,
-        )
+        await_up(self.guide)
 
     @property
     def app(self) -> Component:
