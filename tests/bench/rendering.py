@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from tests.lab import LabError, binaries
+from tests.lab import LabError, binaries, cgroups
 from tests.lab.shell import step
 
-from .program import MANY, PROGRAMS, SECRET, cpu_of_children
+from .program import MANY, PROGRAMS, SECRET
 from .subjects import Bench
 from .table import BY_HAND, COMPONENT, Cell, Row, Rows, beside_by_hand
 
@@ -69,6 +69,5 @@ def printed(bench: Bench, command: Sequence[str]) -> str:
 
 def cpu(bench: Bench, command: Sequence[str]) -> float:
     """Seconds of CPU that a command takes."""
-    before = cpu_of_children()
-    printed(bench, command)
-    return cpu_of_children() - before
+    seconds, _ = cgroups.cpu_of(lambda: printed(bench, command))
+    return seconds

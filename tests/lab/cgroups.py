@@ -6,11 +6,15 @@ import contextlib
 import os
 import re
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from .settings import NAME
 from .shell import LabError, wait_for
+
+T = TypeVar("T")
 
 ROOT = Path("/sys/fs/cgroup")
 PODS = f"/{NAME}"  # the kubelet puts the pods below this, into `kubepods`
@@ -61,12 +65,45 @@ def processes(below: str = "") -> set[int]:
 def cpu_seconds(container_id: str) -> float:
     """The CPU that a container has used so far."""
     found = [group for hierarchy in hierarchies() for group in (hierarchy / NAME / "kubepods").rglob(container_id)]
-    for group in found:
-        if (group / "cpuacct.usage").exists():
-            return int((group / "cpuacct.usage").read_text()) / 1e9
-    if not found:
+    used = [seconds for group in found if (seconds := cpu_of_group(group)) is not None]
+    if not used:
         raise LabError(f"container {container_id[:12]} has ended")
-    return int(re.findall(r"usage_usec (\d+)", (found[0] / "cpu.stat").read_text())[0]) / 1e6
+    return used[0]
+
+
+def cpu_of_group(group: Path) -> float | None:
+    """The seconds of CPU that a group has used so far, where its hierarchy counts them."""
+    if (own := group / "cpuacct.usage").exists():
+        return int(own.read_text()) / 1e9
+    if (own := group / "cpu.stat").exists() and (found := re.search(r"usage_usec (\d+)", own.read_text())):
+        return int(found[1]) / 1e6
+    return None
+
+
+def cpu_of(run: Callable[[], T]) -> tuple[float, T]:
+    """The seconds of CPU of all processes that `run` starts, and its result.
+
+    The kernel counts a process that ended for its parent only if that waited for it, and Pulumi's does not always.
+    """
+    hierarchy = next(path for path in hierarchies() if cpu_of_group(path) is not None)
+    home_, group = hierarchy / own_group(hierarchy), hierarchy / f"{NAME}-cpu-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "cgroup.procs").write_text(str(os.getpid()))
+        before = (cpu_of_group(group) or 0) - time.process_time()
+        result = run()
+        wait_for("what was started to end", lambda: (group / "cgroup.procs").read_text().split() == [str(os.getpid())])
+        return (cpu_of_group(group) or 0) - time.process_time() - before, result
+    finally:
+        (home_ / "cgroup.procs").write_text(str(os.getpid()))
+        group.rmdir()
+
+
+def own_group(hierarchy: Path) -> str:
+    """The group in which this process is, below the hierarchy's root."""
+    controller = "" if hierarchy == ROOT else hierarchy.name.split(",")[0]
+    line = rf"^\d+:(?:[\w=]+,)*{controller}(?:,[\w=]+)*:/(.*)$"
+    return str(re.findall(line, Path("/proc/self/cgroup").read_text(), re.MULTILINE)[0])
 
 
 def kill(below: str = "") -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from tests.bench.starts import Start
 from tests.bench.subjects import Apps, Bench
 from tests.bench.table import BY_HAND, COMPONENT, Cell, Row, beside_by_hand
 from tests.examples import rendered
-from tests.lab import LabError
+from tests.lab import LabError, cgroups
 
 GOOD = Row("good", {"guide": Cell("not back", holds=False), "component": Cell("back in 4 s")})
 MISSED = Row("missed", {"guide": Cell("back in 3 s"), "component": Cell("not back | ever", holds=False)})
@@ -92,8 +95,9 @@ def test_the_component_may_take_so_many_times_what_the_program_by_hand_takes_and
     assert beside_by_hand("CPU", 2.0, 9.0, "s").missed() == []
 
 
-def test_the_two_programs_that_are_compared_make_the_same_objects() -> None:
-    config = {"components": "2", "secrets": "2", "replicas": "2"}
+@pytest.mark.parametrize("grouped", ["false", "true"])
+def test_the_two_programs_that_are_compared_make_the_same_objects(grouped: str) -> None:
+    config = {"components": "2", "secrets": "2", "replicas": "2", "grouped": grouped}
     by_hand, component = (rendered(PROGRAMS[name], show_secrets=True, **config) for name in (BY_HAND, COMPONENT))
     assert len(component) == 16
     assert by_hand == component
@@ -101,7 +105,7 @@ def test_the_two_programs_that_are_compared_make_the_same_objects() -> None:
 
 def test_what_grows_with_the_replicas_may_not_grow_faster() -> None:
     def traffic(requests: float) -> Traffic:
-        return Traffic(objects=0, written=0, requests=requests, watched=0)
+        return Traffic(0, requests, 0, 0, 0, 0)
 
     def cell(*requests: float) -> Cell:
         seen = {"scoped": dict(zip((10, 100, 1000), map(traffic, requests), strict=True))}
@@ -118,3 +122,11 @@ def test_an_app_may_be_ready_as_much_later_than_the_guides_as_the_kubelet_takes_
     guide, component = Start(0.5, 1.0, 2), Start(0.5, seconds, 2)
     rows = list(starts.figures("first start", {"guide": [guide], "SplitDns": [component]}, {}))
     assert any(row.missed() for row in rows) == missed
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a control group of one's own needs root")
+def test_the_cpu_of_a_process_that_outlives_the_one_that_started_it_counts(tmp_path: Path) -> None:
+    work = "import pathlib, time\nwhile (used := time.process_time()) < 0.3: pass\npathlib.Path('used').write_text(str(used))"
+    starter = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {work!r}])"
+    seconds, _ = cgroups.cpu_of(lambda: subprocess.run([sys.executable, "-c", starter], cwd=tmp_path, check=True))
+    assert seconds > float((tmp_path / "used").read_text())

@@ -15,6 +15,7 @@ config = pulumi.Config()
 namespace = config.get("namespace", "default")
 replicas = config.get_int("replicas", 0)
 secrets = config.get_int("secrets", 1)
+grouped = config.get_bool("grouped")
 
 TAILSCALE = "ghcr.io/tailscale/tailscale:v1.102.5"
 COREDNS = "coredns/coredns:1.15.0"
@@ -52,10 +53,14 @@ def app(name: str) -> None:
     def named(own: str) -> Any:
         return {"name": own, "labels": {"app": name}, "namespace": namespace}
 
+    group = pulumi.ComponentResource("bench:index:App", name) if grouped else None
+    child = pulumi.ResourceOptions(parent=group)
     metadata = named(name)
     headless: Any = {"clusterIP": "None", "selector": {"app": name}, "publishNotReadyAddresses": False}
-    service = Service(f"{name}-service", metadata=metadata, spec=headless)
-    account = ServiceAccount(f"{name}-service-account", metadata=metadata, automount_service_account_token=False)
+    service = Service(f"{name}-service", metadata=metadata, spec=headless, opts=child)
+    account = ServiceAccount(
+        f"{name}-service-account", metadata=metadata, automount_service_account_token=False, opts=child
+    )
     states = [f"{name}-{ordinal}" for ordinal in range(secrets)]
     events: Any = {"apiGroups": [""], "resources": ["events"], "verbs": ["get", "create", "patch"]}
     own: Any = {
@@ -64,17 +69,19 @@ def app(name: str) -> None:
         "verbs": ["get", "update", "patch"],
         "resourceNames": states,
     }
-    role = Role(f"{name}-role", metadata=metadata, rules=[own, events])
+    role = Role(f"{name}-role", metadata=metadata, rules=[own, events], opts=child)
     subject: Any = {"kind": "ServiceAccount", "name": account.metadata["name"], "namespace": namespace}
     reference: Any = {"apiGroup": RBAC, "kind": "Role", "name": role.metadata["name"]}
-    binding = RoleBinding(f"{name}-role-binding", metadata=metadata, subjects=[subject], role_ref=reference)
+    binding = RoleBinding(f"{name}-role-binding", metadata=metadata, subjects=[subject], role_ref=reference, opts=child)
     auth = Secret(
         f"{name}-auth",
         metadata=named(f"{name}-auth"),
         string_data={"TS_CLIENT_ID": "kBENCH", "TS_CLIENT_SECRET": config.require_secret("clientSecret")},
+        opts=child,
     )
     identities = [
-        Secret(f"{name}-state-{ordinal}", metadata=named(state), type="Opaque") for ordinal, state in enumerate(states)
+        Secret(f"{name}-state-{ordinal}", metadata=named(state), type="Opaque", opts=child)
+        for ordinal, state in enumerate(states)
     ]
     spec: Any = {
         "replicas": replicas,
@@ -84,8 +91,10 @@ def app(name: str) -> None:
         "template": {"metadata": {"labels": {"app": name}}, "spec": pod(account, auth)},
     }
     # The types of the SDK are too much for a type checker where a pod is written in place: hence Any.
-    after = pulumi.ResourceOptions(depends_on=[binding, *identities])
+    after = pulumi.ResourceOptions(parent=group, depends_on=[binding, *identities])
     StatefulSet(f"{name}-stateful-set", metadata=metadata, spec=spec, opts=after)
+    if group is not None:
+        group.register_outputs({})
 
 
 def pod(account: ServiceAccount, auth: Secret) -> Any:
