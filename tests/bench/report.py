@@ -48,16 +48,19 @@ one pod.
 """,
     "Many replicas": f"""\
 *A replica*: on simulated kubelets (KWOK), from the first object to the last ready pod, divided by {" / ".join(map(str, REPLICAS))}
-replicas; it is missed where a replica of more costs over {GROWTH} times one of fewer. KWOK runs no containers: what real sidecars
-and their kubelet ask for is beside it, from the API server's audit log. Then {REGISTERED:,} replicas register with a control plane that
-lets through {LIMIT} requests a second for tokens, for keys and to register each; where they start together, {REAL} are real sidecars
+replicas; it is missed where a replica of more costs over {GROWTH} times one of fewer. The Endpoints object is apart: Kubernetes
+writes that of any Service anew for each few addresses that come, up to 1,000, and the guide's manifest has no Service. KWOK
+runs no containers: what real sidecars and their kubelet ask for is beside it, from the API server's audit log. Then {REGISTERED:,}
+replicas register with a control plane that lets through {LIMIT} requests a second for tokens, for keys and to register each; where
+they start together, {REAL} are real sidecars
 (tailscaled, containerboot, the component's scripts) and the others play what a start asks for. OrderedReady is {IN_ORDER} real pods, the
 time times {REGISTERED // IN_ORDER}. In steps, the time that a pod takes to start is added for each step. What is not registered after {GIVEN_UP} s is given up.
 """,
     "Program": f"""\
 What the component costs the one who runs Pulumi, beside [the same objects by hand](../tests/bench/programs). CPU is user and
 system time of the whole process tree: Pulumi, its language host, the program and the provider. Medians of new stacks, in turn:
-{program.RUNS_OF_ONE} of 1 component, {program.RUNS_OF_MANY} of {program.MANY}. No pod runs (`replicas=0`), and each component has one state Secret.
+{program.RUNS_OF_ONE} of 1 component, {program.RUNS_OF_MANY} of {program.MANY}. No pod runs (`replicas=0`), and each component has one state Secret. In an `up` of many, a component
+is beside a ComponentResource by hand: Pulumi writes the whole state at each step, and that is three steps more than its objects are.
 """,
     "Commands": f"""\
 Of {doctor.PODS:,} replicas whose pods no node takes, and `kubectl get --output=json` of the same objects, the shortest of {doctor.RUNS} runs each.
@@ -117,6 +120,8 @@ def cells(row: Row, columns: Sequence[str]) -> list[str]:
     """A row's cells in order, what the component missed marked."""
     found = [(label, row.cells.get(label)) for label in columns]
     return [
-        "" if cell is None else ("" if cell.holds or label == GUIDE else "**✗** ") + cell.text.replace("|", "\\|")
+        ""
+        if cell is None
+        else ("" if cell.holds or label.startswith(GUIDE) else "**✗** ") + cell.text.replace("|", "\\|")
         for label, cell in found
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 GUIDE = "guide"
-"""The subject that the others are beside. Nothing is asked of it."""
+"""The subject that the others are beside, and how the label of each variant of it begins. Nothing is asked of them."""
 BY_HAND, COMPONENT = "by hand", "component"
 """The same program without and with the component."""
 
@@ -33,7 +33,7 @@ class Row:
         return [
             f"{self.title}: {label}: {cell.text}"
             for label, cell in self.cells.items()
-            if label != GUIDE and not cell.holds
+            if not label.startswith(GUIDE) and not cell.holds
         ]
 
 
