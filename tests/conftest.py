@@ -92,9 +92,8 @@ def tailnet(lab: Lab) -> Tailnet:
         "nameservers": ["10.200.0.2"],
         "records": {"db.corp.example": "100.64.9.9"},
     }
-    if not tailnet.call("GET", "/lab/dns")[
-        "split"
-    ]:  # else another worker's tests are under way, with routes of their own
+    # Where there are routes, another worker's tests are under way, which may have made some.
+    if not tailnet.call("GET", "/lab/dns")["split"]:
         tailnet.call("PUT", "/lab/dns", dns)
     return tailnet
 

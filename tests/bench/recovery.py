@@ -114,9 +114,7 @@ def restarts(app: Deployment, ordinal: int = 0) -> int:
 
 def sidecar_of(app: Deployment, ordinal: int) -> dict[str, Any]:
     """What the kubelet says of a replica's sidecar; nothing while it has said nothing."""
-    pod = app.status(ordinal)
-    all_containers = [*pod.get("initContainerStatuses", ()), *pod.get("containerStatuses", ())]
-    return next((dict(container) for container in all_containers if container["name"] == "tailscale"), {})
+    return next((dict(container) for container in app.containers(ordinal) if container["name"] == "tailscale"), {})
 
 
 def trouble(app: Deployment) -> str:

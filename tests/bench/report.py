@@ -19,7 +19,7 @@ from .registration import PATIENCE as GIVEN_UP
 from .registration import REPLICAS as REGISTERED
 from .starts import DEPLOYMENTS, LATER_AT_MOST, LATER_STARTS
 from .subjects import DEFAULT, EVERY_MODE
-from .table import GUIDE, Row
+from .table import Row
 from .use import IDLE_SECONDS, LOAD_SECONDS, REQUESTS, ROUNDS, SETTLING_SECONDS, SPARE
 
 HEAD = """\
@@ -120,8 +120,6 @@ def cells(row: Row, columns: Sequence[str]) -> list[str]:
     """A row's cells in order, what the component missed marked."""
     found = [(label, row.cells.get(label)) for label in columns]
     return [
-        ""
-        if cell is None
-        else ("" if cell.holds or label.startswith(GUIDE) else "**✗** ") + cell.text.replace("|", "\\|")
+        "" if cell is None else ("**✗** " if row.misses(label) else "") + cell.text.replace("|", "\\|")
         for label, cell in found
     ]

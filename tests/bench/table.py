@@ -30,11 +30,11 @@ class Row:
 
     def missed(self) -> list[str]:
         """Where the component did not do what it promises."""
-        return [
-            f"{self.title}: {label}: {cell.text}"
-            for label, cell in self.cells.items()
-            if not label.startswith(GUIDE) and not cell.holds
-        ]
+        return [f"{self.title}: {label}: {cell.text}" for label, cell in self.cells.items() if self.misses(label)]
+
+    def misses(self, label: str) -> bool:
+        """Whether that subject is the component and did not."""
+        return not label.startswith(GUIDE) and not self.cells[label].holds
 
 
 Rows = Iterator[Row]

@@ -97,9 +97,7 @@ def more_devices(bench: Bench, count: int) -> Iterator[None]:
 
 def used(app: Deployment, seconds: float) -> dict[str, Use]:
     """What each of the sidecar's containers uses in the next seconds."""
-    status = app.status()
-    running = [*status["containerStatuses"], *status.get("initContainerStatuses", ())]
-    names = [container["name"] for container in running if container["name"] in CONTAINERS]
+    names = [container["name"] for container in app.containers() if container["name"] in CONTAINERS]
     containers = {name: Sidecar(app, container=name) for name in names}
     ids = {name: container.container_id() for name, container in containers.items()}
     began, before = time.monotonic(), {name: cgroups.cpu_seconds(ids[name]) for name in names}

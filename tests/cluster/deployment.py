@@ -145,16 +145,15 @@ class Deployment:
     def describe(self) -> str:
         """What a person would look at first: the pods, the events, and the logs of the first replica that is not ready."""
         look: list[tuple[str, ...]] = [("get", "pods", "--output=wide"), ("get", "events", "--sort-by=.lastTimestamp")]
-        containers = [self._containers(ordinal) for ordinal in range(self.replicas)]
-        waiting = [not found or not all(c["ready"] for c in found) for found in containers]
-        ordinal = waiting.index(True) if True in waiting else 0
-        for container in containers[ordinal]:
+        every = [self.containers(ordinal) for ordinal in range(self.replicas)]
+        ordinal = next((o for o, found in enumerate(every) if not found or not all(c["ready"] for c in found)), 0)
+        for container in every[ordinal]:
             log = ("logs", self.pod(ordinal), f"--container={container['name']}", "--tail=40")
             look += [(*log, "--previous")] if container["restartCount"] else []
             look += [log]
         return "\n".join(self._try(*command) for command in look)
 
-    def _containers(self, ordinal: int) -> list[dict[str, Any]]:
+    def containers(self, ordinal: int = 0) -> list[dict[str, Any]]:
         """The statuses of a replica's containers, those for its start first."""
         status = self.status(ordinal)
         return [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
@@ -188,7 +187,7 @@ class Deployment:
 
     def restarts(self, ordinal: int = 0, container: str = "tailscale") -> int:
         """How often a container was restarted."""
-        (count,) = [int(c["restartCount"]) for c in self._containers(ordinal) if c["name"] == container]
+        (count,) = [int(c["restartCount"]) for c in self.containers(ordinal) if c["name"] == container]
         return count
 
     def logs(self, ordinal: int = 0, container: str = "tailscale", *, previous: bool = False) -> str:

@@ -36,9 +36,7 @@ class Sidecar:
 
     def status(self) -> dict[str, Any]:
         """The container's status, as the kubelet reports it."""
-        pod = self.app.status(self.ordinal)
-        all_containers = [*pod.get("initContainerStatuses", ()), *pod.get("containerStatuses", ())]
-        (found,) = [c for c in all_containers if c["name"] == self.container]
+        (found,) = [c for c in self.app.containers(self.ordinal) if c["name"] == self.container]
         return dict(found)
 
     def device(self) -> Device:

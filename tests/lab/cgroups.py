@@ -29,10 +29,14 @@ def hierarchies() -> list[Path]:
     return sorted(path.parent for path in ROOT.glob("*/cgroup.procs"))
 
 
+def hierarchy_of(controller: str) -> Path:
+    """The hierarchy that has a controller: on version 2, the one that has all."""
+    return next((path for path in hierarchies() if controller in path.name.split(",")), hierarchies()[0])
+
+
 def home(group: str) -> Path:
     """The group of some of the lab's own processes, in the hierarchy that tracks them."""
-    tracking = next((path for path in hierarchies() if path.name == "pids"), hierarchies()[0])
-    return tracking / NAME / group
+    return hierarchy_of("pids") / NAME / group
 
 
 def create() -> None:
@@ -64,20 +68,17 @@ def processes(below: str = "") -> set[int]:
 
 def cpu_seconds(container_id: str) -> float:
     """The CPU that a container has used so far."""
-    found = [group for hierarchy in hierarchies() for group in (hierarchy / NAME / "kubepods").rglob(container_id)]
-    used = [seconds for group in found if (seconds := cpu_of_group(group)) is not None]
-    if not used:
+    found = next((hierarchy_of("cpuacct") / NAME / "kubepods").rglob(container_id), None)
+    if found is None:
         raise LabError(f"container {container_id[:12]} has ended")
-    return used[0]
+    return cpu_of_group(found)
 
 
-def cpu_of_group(group: Path) -> float | None:
-    """The seconds of CPU that a group has used so far, where its hierarchy counts them."""
+def cpu_of_group(group: Path) -> float:
+    """The seconds of CPU that a group has used so far, in the hierarchy that counts them."""
     if (own := group / "cpuacct.usage").exists():
         return int(own.read_text()) / 1e9
-    if (own := group / "cpu.stat").exists() and (found := re.search(r"usage_usec (\d+)", own.read_text())):
-        return int(found[1]) / 1e6
-    return None
+    return int(re.findall(r"usage_usec (\d+)", (group / "cpu.stat").read_text())[0]) / 1e6
 
 
 def cpu_of(run: Callable[[], T]) -> tuple[float, T]:
@@ -85,17 +86,17 @@ def cpu_of(run: Callable[[], T]) -> tuple[float, T]:
 
     The kernel counts a process that ended for its parent only if that waited for it, and Pulumi's does not always.
     """
-    hierarchy = next(path for path in hierarchies() if cpu_of_group(path) is not None)
-    home_, group = hierarchy / own_group(hierarchy), hierarchy / f"{NAME}-cpu-{os.getpid()}"
+    hierarchy = hierarchy_of("cpuacct")
+    before, group = hierarchy / own_group(hierarchy), hierarchy / f"{NAME}-cpu-{os.getpid()}"
     group.mkdir()
     try:
         (group / "cgroup.procs").write_text(str(os.getpid()))
-        before = (cpu_of_group(group) or 0) - time.process_time()
+        own = time.process_time()
         result = run()
         wait_for("what was started to end", lambda: (group / "cgroup.procs").read_text().split() == [str(os.getpid())])
-        return (cpu_of_group(group) or 0) - time.process_time() - before, result
+        return cpu_of_group(group) - (time.process_time() - own), result
     finally:
-        (home_ / "cgroup.procs").write_text(str(os.getpid()))
+        (before / "cgroup.procs").write_text(str(os.getpid()))
         group.rmdir()
 
 
