@@ -77,6 +77,7 @@ ENV_FIELDS = {
     "POD_NAME": None,
     "POD_UID": None,
     "REGISTRATION_RATE": "registration_rate",
+    "RESOLVER_READY_PORT": "dns",
     "TS_ACCEPT_DNS": "dns",
     "TS_AUDIENCE": "auth",
     "TS_AUTHKEY": "auth",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field, field_validator
 from typing_extensions import override
 
-from .._additions import Additions, Json, startup_probe
+from .._additions import Additions, Json, env_value, startup_probe
 from .._model import Items
 from ._dns import RUN_VOLUME, Dns, resolvers
 
@@ -57,7 +57,7 @@ class InPodSplitDns(Dns):
     tailnet_domains: Items[str] = Field(default=("ts.net",), min_length=1)
     """Domains that the tailnet resolves, each with all below it. Headscale: its base domain."""
     ready_port: int = Field(default=9003, ge=1, le=65535)
-    """Port on the pod's address where the kubelet asks whether the resolver is ready."""
+    """Port on the pod's address where the resolver says that it is ready."""
 
     @field_validator("tailnet_domains")
     @classmethod
@@ -75,7 +75,12 @@ class InPodSplitDns(Dns):
     def additions(self, args: TailscaleSidecarStatefulSetArgs) -> Additions:
         corefile = COREFILE.format(domains=" ".join(self.tailnet_domains), ready_port=self.ready_port)
         app = resolvers(accept_dns=True, app_nameserver="127.0.0.1", corefile=corefile)
-        return app + Additions(sidecars=(self._coredns(args),))
+        coredns = self._coredns(args)
+        if args.wait_for_tailnet:
+            # The app waits for the tailnet, and the sidecar that goes there for the resolver: scripts/start.sh.
+            return app + Additions(env=(env_value("RESOLVER_READY_PORT", str(self.ready_port)),), sidecars=(coredns,))
+        coredns["startupProbe"] = startup_probe("/ready", self.ready_port)
+        return app + Additions(sidecars=(coredns,))
 
     @override
     def ports(self) -> dict[int, str]:
@@ -91,7 +96,6 @@ class InPodSplitDns(Dns):
             "volumeMounts": [
                 {"name": RUN_VOLUME, "mountPath": "/etc/coredns/Corefile", "subPath": "Corefile", "readOnly": True}
             ],
-            "startupProbe": startup_probe("/ready", self.ready_port),
             "resources": RESOURCES,
             # Root with the one capability for port 53: the image's binary carries it as a file capability, and could
             # not even be executed without it in the bounding set.

@@ -20,4 +20,15 @@ if [ -n "${KUBERNETES_SERVICE_PORT_HTTPS-}" ]; then
   case $KUBERNETES_SERVICE_HOST in *:*) export KUBERNETES_SERVICE_HOST="[$KUBERNETES_SERVICE_HOST]" ;; esac
 fi
 
+# In a new pod the app's resolver comes first. The kubelet, which asks once a second, would take longer to notice it.
+if [ -n "${RESOLVER_READY_PORT-}" ] && [ ! -e $run/device ]; then
+  case $POD_IP in *:*) address="[$POD_IP]" ;; *) address=$POD_IP ;; esac
+  said=
+  until wget -q -Y off -O /dev/null "http://$address:$RESOLVER_READY_PORT/ready" 2>/dev/null; do
+    if [ -z "$said" ]; then echo "tailscale-sidecar: waiting for the resolver, container tailscale-dns" >&2; fi
+    said=yes
+    sleep 0.1
+  done
+fi
+
 PATH=$run/bin:$PATH exec /usr/local/bin/containerboot

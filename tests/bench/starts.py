@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tailscale_sidecar import ClusterDns, SecretState
+from tailscale_sidecar import ClusterDns, InPodSplitDns, SecretState
 from tests.cluster.deployment import APP, Deployment
 from tests.faults.look_ups import TAILNET_NAME
 from tests.lab import LabError
 from tests.lab.shell import step, wait_for
 
+from .empty import Empty
 from .faults.names import CLUSTER_NAME
-from .subjects import EVERY_MODE, Bench
+from .subjects import EVERY_MODE, Bench, Subject
 from .table import GUIDE, Cell, Row, Rows
 
 DEPLOYMENTS, LATER_STARTS = 3, 2
@@ -22,6 +23,13 @@ DEPLOYMENTS, LATER_STARTS = 3, 2
 LATER_AT_MOST = {"InPodSplitDns": 4, "SplitDns": 2, "ClusterDns": 2}
 """Seconds after the guide's that an app may be ready: the kubelet looks once a second for what it starts next
 (docs/how-it-works.md), which is once for each container that the app waits for, and for the resolver's start-up probe."""
+EMPTY = {"InPodSplitDns": "empty 3", "SplitDns": "empty 2", "ClusterDns": "empty 2"}
+"""What a mode's pods are beside: as many containers before the app, with nothing to do."""
+SUBJECTS = (
+    *EVERY_MODE,
+    Subject("empty 3", Empty, InPodSplitDns()),
+    Subject("empty 2", Empty, ClusterDns()),
+)
 NOW = "cut -d ' ' -f 1 /proc/uptime"
 """Seconds since the machine started: a clock that is the same in every container."""
 
@@ -38,12 +46,12 @@ class Start(NamedTuple):
 
 def starts(bench: Bench) -> Rows:
     """First starts, which register, and later ones, which find a state: subject by subject in turn."""
-    first: dict[str, list[Start]] = {subject.label: [] for subject in EVERY_MODE}
-    later: dict[str, list[Start]] = {subject.label: [] for subject in EVERY_MODE}
+    first: dict[str, list[Start]] = {subject.label: [] for subject in SUBJECTS}
+    later: dict[str, list[Start]] = {subject.label: [] for subject in SUBJECTS}
     failed: dict[str, Cell] = {}
     for number in range(1, DEPLOYMENTS + 1):
         state = SecretState(max_replicas=1)
-        with step(f"starts {number} of {DEPLOYMENTS}"), bench.apps(EVERY_MODE, replicas=0, state=state) as apps:
+        with step(f"starts {number} of {DEPLOYMENTS}"), bench.apps(SUBJECTS, replicas=0, state=state) as apps:
             for label, found in apps.each(start_again_and_again, in_turn=True).items():
                 first[label].append(found[0])
                 later[label] += found[1:]
@@ -73,7 +81,8 @@ def figures(kind: str, seen: dict[str, list[Start]], failed: dict[str, Cell]) ->
 
 def start_again_and_again(app: Deployment) -> list[Start]:
     """The first start of a deployment, and later ones."""
-    names = CLUSTER_NAME if isinstance(app.arguments["dns"], ClusterDns) else f"{CLUSTER_NAME} {TAILNET_NAME}"
+    only_cluster = isinstance(app, Empty) or isinstance(app.arguments["dns"], ClusterDns)
+    names = CLUSTER_NAME if only_cluster else f"{CLUSTER_NAME} {TAILNET_NAME}"
     ready = f"until resolve-musl {names} >/dev/null 2>&1; do sleep 0.05; done"
     pod_name = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     container = {**APP, "command": ["sh", "-c", f"{NOW}; {ready}; {NOW}; exec app"], "env": [pod_name]}

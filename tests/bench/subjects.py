@@ -44,7 +44,7 @@ class Subject:
     def in_workspace(self, workspace: Workspace, **arguments: Any) -> Deployment:
         """Such a deployment, not applied yet; all accept routes, as the guide does."""
         routes = {"accept_routes": True, "cluster_cidrs": CLUSTER_CIDRS}
-        name = f"{self.label.lower()}-{secrets.token_hex(2)}"
+        name = f"{self.label.lower().replace(' ', '-')}-{secrets.token_hex(2)}"
         return self.kind(workspace, name, workspace.arguments(**{"dns": self.dns, **routes, **arguments}))
 
 

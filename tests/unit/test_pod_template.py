@@ -117,8 +117,7 @@ def test_the_name_server_of_the_pod_is_up_before_the_users_init_containers() -> 
     made = pod(pod_spec=RICH, dns=InPodSplitDns())
     (resolver,) = [name for name, c in made.containers.items() if c["image"].startswith("coredns/")]
     order = list(made.containers)
-    assert order.index(resolver) < order.index("migrate")
-    assert made.containers[resolver]["startupProbe"]
+    assert order.index(resolver) < order.index("tailscale") < order.index("migrate")
 
 
 def test_outputs_stay_where_they_are() -> None:
@@ -474,7 +473,17 @@ def test_the_resolver_sends_the_tailnets_domains_to_tailscale_and_all_else_to_th
     assert "forward . 100.100.100.100" in tailnet
     assert "100.100.100.100" not in rest
     assert ":9999" in rest
+
+
+def test_an_app_that_does_not_wait_for_the_tailnet_still_waits_for_its_resolver() -> None:
+    made = pod(dns=InPodSplitDns(ready_port=9999), wait_for_tailnet=False)
     assert made.containers["tailscale-dns"]["startupProbe"]["httpGet"]["port"] == 9999
+
+
+def test_where_the_app_waits_for_the_tailnet_the_sidecar_waits_for_the_resolver_and_nothing_asks_it_twice() -> None:
+    made = pod(dns=InPodSplitDns(ready_port=9999))
+    assert made.env()["RESOLVER_READY_PORT"] == "9999"
+    assert "startupProbe" not in made.containers["tailscale-dns"]
 
 
 # Privileges

@@ -355,6 +355,37 @@ def test_tailscaled_starts_disconnected(started: Sandbox) -> None:
     assert json.loads(started.read("run/tailscaled.json"))["enabled"] is False
 
 
+RESOLVER = {"POD_IP": "10.244.0.7", "RESOLVER_READY_PORT": "9003"}
+
+
+def start_beside_a_resolver(started: Sandbox, **env: str) -> tuple[str, list[list[str]]]:
+    """Starts beside a resolver that is ready when it is asked for the third time; the log, and the calls."""
+    started.write("not-ready", "once\ntwice\n")
+    started.program("sleep")
+    refused = 'if [ -s "$SANDBOX/not-ready" ]; then sed -i 1d "$SANDBOX/not-ready"; echo refused >&2; exit 1; fi\n'
+    started.program("wget", PROGRAM + refused)
+    done = started.run("start.sh", "", "", env={**RESOLVER, **env})
+    return done.stderr, started.calls
+
+
+def test_the_first_start_in_a_pod_waits_for_the_resolver_and_says_so_once(started: Sandbox) -> None:
+    log, calls = start_beside_a_resolver(started)
+    assert [name for name, *_ in calls] == ["wget", "sleep", "wget", "sleep", "wget", "containerboot"]
+    assert calls[0][-1] == "http://10.244.0.7:9003/ready"
+    assert log.splitlines() == ["tailscale-sidecar: waiting for the resolver, container tailscale-dns"]
+
+
+def test_the_resolver_of_an_ipv6_pod_is_asked_at_its_address(started: Sandbox) -> None:
+    _, calls = start_beside_a_resolver(started, POD_IP="fd00::7")
+    assert calls[0][-1] == "http://[fd00::7]:9003/ready"
+
+
+def test_a_replica_that_was_on_the_tailnet_does_not_need_the_resolver_to_come_back(started: Sandbox) -> None:
+    started.write("run/device", "n1CNTRL\n")
+    _, calls = start_beside_a_resolver(started)
+    assert [name for name, *_ in calls] == ["containerboot"]
+
+
 # tailscaled.sh
 
 

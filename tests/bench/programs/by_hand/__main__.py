@@ -150,7 +150,6 @@ def resolver() -> Any:
         "volumeMounts": [
             {"name": "tailscale-run", "mountPath": "/etc/coredns/Corefile", "subPath": "Corefile", "readOnly": True}
         ],
-        "startupProbe": probe("/ready", 9003),
         "resources": {"requests": {"cpu": "5m", "memory": "64Mi"}},
         "securityContext": {
             "runAsUser": 0,
@@ -170,6 +169,7 @@ def sidecar() -> Any:
         "CREDENTIAL_FILE": "/etc/tailscale-sidecar/auth/TS_CLIENT_SECRET",
         "CREDENTIAL_ATTRIBUTES": "ephemeral=false preauthorized=true",
         "TS_ACCEPT_DNS": "true",
+        "RESOLVER_READY_PORT": "9003",
         "TS_KUBE_SECRET": "$(POD_NAME)",
         "TS_USERSPACE": "false",
         "TS_DEBUG_FIREWALL_MODE": "auto",

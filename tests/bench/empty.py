@@ -1,0 +1,35 @@
+"""The component's pods with nothing to do in them: what Kubernetes itself takes to start so many containers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typing_extensions import override
+
+from tests.cluster.deployment import Deployment
+from tests.lab.images import APP_IMAGE
+
+READY_AT_ONCE = "mkdir /tmp/www; echo ok >/tmp/www/healthz; exec httpd -f -p 9002 -h /tmp/www"
+
+
+class Empty(Deployment):
+    """The component's containers in its order and with its probes; each is done, or healthy, as soon as it runs."""
+
+    @property
+    @override
+    def objects(self) -> list[dict[str, Any]]:
+        (stateful_set,) = [made for made in super().objects if made["kind"] == "StatefulSet"]
+        template = stateful_set["spec"]["template"]
+        first = [empty(container) for container in template["spec"]["initContainers"]]
+        template["spec"] = {**self.arguments["pod_spec"], "initContainers": first}
+        return [stateful_set]
+
+
+def empty(container: dict[str, Any]) -> dict[str, Any]:
+    """A container that starts as another does, and does nothing."""
+    kept = {key: container[key] for key in ("name", "restartPolicy", "startupProbe") if key in container}
+    return {
+        **kept,
+        "image": APP_IMAGE,
+        "command": ["sh", "-c", READY_AT_ONCE if "restartPolicy" in container else "true"],
+    }
