@@ -27,9 +27,6 @@ class Empty(Deployment):
 
 def empty(container: dict[str, Any]) -> dict[str, Any]:
     """A container that starts as another does, and does nothing."""
-    kept = {key: container[key] for key in ("name", "restartPolicy", "startupProbe") if key in container}
-    return {
-        **kept,
-        "image": APP_IMAGE,
-        "command": ["sh", "-c", READY_AT_ONCE if "restartPolicy" in container else "true"],
-    }
+    does = READY_AT_ONCE if "startupProbe" in container else "exec sleep 1d" if "restartPolicy" in container else "true"
+    kept = {key: value for key, value in container.items() if key in ("name", "restartPolicy", "startupProbe")}
+    return {**kept, "image": APP_IMAGE, "command": ["sh", "-c", does]}

@@ -17,7 +17,7 @@ from .recovery import PATIENCE
 from .registration import IN_ORDER, LIMIT, REAL
 from .registration import PATIENCE as GIVEN_UP
 from .registration import REPLICAS as REGISTERED
-from .starts import DEPLOYMENTS, LATER_AT_MOST, LATER_STARTS
+from .starts import DEPLOYMENTS, LATER_STARTS
 from .subjects import DEFAULT, EVERY_MODE
 from .table import Row
 from .use import IDLE_SECONDS, LOAD_SECONDS, REQUESTS, ROUNDS, SETTLING_SECONDS, SPARE
@@ -35,8 +35,9 @@ ABOUT = {
     "Starts": f"""\
 Seconds from the moment that a pod is scheduled. *Ready*: the app has looked up a cluster name and, but with `ClusterDns`,
 a tailnet name. Medians of {DEPLOYMENTS} first starts and {DEPLOYMENTS * LATER_STARTS} later ones of each, in turn. The app
-[waits for containers that the guide's does not wait for](how-it-works.md): it may be ready {min(LATER_AT_MOST.values())} s after the guide's, and with
-the in-pod resolver {max(LATER_AT_MOST.values())} s.
+[waits for containers that the guide's does not wait for](how-it-works.md). *Empty* is the component's pod with nothing to do:
+as many containers before the app (tailscale-init, tailscale, and for 3 tailscale-dns), in the same order and with the same probe,
+that are done or healthy as soon as they run. That is what Kubernetes itself takes.
 """,
     "Cost": f"""\
 Memory is what the processes have resident, at most, and CPU the mean, of {IDLE_SECONDS} s idle and {LOAD_SECONDS} s under load: {REQUESTS} requests a
@@ -59,7 +60,7 @@ time times {REGISTERED // IN_ORDER}. In steps, the time that a pod takes to star
     "Program": f"""\
 What the component costs the one who runs Pulumi, beside [the same objects by hand](../tests/bench/programs). CPU is user and
 system time of the whole process tree: Pulumi, its language host, the program and the provider. Medians of new stacks, in turn:
-{program.RUNS_OF_ONE} of 1 component, {program.RUNS_OF_MANY} of {program.MANY}. No pod runs (`replicas=0`), and each component has one state Secret. In an `up` of many, a component
+{program.RUNS_OF_ONE} of 1 component, {program.PREVIEWS} of the previews of more, and one `up` of {program.MANY}. No pod runs (`replicas=0`), and each component has one state Secret. In an `up` of many, a component
 is beside a ComponentResource by hand: Pulumi writes the whole state at each step, and that is three steps more than its objects are.
 """,
     "Commands": f"""\

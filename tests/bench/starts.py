@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,11 +21,10 @@ from .table import GUIDE, Cell, Row, Rows
 
 DEPLOYMENTS, LATER_STARTS = 3, 2
 """Deployments of each subject, and starts of each deployment's replica after its first."""
-LATER_AT_MOST = {"InPodSplitDns": 4, "SplitDns": 2, "ClusterDns": 2}
-"""Seconds after the guide's that an app may be ready: the kubelet looks once a second for what it starts next
-(docs/how-it-works.md), which is once for each container that the app waits for, and for the resolver's start-up probe."""
 EMPTY = {"InPodSplitDns": "empty 3", "SplitDns": "empty 2", "ClusterDns": "empty 2"}
-"""What a mode's pods are beside: as many containers before the app, with nothing to do."""
+"""What a mode's pod is beside: as many containers before the app, with nothing to do. No pod whose app waits is sooner."""
+EMPTY_AT_MOST = 1.10
+"""How many times as long an app may take to be ready."""
 SUBJECTS = (
     *EVERY_MODE,
     Subject("empty 3", Empty, InPodSplitDns()),
@@ -61,22 +61,25 @@ def starts(bench: Bench) -> Rows:
 
 
 def figures(kind: str, seen: dict[str, list[Start]], failed: dict[str, Cell]) -> Rows:
-    """Rows of medians, the seconds beside the guide's."""
+    """Rows of medians, the seconds beside the guide's and those of a pod that is empty."""
 
-    def row(what: str, unit: str, figure: Callable[[Start], float], later: Mapping[str, float] | None = None) -> Row:
+    def row(what: str, figure: Callable[[Start], float], cell: Callable[[str, dict[str, float]], Cell]) -> Row:
         medians = {label: statistics.median(map(figure, found)) for label, found in seen.items() if found}
-        guide = medians.get(GUIDE)
-        cells = {}
-        for label, median in medians.items():
-            ratio = median / guide if unit and guide else 0
-            text = f" ({ratio:.2f} of the guide's)" if ratio and label != GUIDE else ""
-            holds = not (later and guide and label in later) or median <= guide + later[label]
-            cells[label] = Cell(f"{median:.1f}{unit}{text}" if unit else f"{median:.0f}", holds)
-        return Row(f"{kind}: {what}", cells | failed)
+        return Row(f"{kind}: {what}", {label: cell(label, medians) for label in medians} | failed)
 
-    yield row("the app runs", " s", lambda start: start.app_runs)
-    yield row("the app is ready", " s", lambda start: start.app_ready, LATER_AT_MOST)
-    yield row("requests for tokens and keys", "", lambda start: start.api_calls)
+    yield row("the app runs", lambda start: start.app_runs, seconds)
+    yield row("the app is ready", lambda start: start.app_ready, partial(seconds, at_most=EMPTY_AT_MOST))
+    yield row("requests for tokens and keys", lambda start: start.api_calls, lambda label, of: Cell(f"{of[label]:.0f}"))
+
+
+def seconds(label: str, medians: Mapping[str, float], at_most: float | None = None) -> Cell:
+    """A median, with what it is beside; `at_most` is the bound for how many times as long as the empty pod's it is."""
+    mine, guide, empty = medians[label], medians.get(GUIDE), medians.get(EMPTY.get(label, ""))
+    beside = [f"{mine / guide:.2f} of the guide's"] if guide and label in EMPTY else []
+    if empty:
+        beside.append(f"{mine / empty:.2f} of {EMPTY[label]}" + (f", at most {at_most:.2f}" if at_most else ""))
+    text = f"{mine:.1f} s" + (f" ({'; '.join(beside)})" if beside else "")
+    return Cell(text, holds=not (at_most and empty) or mine <= at_most * empty)
 
 
 def start_again_and_again(app: Deployment) -> list[Start]:

@@ -145,7 +145,8 @@ class Deployment:
     def describe(self) -> str:
         """What a person would look at first: the pods, the events, and the logs of the first replica that is not ready."""
         look: list[tuple[str, ...]] = [("get", "pods", "--output=wide"), ("get", "events", "--sort-by=.lastTimestamp")]
-        every = [self.containers(ordinal) for ordinal in range(self.replicas)]
+        # One at least: a test may have scaled it up by itself.
+        every = [self.containers(ordinal) for ordinal in range(self.replicas or 1)]
         ordinal = next((o for o, found in enumerate(every) if not found or not all(c["ready"] for c in found)), 0)
         for container in every[ordinal]:
             log = ("logs", self.pod(ordinal), f"--container={container['name']}", "--tail=40")
