@@ -31,12 +31,11 @@ def rendering(bench: Bench) -> Rows:
         helm = (str(binaries.ensure(binaries.HELM) / "helm"), "template", "bench", str(chart))
         if objects(printed(bench, helm)) != objects(printed(bench, render(COMPONENT, MANY))):
             raise LabError("the chart's objects are not those of the program")
-        by_hand, component, chart_seconds = (
-            statistics.median(cpu(bench, command) for _ in range(RUNS))
-            for command in (render(BY_HAND, MANY), render(COMPONENT, MANY), helm)
-        )
+        commands = (render(BY_HAND, MANY), render(COMPONENT, MANY), helm)
+        turns = [[cpu(bench, command) for command in commands] for _ in range(RUNS)]
+    by_hand, component, chart_seconds = zip(*turns, strict=True)
     row = beside_by_hand(f"CPU of `render`, {MANY} components", by_hand, component, "s")
-    yield Row(row.title, {**row.cells, HELM: Cell(f"{chart_seconds:.2f} s")})
+    yield Row(row.title, {**row.cells, HELM: Cell(f"{statistics.median(chart_seconds):.2f} s")})
 
 
 def render(program: str, components: int) -> tuple[str, ...]:

@@ -58,10 +58,12 @@ they start together, {REAL} are real sidecars
 time times {REGISTERED // IN_ORDER}. In steps, the time that a pod takes to start is added for each step. What is not registered after {GIVEN_UP} s is given up.
 """,
     "Program": f"""\
-What the component costs the one who runs Pulumi, beside [the same objects by hand](../tests/bench/programs). CPU is user and
-system time of the whole process tree: Pulumi, its language host, the program and the provider. Medians of new stacks, in turn:
-{program.RUNS_OF_ONE} of 1 component, {program.PREVIEWS} of the previews of more, and one `up` of {program.MANY}. No pod runs (`replicas=0`), and each component has one state Secret. In an `up` of many, a component
-is beside a ComponentResource by hand: Pulumi writes the whole state at each step, and that is three steps more than its objects are.
+What the component costs the one who runs Pulumi, beside [the same objects by hand](../tests/bench/programs). CPU is CPU is user and
+system time of the whole process tree: Pulumi, its language host, the program and the provider. New stacks of each, in turn:
+{program.RUNS_OF_ONE} of 1 component, {program.RUNS_OF_MANY} of more; medians, also of the ratio, which is that of the two in the same turn. No pod runs
+(`replicas=0`), and each component has one state Secret. Pulumi itself takes more for each component the more a stack has. In an
+`up` of many, a component is beside a ComponentResource by hand: Pulumi writes the whole state at each step, and that is three
+steps more than its objects are.
 """,
     "Commands": f"""\
 Of {doctor.PODS:,} replicas whose pods no node takes, and `kubectl get --output=json` of the same objects, the shortest of {doctor.RUNS} runs each.

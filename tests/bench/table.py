@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 GUIDE = "guide"
@@ -40,13 +41,23 @@ class Row:
 Rows = Iterator[Row]
 
 
-def beside_by_hand(title: str, by_hand: float, component: float, unit: str, at_most: float | None = None) -> Row:
-    """What the two programs take; `at_most` is how many times as much the component may."""
-    ratio = component / by_hand
+def beside_by_hand(
+    title: str, by_hand: Sequence[float], component: Sequence[float], unit: str, at_most: float | None = None
+) -> Row:
+    """What the two programs take, measured in turn; `at_most` is how many times as much the component may.
+
+    Medians, also of the ratio: of those in each turn, for a machine that slows down for a while slows down both.
+    """
+    ratio = ratio_of(component, by_hand)
     bound = f", at most {at_most:.2f}" if at_most else ""
-    text = f"{component:.2f} {unit} ({ratio:.2f} of by hand{bound})"
+    text = f"{statistics.median(component):.2f} {unit} ({ratio:.2f} of by hand{bound})"
     holds = at_most is None or ratio <= at_most
-    return Row(title, {BY_HAND: Cell(f"{by_hand:.2f} {unit}"), COMPONENT: Cell(text, holds=holds)})
+    return Row(title, {BY_HAND: Cell(f"{statistics.median(by_hand):.2f} {unit}"), COMPONENT: Cell(text, holds=holds)})
+
+
+def ratio_of(some: Sequence[float], others: Sequence[float]) -> float:
+    """The median of the ratios in each turn."""
+    return statistics.median(one / other for one, other in zip(some, others, strict=True))
 
 
 def failure(error: Exception) -> Cell:

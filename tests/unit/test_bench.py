@@ -89,10 +89,15 @@ def test_a_subject_that_breaks_has_a_cell_that_says_so_and_the_others_go_on() ->
 
 
 def test_the_component_may_take_so_many_times_what_the_program_by_hand_takes_and_no_more() -> None:
-    good, missed = (beside_by_hand("CPU", 2.0, component, "s", 1.10) for component in (2.2, 2.3))
+    good, missed = (beside_by_hand("CPU", [2.0], [component], "s", 1.10) for component in (2.2, 2.3))
     assert good.missed() == []
     assert missed.missed() == ["CPU: component: 2.30 s (1.15 of by hand, at most 1.10)"]
-    assert beside_by_hand("CPU", 2.0, 9.0, "s").missed() == []
+    assert beside_by_hand("CPU", [2.0], [9.0], "s").missed() == []
+
+
+def test_a_machine_that_slows_down_for_a_while_does_not_make_the_component_dearer() -> None:
+    by_hand, component = [2.0, 3.0, 2.0, 2.0, 3.0], [2.0, 3.0, 3.0, 2.0, 3.0]
+    assert beside_by_hand("CPU", by_hand, component, "s", 1.10).missed() == []
 
 
 @pytest.mark.parametrize("grouped", ["false", "true"])
