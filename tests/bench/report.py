@@ -58,7 +58,7 @@ they start together, {REAL} are real sidecars
 time times {REGISTERED // IN_ORDER}. In steps, the time that a pod takes to start is added for each step. What is not registered after {GIVEN_UP} s is given up.
 """,
     "Program": f"""\
-What the component costs the one who runs Pulumi, beside [the same objects by hand](../tests/bench/programs). CPU is CPU is user and
+What the component costs the one who runs Pulumi, beside [the same objects by hand](../tests/bench/programs). CPU is user and
 system time of the whole process tree: Pulumi, its language host, the program and the provider. New stacks of each, in turn:
 {program.RUNS_OF_ONE} of 1 component, {program.RUNS_OF_MANY} of more; medians, also of the ratio, which is that of the two in the same turn. No pod runs
 (`replicas=0`), and each component has one state Secret. Pulumi itself takes more for each component the more a stack has. In an

@@ -22,7 +22,7 @@ from .table import GUIDE, Cell, Row, Rows
 DEPLOYMENTS, LATER_STARTS = 3, 2
 """Deployments of each subject, and starts of each deployment's replica after its first."""
 EMPTY = {"InPodSplitDns": "empty 3", "SplitDns": "empty 2", "ClusterDns": "empty 2"}
-"""What a mode's pod is beside: as many containers before the app, with nothing to do. No pod whose app waits is sooner."""
+"""What a mode's pod is beside: as many containers before the app, with nothing to do."""
 EMPTY_AT_MOST = 1.10
 """How many times as long an app may take to be ready."""
 SUBJECTS = (
