@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,9 @@ class Stack:
     project: Path
     """Folder with Pulumi.yaml."""
     environment: Mapping[str, str]
-    """Of the commands, in full: with KUBECONFIG, and a PATH."""
+    """Of the commands, in full: with KUBECONFIG, and a PATH. Variables of Pulumi's are not passed on."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Variables of Pulumi's, beside those that the stack sets itself."""
 
     @property
     def state(self) -> Path:
@@ -69,7 +71,7 @@ class Stack:
         return subprocess.Popen(
             [str(self.cli.program), "--non-interactive", "--color=never", *arguments],
             cwd=self.project,
-            env=self.cli.environment(self.environment, state=self.state, passphrase=PASSPHRASE),
+            env={**self.cli.environment(self.environment, state=self.state, passphrase=PASSPHRASE), **self.settings},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -47,13 +47,20 @@ ts.net {
 """
 
 
+class App(pulumi.ComponentResource):
+    """A component that only holds together what is below it; of the same type, as that is in each resource's URN."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("tailscale-sidecar:index:TailscaleSidecarStatefulSet", name)
+
+
 def app(name: str) -> None:
     """One StatefulSet with the resources around it."""
 
     def named(own: str) -> Any:
         return {"name": own, "labels": {"app": name}, "namespace": namespace}
 
-    group = pulumi.ComponentResource("bench:index:App", name) if grouped else None
+    group = App(name) if grouped else None
     child = pulumi.ResourceOptions(parent=group)
     metadata = named(name)
     headless: Any = {"clusterIP": "None", "selector": {"app": name}, "publishNotReadyAddresses": False}
