@@ -26,6 +26,7 @@ def pods_inside(lab: Lab) -> Iterator[None]:
 def test_a_pod_whose_address_lies_in_it_says_so_and_how_to_go_on(workspace: Workspace) -> None:
     app = workspace.deploy(wait=False)
     await_refusal(app)
+    app.wait_for("the kubelet to write the address, too", lambda: "podIP" in app.status())
     assert f"The pod's address {app.status()['podIP']} lies in 100.64.0.0/10" in refusal(app)
     assert "UserspaceNetworking()" in refusal(app)
     assert app.devices() == []
