@@ -36,7 +36,7 @@ RUNS_OF_ONE, RUNS_OF_MANY, PREVIEWS = 15, 3, 9
 ONE_AT_MOST, MANY_AT_MOST = 1.10, 1.15
 MANY, MOST = 100, 300
 LINEAR_AT_MOST = 1.15
-"""What a component from MANY to MOST may cost beside one of those before, where that is 1 by hand, or less."""
+"""What a component from MANY to MOST may cost beside one of those before; if that is over 1 by hand, times what it is there."""
 REPLICAS = 1_000
 RESOURCES_AT_MOST, REPLICAS_AT_MOST = 12, 1.2
 """For REPLICAS with `access="guarded"`: resources, and of the CPU for one replica."""
