@@ -131,9 +131,9 @@ CAUSES: tuple[tuple[re.Pattern[str], Defect], ...] = tuple(
         (r"failed to unseal", SEALED_STATE),
         (r"404: node not found", DEVICE_DELETED),
         (r"node is locked out", LOCKED_OUT),
+        (r"To approve your machine, visit", NOT_APPROVED),  # said by the control plane, which is so reached
         (r"(lookup|dial tcp).*(controlplane\.tailscale\.com|log-in server|control server)", UNREACHABLE),
         (r"Received error: (fetch control key|register request|PollNetMap): (Get|Post) ", UNREACHABLE),
-        (r"To approve your machine, visit", NOT_APPROVED),
         (r"tailscale-sidecar: login failed", LOGIN_FAILS),
         (r"tailscale-sidecar: the first login is in", WAITS_FOR_TURN),
     )

@@ -483,6 +483,15 @@ def waits_for_approval_at_its_first_start(site: Site) -> None:
 
 
 @planted("device-not-approved")
+def waits_for_approval_after_an_attempt_that_did_not_reach_the_control_plane(site: Site) -> None:
+    site.unready()
+    site.server.logs[f"{NAME}-0/tailscale"] = (
+        'Received error: register request: Post "http://192.0.2.1:8080/machine/register": context deadline exceeded\n'
+        "To approve your machine, visit (as admin):"
+    )
+
+
+@planted("device-not-approved")
 def waits_for_approval(site: Site) -> None:
     site.on_the_api(f"{NAME}-0", authorized=False)
 
