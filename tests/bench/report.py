@@ -64,7 +64,7 @@ system time of the whole process tree: Pulumi, its language host, the program an
 (`replicas=0`), and each component has one state Secret. Most of an `up` of many is Pulumi's: it writes the whole state before and
 after each step, so that a component adds three to the 14 writes of its objects, and a longer name to each. So `up` is measured
 twice: with the state written at the end only (`PULUMI_SKIP_CHECKPOINTS`), and as it is, there beside a ComponentResource by hand
-of the same type. For the same reason a stack's growth is beside that by hand: Pulumi takes more for each component the more there are.
+of the same type. Growth is beside that by hand, too: Pulumi itself takes more for each component of a preview the more there are.
 """,
     "Commands": f"""\
 Of {doctor.PODS:,} replicas whose pods no node takes, and `kubectl get --output=json` of the same objects, the shortest of {doctor.RUNS} runs each.
