@@ -68,7 +68,11 @@ try_login() {
     (umask 077 && printf '%s' "$credential" >$run/credential)
     set -- "$CREDENTIAL_FLAG=file:$run/credential" "$@"
   fi
-  ts up --force-reauth "$@" && gets_running
+  rm -f $run/outrun
+  ts up --force-reauth "$@" || [ -e $run/outrun ] || return
+  gets_running || return
+  # The first of tailscaled's two logins got it onto the tailnet, and spent the key; it would repeat the second for ever.
+  if [ -e $run/outrun ]; then ts down && connect; fi
 }
 
 is_running() { case $(compact status --json --peers=false) in *BackendState:Running*) ;; *) return 1 ;; esac }

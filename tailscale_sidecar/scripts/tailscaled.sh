@@ -1,23 +1,35 @@
 #!/bin/sh
-# Stands before the real `tailscaled` on the sidecar's PATH, and reads its log. A device that was deleted on the tailnet
-# is told so by the control plane again and again, but tailscaled stays as it is, connected to nobody
-# (https://github.com/tailscale/tailscale/issues/20615). This stops it. containerboot then ends as well, the kubelet
-# starts the sidecar anew, and connect.sh logs in.
+# Stands before the real `tailscaled` on the sidecar's PATH, and reads its log, for two things that nobody else says.
+#
+# A device that was deleted on the tailnet is told so by the control plane again and again, but tailscaled stays as it is,
+# connected to nobody (https://github.com/tailscale/tailscale/issues/20615). This stops it. containerboot then ends as
+# well, the kubelet starts the sidecar anew, and connect.sh logs in.
+#
+# With --config tailscaled logs in as soon as `tailscale up` has given it the key, and that command then has it log in a
+# second time. Mostly that only replaces the first. If the first was quicker, connect.sh has to know.
 set -eu
 PATH=${PATH#*:}
 run=/run/tailscale-sidecar
 
 pass_log_on() {
-  told=0
+  told=0 registered=
   while IFS= read -r line; do
     printf '%s\n' "$line"
-    case $line in *"PollNetMap: "*" 404: node not found"*) told=$((told + 1)) ;; *) continue ;; esac
-    if [ $told = 2 ]; then # an outage looks otherwise; and once could be a control plane that was about to save the device
-      echo "tailscale-sidecar: this device was deleted on the tailnet; restarting to log in"
-      touch $run/deleted
-      kill "${$}" # as Kubernetes would read the dollar signs of the other spelling
-    fi
+    case $line in
+    *"client.Login(0)"*) registered= ;;
+    *"RegisterReq: got response; "*"machineAuthorized=true"*) registered=yes ;;
+    *"client.Login(2)"*) if [ -n "$registered" ]; then touch $run/outrun; fi ;;
+    *"PollNetMap: "*" 404: node not found"*) stop_the_second_time ;;
+    esac
   done
+}
+
+stop_the_second_time() { # an outage looks otherwise; and once could be a control plane that was about to save the device
+  told=$((told + 1))
+  if [ $told != 2 ]; then return; fi
+  echo "tailscale-sidecar: this device was deleted on the tailnet; restarting to log in"
+  touch $run/deleted
+  kill "${$}" # as Kubernetes would read the dollar signs of the other spelling
 }
 
 rm -f $run/log

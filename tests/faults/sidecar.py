@@ -6,10 +6,13 @@ import contextlib
 import json
 import os
 import signal
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -132,6 +135,45 @@ class Sidecar:
         self.app.wait_for("the restart", lambda: self.status()["restartCount"] > restarts_before, seconds)
         self.app.wait_for("the sidecar to be back", lambda: answers(health) and self.is_online(), seconds)
         return time.time() - seconds_of(self.status()["state"]["running"]["startedAt"])
+
+
+@contextmanager
+def starved(name: str, app: Deployment) -> Iterator[None]:
+    """Lets processes of that name run for moments only, as on a node that has no CPU to spare for them."""
+    ordinals = range(app.replicas)
+    app.wait_for("the pods", lambda: all(map(app.uid, ordinals)))
+    uids = [app.uid(ordinal) for ordinal in ordinals]
+    over = threading.Event()
+
+    def send(number: signal.Signals, names: Collection[str]) -> None:
+        for pid in (pid for uid in uids for pid in pids_of_pod(uid) if not names or comm(pid) in names):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def starve() -> None:
+        while not over.is_set():
+            for _ in range(30):  # a process that is new has to wait from its first moment on, too
+                send(signal.SIGSTOP, [name])
+                over.wait(0.01)
+            send(signal.SIGCONT, [])  # to all: a shell that was stopped may have become another program
+            over.wait(0.02)
+
+    with ThreadPoolExecutor(1) as pool:
+        starving = pool.submit(starve)
+        try:
+            yield
+        finally:
+            over.set()
+        starving.result()
+
+
+def pids_of_pod(uid: str) -> list[int]:
+    """The host's numbers of a pod's processes; none before it has started."""
+    folder = cgroups.home("kubepods") / "burstable" / f"pod{uid}"  # requests without limits, as the sidecar has them
+    try:
+        return [int(pid) for file in folder.glob("*/cgroup.procs") for pid in file.read_text().split()]
+    except OSError:
+        return []  # a container comes or goes
 
 
 def comm(pid: int) -> str:

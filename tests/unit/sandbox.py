@@ -47,6 +47,7 @@ TAILSCALE = (
 shift
 case $1 in
 status) cat "$SANDBOX/status" ;;
+down) echo '{{"BackendState": "Stopped", "HaveNodeKey": true, "x": 1}}' >"$SANDBOX/status" ;;
 debug) cat "$SANDBOX/prefs" ;;
 up)
   for flag; do case $flag in
@@ -58,6 +59,11 @@ up)
   esac; done
   case $* in
   *--force-reauth*)
+    if [ -e "$SANDBOX/outruns" ]; then # tailscaled was quicker than this command
+      touch "$SANDBOX/run/outrun"
+      cp "$SANDBOX/status-after-up" "$SANDBOX/status"
+      exit "$(cat "$SANDBOX/outruns")"
+    fi
     if [ -s "$SANDBOX/failures" ]; then
       sed -i 1d "$SANDBOX/failures"
       if [ -e "$SANDBOX/next-credential" ]; then mv "$SANDBOX/next-credential" "$SANDBOX/auth/TS_CLIENT_SECRET"; fi

@@ -234,6 +234,25 @@ def test_a_login_is_tried_until_it_succeeds_each_time_with_the_credential_as_it_
     assert "tskey" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("status", ["0", "1"], ids=["and it succeeds", "and it fails"])
+def test_a_device_that_was_there_before_the_command_asked_for_it_connects_anew_with_no_other_key(
+    device: Sandbox, status: str
+) -> None:
+    state(device, has_key=False)
+    device.write("outruns", status)
+    connect(device)
+    assert len(logins(device)) == 1
+    assert [words[2:] for words in device.calls if words[2:] in (["down"], ["up"])] == [["down"], ["up"]]
+    assert '"Running"' in device.read("status")
+
+
+def test_a_device_that_connects_anew_does_so_once(device: Sandbox) -> None:
+    state(device, has_key=False)
+    device.write("run/outrun", "")  # of a sidecar that ended in the middle of that
+    connect(device)
+    assert ["tailscale", "--socket=/tmp/s", "down"] not in device.calls
+
+
 def test_replicas_whose_logins_failed_together_do_not_all_try_again_together(device: Sandbox) -> None:
     pauses = []
     for _ in range(10):
@@ -418,6 +437,25 @@ def test_a_tailscaled_whose_device_was_deleted_is_stopped_and_the_next_start_log
     assert len(logins(device)) == 1
     connect(device)
     assert len(logins(device)) == 1
+
+
+REGISTERED = "control: RegisterReq: got response; nodeKeyExpired=false, machineAuthorized=true; authURL=false\n"
+FIRST, SECOND = "control: client.Login(0)\n", "control: client.Login(2)\n"
+
+
+def test_a_login_that_was_quicker_than_the_command_for_it_is_noticed(sandbox: Sandbox) -> None:
+    run_tailscaled(sandbox, FIRST + REGISTERED + SECOND)
+    assert (sandbox.folder / "run/outrun").exists()
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["", REGISTERED.replace("Authorized=true", "Authorized=false"), REGISTERED.replace("got response", "sent")],
+    ids=["replaced", "refused", "under way"],
+)
+def test_a_login_that_the_command_replaces_is_none(sandbox: Sandbox, first: str) -> None:
+    run_tailscaled(sandbox, FIRST + first + SECOND + REGISTERED + FIRST + SECOND)
+    assert not (sandbox.folder / "run/outrun").exists()
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,10 @@ const (
 	keepAlive = 45 * time.Second
 	// Since this version of the protocol a streaming map request only reads.
 	streamReadsOnly tailcfg.CapabilityVersion = 68
+	// distance stands for the round trips before a client can register: names,
+	// TCP and TLS, twice. Without it, a client's requests overtake each other
+	// that at a control plane elsewhere would not.
+	distance = 100 * time.Millisecond
 )
 
 // machineKeyOf is how the handlers on the encrypted connection learn who calls.
@@ -57,6 +61,7 @@ func (s *server) machineRoutes() *http.ServeMux {
 func noContent(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) }
 
 func (s *server) serveKey(w http.ResponseWriter, r *http.Request) {
+	time.Sleep(distance)
 	writeJSON(w, http.StatusOK, tailcfg.OverTLSPublicKeyResponse{
 		LegacyPublicKey: s.legacyKey.Public(),
 		PublicKey:       s.noiseKey.Public(),
