@@ -60,7 +60,7 @@ time times {REGISTERED // IN_ORDER}. In steps, the time that a pod takes to star
     "Program": f"""\
 What the component costs the one who runs Pulumi, beside [the same objects by hand](../tests/bench/programs). CPU is user and
 system time of the whole process tree: Pulumi, its language host, the program and the provider. New stacks of each, in turn:
-{program.RUNS_OF_ONE} of 1 component, {program.RUNS_OF_MANY} of more, {program.PREVIEWS} of 1,000 replicas; medians, also of the ratio, which is that of the two in the same turn. No pod runs
+{program.RUNS_OF_ONE} of 1 component, {program.RUNS_OF_MANY} of more, {program.PREVIEWS} of 1,000 replicas; medians, also of the ratio, which is that of each two turns that follow one another. No pod runs
 (`replicas=0`), and each component has one state Secret. Most of an `up` of many is Pulumi's: it writes the whole state before and
 after each step, so that a component adds three to the 14 writes of its objects, and a longer name to each. So `up` is measured
 twice: with the state written at the end only (`PULUMI_SKIP_CHECKPOINTS`), and as it is, there beside a ComponentResource by hand

@@ -46,7 +46,7 @@ def beside_by_hand(
 ) -> Row:
     """What the two programs take, measured in turn; `at_most` is how many times as much the component may.
 
-    Medians, also of the ratio: of those in each turn, for a machine that slows down for a while slows down both.
+    Medians, also of the ratio, see `ratio_of`.
     """
     ratio = ratio_of(component, by_hand)
     bound = f", at most {at_most:.2f}" if at_most else ""
@@ -56,8 +56,12 @@ def beside_by_hand(
 
 
 def ratio_of(some: Sequence[float], others: Sequence[float]) -> float:
-    """The median of the ratios in each turn."""
-    return statistics.median(one / other for one, other in zip(some, others, strict=True))
+    """The median of the ratios over each two turns that follow one another.
+
+    A machine that slows down for a while slows down both, and what the first in a turn pays, each pays in one of two.
+    """
+    starts = range(max(1, len(some) - 1))
+    return statistics.median(sum(some[at : at + 2]) / sum(others[at : at + 2]) for at in starts)
 
 
 def failure(error: Exception) -> Cell:

@@ -9,6 +9,8 @@ from typing import Any
 from tests.cluster.deployment import Deployment
 from tests.lab.images import APP_IMAGE
 
+from .sidecar import Sidecar
+
 RESOLVERS = ("musl", "glibc", "go")
 CLUSTER_NAME = "kubernetes.default"
 TAILNET_NAME = "$(POD_NAME).lab.ts.net"  # Kubernetes fills it in: the replica's own name is as good as any
@@ -40,11 +42,11 @@ def resolver_containers(*names: str, interval_ms: int = 250) -> list[dict[str, A
 
 
 def look_ups(app: Deployment, ordinal: int = 0) -> list[LookUp]:
-    """All look-ups so far of a replica's resolver containers."""
+    """All look-ups so far of a replica's resolver containers; none of those that have not started."""
     return [
         LookUp(resolver, line["name"], line["time"], line["error"], line["ms"])
         for resolver in RESOLVERS
-        for line in map(json.loads, app.logs(ordinal, resolver).splitlines())
+        for line in map(json.loads, Sidecar(app, ordinal, resolver).logs().splitlines())
     ]
 
 

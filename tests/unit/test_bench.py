@@ -96,8 +96,14 @@ def test_the_component_may_take_so_many_times_what_the_program_by_hand_takes_and
 
 
 def test_a_machine_that_slows_down_for_a_while_does_not_make_the_component_dearer() -> None:
-    by_hand, component = [2.0, 3.0, 2.0, 2.0, 3.0], [2.0, 3.0, 3.0, 2.0, 3.0]
+    by_hand, component = [2.0, 3.0, 3.0, 2.0, 2.0, 2.0, 2.0], [2.0, 3.0, 3.0, 3.0, 2.0, 2.0, 2.0]
     assert beside_by_hand("CPU", by_hand, component, "s", 1.10).missed() == []
+
+
+def test_what_the_first_in_a_turn_pays_for_does_not_make_either_dearer() -> None:
+    by_hand, component = [2.0, 3.0, 2.0, 3.0, 2.0], [3.0, 2.0, 3.0, 2.0, 3.0]
+    row = beside_by_hand("CPU", by_hand, component, "s")
+    assert row.cells[COMPONENT].text == "3.00 s (1.00 of by hand)"
 
 
 @pytest.mark.parametrize("grouped", ["false", "true"])
