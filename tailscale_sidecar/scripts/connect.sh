@@ -12,10 +12,12 @@ shift 2
 run=/run/tailscale-sidecar
 tags=null
 server=https://controlplane.tailscale.com
+ssh=--ssh=false
 for flag in "$@"; do
   case $flag in
   --advertise-tags=*) tags="[${flag#*=}]" ;;
   --login-server=*) server=${flag#*=} ;;
+  --ssh*) ssh=$flag ;;
   esac
 done
 
@@ -72,7 +74,7 @@ try_login() {
   ts up --force-reauth "$@" || [ -e $run/outrun ] || return
   gets_running || return
   # The first of tailscaled's two logins got it onto the tailnet, and spent the key; it would repeat the second for ever.
-  if [ -e $run/outrun ]; then ts down && connect; fi
+  if [ -e $run/outrun ]; then ts down && ts set --ssh=false && connect; fi
 }
 
 is_running() { case $(compact status --json --peers=false) in *BackendState:Running*) ;; *) return 1 ;; esac }
@@ -105,21 +107,21 @@ login() {
 }
 
 apply_settings() { # what `tailscale set` knows of the flags, after the defaults of those that extra_args may have
-  ssh=--ssh=false
   for flag in "$@"; do
     shift
     case $flag in
-    --advertise-tags=* | --login-server=* | --reset) ;;
-    --ssh*) ssh=$flag ;;
+    --advertise-tags=* | --login-server=* | --reset | --ssh*) ;;
     *) set -- "$@" "$flag" ;;
     esac
   done
   # One call more, for a flag must not come twice; tailscaled is disconnected meanwhile.
   ts set --exit-node= --exit-node-allow-lan-access=false --snat-subnet-routes=true --stateful-filtering=false \
-    --netfilter-mode=on --advertise-connector=false --webclient=false && ts set "$@" || return
-  # That the tailnet no longer allows SSH is no reason to keep the app down.
-  ts set "$ssh" || log "going on without $ssh"
+    --netfilter-mode=on --advertise-connector=false --webclient=false --ssh=false && ts set "$@"
 }
+
+# Comes last: with it, tailscaled would refuse to connect where the tailnet does not allow SSH, which it learns from the
+# tailnet. That is no reason to keep the app down.
+allow_ssh() { if [ "$ssh" != --ssh=false ]; then ts set "$ssh" || log "going on without $ssh"; fi; }
 
 connect() { # fails where the control plane wants a login after all: the device was deleted, or its key expired
   ts up &
@@ -140,4 +142,5 @@ else
   apply_settings "$@" || exit
   connect || login "the control plane does not take this device's key: deleted, expired, or an older state was restored" "$@"
 fi
+allow_ssh
 device_id >$run/device

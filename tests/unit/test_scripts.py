@@ -113,6 +113,15 @@ def test_a_flag_comes_once_in_a_call_since_tailscale_refuses_it_twice(device: Sa
         assert len(flags) == len(set(flags)), words
 
 
+def test_ssh_that_the_tailnet_may_not_allow_is_switched_on_only_when_the_device_is_connected(device: Sandbox) -> None:
+    connect(device, *SETTINGS, "--ssh=true")
+    calls = [words[2:] for words in device.calls if words[2:3] in (["set"], ["up"])]
+    off, others, up, on = calls
+    assert "--ssh=false" in off
+    assert "--ssh=true" not in others
+    assert (up, on) == (["up"], ["set", "--ssh=true"])
+
+
 def test_only_login_gets_the_flags_that_only_login_knows(device: Sandbox) -> None:
     connect(device, *SETTINGS, f"--login-server={SERVER}", "--reset")
     assert not {"--advertise-tags", "--login-server", "--reset"} & settings(device).keys()
