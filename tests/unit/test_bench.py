@@ -96,7 +96,7 @@ def test_the_component_may_take_so_many_times_what_the_program_by_hand_takes_and
 
 
 def test_a_machine_that_slows_down_for_a_while_does_not_make_the_component_dearer() -> None:
-    by_hand, component = [2.0, 3.0, 3.0, 2.0, 2.0, 2.0, 2.0], [2.0, 3.0, 3.0, 3.0, 2.0, 2.0, 2.0]
+    by_hand, component = [2.0, 3.0, 2.0, 2.0, 3.0], [2.0, 3.0, 3.0, 2.0, 3.0]
     assert beside_by_hand("CPU", by_hand, component, "s", 1.10).missed() == []
 
 
