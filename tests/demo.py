@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from tailscale_sidecar.render import render
+from tailscale_sidecar.render.render import render
 from tests.engine import pulumi_cli
 from tests.engine.pulumi_cli import MissingError, PulumiCli
 from tests.engine.stack import REPOSITORY, PulumiError, Stack, of_repository

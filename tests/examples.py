@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tailscale_sidecar.render import render
+from tailscale_sidecar.render.render import render
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = {file.parent.name: file.parent for file in sorted(ROOT.glob("examples/*/__main__.py"))}

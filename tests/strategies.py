@@ -21,10 +21,10 @@ from tailscale_sidecar import (
     SplitDns,
     UserspaceNetworking,
     WorkloadIdentity,
-    pod_spec,
 )
-from tailscale_sidecar.auth import Auth
-from tailscale_sidecar.rules import FREE_FLAGS
+from tailscale_sidecar.choices.auth import Auth
+from tailscale_sidecar.pod import pod_spec
+from tailscale_sidecar.pod.rules import FREE_FLAGS
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
-from tailscale_sidecar.dns import Dns
+from tailscale_sidecar.choices.dns import Dns
 from tests.cluster.deployment import Deployment, Workspace
 from tests.engine import pulumi_cli
 from tests.engine.pulumi_cli import MissingError

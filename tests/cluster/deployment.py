@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tailscale_sidecar import OAuthClient, TailscaleSidecarStatefulSet, TailscaleSidecarStatefulSetArgs
-from tailscale_sidecar.auth import Auth
-from tailscale_sidecar.render import plain, record
+from tailscale_sidecar.choices.auth import Auth
+from tailscale_sidecar.render.render import plain, record
 from tests.lab import Lab, LabError
 from tests.lab.images import APP_IMAGE
 from tests.lab.shell import wait_for

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tailscale_sidecar import TailscaleSidecarStatefulSet, TailscaleSidecarStatefulSetArgs
-from tailscale_sidecar.render import plain, record
+from tailscale_sidecar.render.render import plain, record
 from tests import strategies
 from tests.lab import Lab
 

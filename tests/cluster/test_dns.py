@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
-from tailscale_sidecar.dns import Dns
+from tailscale_sidecar.choices.dns import Dns
 
 from .deployment import APP, Deployment, Workspace
 

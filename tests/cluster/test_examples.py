@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tailscale_sidecar.render import render
+from tailscale_sidecar.render.render import render
 from tests.examples import NEEDS_PULUMI
 from tests.lab import Lab
 from tests.lab.images import APP_IMAGE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tailscale_sidecar import EmptyDirState, PersistentVolumeState, SecretState
-from tailscale_sidecar.state import State
+from tailscale_sidecar.choices.state import State
 
 from .deployment import Workspace
 

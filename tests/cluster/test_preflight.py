@@ -15,8 +15,8 @@ import pytest
 
 from tailscale_sidecar import SecretState
 from tailscale_sidecar.__main__ import main
-from tailscale_sidecar.inspection.ground import needed
-from tailscale_sidecar.inspection.plan import KINDS, POLICIES, Plan
+from tailscale_sidecar.inspection.deployment_plan import KINDS, POLICIES, Plan
+from tailscale_sidecar.inspection.deployment_target import needed
 from tests.examples import ROOT
 from tests.lab import settings
 from tests.lab.tailnet_client import Tailnet

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tailscale_sidecar.render import render
+from tailscale_sidecar.render.render import render
 from tests.examples import CONFIG, EXAMPLES, NEEDS_PULUMI, expected_warnings
 from tests.lab import LabError
 

@@ -12,7 +12,7 @@ import pulumi_tailscale
 import pytest
 
 from tailscale_sidecar import AuthKey, OAuthClient, SplitDnsRoute, TailscaleSidecarStatefulSet, WorkloadIdentity
-from tailscale_sidecar.auth import Auth
+from tailscale_sidecar.choices.auth import Auth
 from tests.arguments import arguments
 
 from .engine import MADE_BY_TAILSCALE, SECRET_KEY, Registration, is_secret, registered

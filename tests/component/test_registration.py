@@ -19,7 +19,7 @@ from tailscale_sidecar import (
     TailscaleSidecarStatefulSet,
     WorkloadIdentity,
 )
-from tailscale_sidecar.auth import Auth
+from tailscale_sidecar.choices.auth import Auth
 from tests.arguments import SECRET, app, arguments
 
 from .engine import COMPONENT, Registration, is_secret, registered, value_of

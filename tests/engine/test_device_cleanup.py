@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 
 from tailscale_sidecar import SecretState
-from tailscale_sidecar._tailscale_api import PAUSES
+from tailscale_sidecar.clients.tailscale import PAUSES
 from tests.cluster.deployment import Workspace
 from tests.lab import Lab
 from tests.lab.tailnet_client import Tailnet

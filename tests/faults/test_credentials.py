@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tailscale_sidecar import AuthKey, OAuthClient
-from tailscale_sidecar.auth import Auth
+from tailscale_sidecar.choices.auth import Auth
 from tests.cluster.deployment import Workspace
 from tests.lab.tailnet_client import Tailnet
 

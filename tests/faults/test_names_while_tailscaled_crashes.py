@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
-from tailscale_sidecar.dns import Dns
+from tailscale_sidecar.choices.dns import Dns
 from tests.cluster.deployment import APP, Deployment, Workspace
 from tests.lab.tailnet_client import Device
 

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns
-from tailscale_sidecar.dns import Dns
+from tailscale_sidecar.choices.dns import Dns
 from tests.cluster.deployment import APP, Deployment, Workspace
 from tests.lab.settings import FAMILIES
 from tests.lab.tailnet_client import Tailnet

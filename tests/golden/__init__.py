@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tailscale_sidecar.render import to_yaml
+from tailscale_sidecar.render.render import to_yaml
 from tests.examples import EXAMPLES, one, rendered
 
 FOLDER = Path(__file__).resolve().parent

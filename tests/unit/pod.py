@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tailscale_sidecar import pod_template
+from tailscale_sidecar.component import pod_template
 from tests.arguments import arguments
 
 NAME = "db"

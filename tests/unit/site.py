@@ -14,14 +14,14 @@ from typing import Any
 from unittest import mock
 
 from tailscale_sidecar import InPodSplitDns, OAuthClient, TailscaleSidecarStatefulSet
-from tailscale_sidecar._cluster import Cluster, connect
-from tailscale_sidecar._kubeconfig import ClusterAccess
-from tailscale_sidecar.doctor import diagnose
-from tailscale_sidecar.findings import Finding
+from tailscale_sidecar.clients.kubeconfig import ClusterAccess
+from tailscale_sidecar.clients.kubernetes import Cluster, connect
+from tailscale_sidecar.commands.doctor import diagnose
 from tailscale_sidecar.inspection.gather import Scope, look
 from tailscale_sidecar.inspection.snapshot import Snapshot
-from tailscale_sidecar.render import plain, record
-from tailscale_sidecar.report import Progress
+from tailscale_sidecar.render.render import plain, record
+from tailscale_sidecar.report.findings import Finding
+from tailscale_sidecar.report.progress import Progress
 from tests.arguments import arguments
 from tests.bench import guide
 

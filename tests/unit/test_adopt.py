@@ -22,8 +22,8 @@ from tailscale_sidecar.__main__ import main
 from tailscale_sidecar.adoption import defaults
 from tailscale_sidecar.adoption.own_pod import own_pod
 from tailscale_sidecar.adoption.source import literal
-from tailscale_sidecar.findings import ExitStatus
 from tailscale_sidecar.inspection.workload import Workload, lasting_containers
+from tailscale_sidecar.report.findings import ExitStatus
 from tests import strategies
 from tests.component import engine
 from tests.component.engine import COMPONENT, Registration

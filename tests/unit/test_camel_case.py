@@ -20,7 +20,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgs,
 )
 
-from tailscale_sidecar._camel_case import to_camel_case
+from tailscale_sidecar.pod.camel_case import to_camel_case
 from tests import strategies
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from tailscale_sidecar._cluster import Cluster
-from tailscale_sidecar._device_removal import POD_END_SECONDS, RemovalError, Replica, remove_device
-from tailscale_sidecar._kubeconfig import ClusterError
-from tailscale_sidecar._replica_state import ReplicaState
-from tailscale_sidecar._tailscale_api import TailscaleApi
+from tailscale_sidecar.clients.errors import ClusterError
+from tailscale_sidecar.clients.kubernetes import Cluster
+from tailscale_sidecar.clients.tailscale import TailscaleApi
+from tailscale_sidecar.devices.removal import POD_END_SECONDS, RemovalError, Replica, remove_device
+from tailscale_sidecar.devices.state_secret import ReplicaState
 
 from .tailnet_server import TOKEN, TailnetServer, Trouble, tailnet_server
 

@@ -29,11 +29,11 @@ from tailscale_sidecar import (
     WorkloadIdentity,
 )
 from tailscale_sidecar.__main__ import main
-from tailscale_sidecar._cluster import Cluster
 from tailscale_sidecar.checks import catalogue
-from tailscale_sidecar.doctor import as_json, as_text, diagnose
-from tailscale_sidecar.findings import ExitStatus
-from tailscale_sidecar.report import Style
+from tailscale_sidecar.clients.kubernetes import Cluster
+from tailscale_sidecar.commands.doctor import as_json, as_text, diagnose
+from tailscale_sidecar.report.findings import ExitStatus
+from tailscale_sidecar.report.text import Style
 from tests.unit.api_server import Json
 from tests.unit.site import (
     CLUSTER_NAME,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from tailscale_sidecar.checks import catalogue
-from tailscale_sidecar.findings import Defect
+from tailscale_sidecar.report.findings import Defect
 from tests.examples import ROOT
 from tests.unit.test_doctor import PLANTED_IN_TEMPLATE
 

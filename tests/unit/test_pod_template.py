@@ -24,10 +24,10 @@ from tailscale_sidecar import (
     UserspaceNetworking,
     WorkloadIdentity,
 )
-from tailscale_sidecar.auth import Auth
-from tailscale_sidecar.dns import Dns
-from tailscale_sidecar.networking import Networking
-from tailscale_sidecar.state import State
+from tailscale_sidecar.choices.auth import Auth
+from tailscale_sidecar.choices.dns import Dns
+from tailscale_sidecar.choices.networking import Networking
+from tailscale_sidecar.choices.state import State
 from tests.arguments import APP, SECRET, app
 from tests.component.engine import value_of
 

@@ -13,8 +13,8 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from tailscale_sidecar import PersistentVolumeState, TailscaleSidecarStatefulSet, UserspaceNetworking
 from tailscale_sidecar.checks import catalogue, template
-from tailscale_sidecar.findings import Finding, Severity
-from tailscale_sidecar.render import plain, record
+from tailscale_sidecar.render.render import plain, record
+from tailscale_sidecar.report.findings import Finding, Severity
 from tests import policy_pack
 from tests.arguments import arguments
 from tests.examples import EXAMPLES, rendered

@@ -24,8 +24,8 @@ from tailscale_sidecar import (
     TailscaleSidecarStatefulSetArgs,
     UserspaceNetworking,
     WorkloadIdentity,
-    rules,
 )
+from tailscale_sidecar.pod import rules
 from tests.arguments import APP, app, arguments
 
 USERSPACE = {"networking": UserspaceNetworking()}

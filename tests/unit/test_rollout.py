@@ -10,7 +10,7 @@ import pulumi
 import pytest
 from pulumi_kubernetes.apps.v1 import RollingUpdateStatefulSetStrategyArgs, StatefulSetUpdateStrategyArgs
 
-from tailscale_sidecar.rollout import WAIT_FOR, custom_timeouts, stateful_set_annotations
+from tailscale_sidecar.component.rollout import WAIT_FOR, custom_timeouts, stateful_set_annotations
 from tests.arguments import APP, arguments
 
 

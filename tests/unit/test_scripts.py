@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tailscale_sidecar.inspection.inside import read
+from tailscale_sidecar.inspection.inside_pod import read
 from tailscale_sidecar.inspection.snapshot import Inside
 
 from .sandbox import PROGRAM, SCRIPTS, SHELLS, TAILSCALE, Sandbox

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tailscale_sidecar._tailscale_api import PAUSES, TailscaleApi, TailscaleApiError
+from tailscale_sidecar.clients.errors import TailscaleApiError
+from tailscale_sidecar.clients.tailscale import PAUSES, TailscaleApi
 
 from .tailnet_server import SECRET, TOKEN, TailnetServer, Trouble, tailnet_server
 
