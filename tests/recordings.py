@@ -24,9 +24,9 @@ from tailscale_sidecar.inspection.deployment_target import survey
 from tailscale_sidecar.report.findings import CODE, GUIDE, Defect
 from tailscale_sidecar.report.progress import Progress
 from tailscale_sidecar.report.text import Style
-from tests.examples import ROOT
-from tests.unit.api_server import ApiServer
-from tests.unit.site import NAME, Site, api_device, by_hand, cluster_objects, component, device
+from tests.support.api_server import ApiServer
+from tests.support.examples import ROOT
+from tests.support.site import NAME, Site, api_device, by_hand, cluster_objects, component, device
 
 NIGHT = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)
 BLOCK = re.compile(r"(<!-- recorded: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)

@@ -6,8 +6,7 @@ import pytest
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
 from tailscale_sidecar.choices.dns import Dns
-
-from .deployment import APP, Deployment, Workspace
+from tests.support.deployment import APP, Deployment, Workspace
 
 RESOLVERS = ("musl", "glibc", "go")
 

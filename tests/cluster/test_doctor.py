@@ -19,16 +19,15 @@ import yaml
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns, OAuthClient
 from tailscale_sidecar.__main__ import main
-from tests.bench.guide import Guide
-from tests.bench.subjects import deploy
-from tests.faults.sidecar import Sidecar
 from tests.lab import settings
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Tailnet
+from tests.support.account import kubeconfig_for
+from tests.support.deployment import APP, QUIET, RENDERER, Deployment, Workspace
+from tests.support.guide import Guide
+from tests.support.sidecar import Sidecar
+from tests.support.subjects import deploy
 from tests.unit.test_doctor import PLANTED_IN_TEMPLATE
-
-from .account import kubeconfig_for
-from .deployment import APP, QUIET, RENDERER, Deployment, Workspace
 
 CLUSTER_CIDRS = ["10.244.0.0/16", "10.96.0.0/16", "10.200.0.0/24", "fd00:10:244::/64", "fd00:10:96::/112"]
 DOCS = Path(__file__).parents[2] / "docs/doctor.md"

@@ -10,12 +10,12 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from tests.faults.sidecar import Sidecar
-from tests.faults.state import empty
 from tests.lab.images import REBUILT_IMAGE
 from tests.lab.tailnet_client import Tailnet
+from tests.support.deployment import Deployment, Workspace
+from tests.support.sidecar import Sidecar
+from tests.support.state import empty
 
-from .deployment import Deployment, Workspace
 from .test_doctor import await_finding, by_api, disable_key_expiry, doctor, names, target
 
 pytestmark = pytest.mark.soak  # more than a minute where other tests run beside it

@@ -6,8 +6,7 @@ import pytest
 
 from tailscale_sidecar import EmptyDirState, PersistentVolumeState, SecretState
 from tailscale_sidecar.choices.state import State
-
-from .deployment import Workspace
+from tests.support.deployment import Workspace
 
 
 @pytest.mark.parametrize("state", [SecretState(), PersistentVolumeState()], ids=lambda state: type(state).__name__)

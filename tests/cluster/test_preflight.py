@@ -17,12 +17,11 @@ from tailscale_sidecar import SecretState
 from tailscale_sidecar.__main__ import main
 from tailscale_sidecar.inspection.deployment_plan import KINDS, POLICIES, Plan
 from tailscale_sidecar.inspection.deployment_target import needed
-from tests.examples import ROOT
 from tests.lab import settings
 from tests.lab.tailnet_client import Tailnet
-
-from .account import kubeconfig_for
-from .deployment import RENDERER, Deployment, Workspace
+from tests.support.account import kubeconfig_for
+from tests.support.deployment import RENDERER, Deployment, Workspace
+from tests.support.examples import ROOT
 
 EVERYTHING = tuple(family.everything for family in settings.FAMILIES)
 OF_OTHER_TESTS = {"route-overlap-latent", "exit-node-offered"}

@@ -20,9 +20,8 @@ from tailscale_sidecar import (
     WorkloadIdentity,
 )
 from tailscale_sidecar.choices.auth import Auth
-from tests.arguments import SECRET, app, arguments
-
-from .engine import COMPONENT, Registration, is_secret, registered, value_of
+from tests.support.arguments import SECRET, app, arguments
+from tests.support.mocked_engine import COMPONENT, Registration, is_secret, registered, value_of
 
 CHOICES: dict[str, dict[str, Any]] = {
     "scoped": {"replicas": 2},

@@ -12,7 +12,7 @@ import yaml
 
 from tailscale_sidecar.__main__ import main
 from tailscale_sidecar.render.render import RenderError, render
-from tests.examples import CONFIG, EXAMPLES, one
+from tests.support.examples import CONFIG, EXAMPLES, one
 
 HEAD = """\
 import pulumi

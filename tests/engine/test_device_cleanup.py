@@ -11,13 +11,13 @@ import pytest
 
 from tailscale_sidecar import SecretState
 from tailscale_sidecar.clients.tailscale import PAUSES
-from tests.cluster.deployment import Workspace
 from tests.lab import Lab
 from tests.lab.tailnet_client import Tailnet
+from tests.support.deployment import Workspace
+from tests.support.program import Component, Program, Source, await_nothing_but, everything
+from tests.support.pulumi_cli import PulumiCli
+from tests.support.stack import PulumiError, Stack
 
-from .program import Component, Program, Source, await_nothing_but, everything
-from .pulumi_cli import PulumiCli
-from .stack import PulumiError, Stack
 from .test_credentials import assert_hidden, state_files
 
 FORGET_DEVICE_ID = '[{"op": "remove", "path": "/data/device_id"}]'

@@ -8,11 +8,10 @@ import pytest
 
 from tailscale_sidecar import AuthKey, OAuthClient
 from tailscale_sidecar.choices.auth import Auth
-from tests.cluster.deployment import Workspace
 from tests.lab.tailnet_client import Tailnet
-
-from .credentials import revoke, revoked_oauth_client, wrong_oauth_client
-from .sidecar import Sidecar, identity
+from tests.support.credentials import revoke, revoked_oauth_client, wrong_oauth_client
+from tests.support.deployment import Workspace
+from tests.support.sidecar import Sidecar, identity
 
 
 def good_oauth_client(tailnet: Tailnet) -> Auth:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tailscale_sidecar.render.render import to_yaml
-from tests.examples import EXAMPLES, one, rendered
+from tests.support.examples import EXAMPLES, one, rendered
 
 FOLDER = Path(__file__).resolve().parent
 FIRST = ("apiVersion", "kind", "metadata", "name")

@@ -21,7 +21,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 
 from tailscale_sidecar.pod.camel_case import to_camel_case
-from tests import strategies
+from tests.support import strategies
 
 
 def normal(value: Any, kind: type = PodSpecArgs) -> Any:

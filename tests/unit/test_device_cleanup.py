@@ -17,9 +17,9 @@ from tailscale_sidecar.clients import extras
 from tailscale_sidecar.clients.kubeconfig import ClusterAccess
 from tailscale_sidecar.clients.kubernetes import Cluster, connect
 from tailscale_sidecar.devices.cleanup_provider import DeviceCleanupProvider
-from tests.arguments import arguments
+from tests.support.arguments import arguments
+from tests.support.tailnet_server import SECRET, TOKEN, TailnetServer, tailnet_server
 
-from .tailnet_server import SECRET, TOKEN, TailnetServer, tailnet_server
 from .test_device_removal import FakeCluster, device, left, state_secret
 
 CLEANUP = DeviceCleanup(client_secret=SECRET)

@@ -16,8 +16,7 @@ from tailscale_sidecar.clients.kubernetes import Cluster
 from tailscale_sidecar.clients.tailscale import TailscaleApi
 from tailscale_sidecar.devices.removal import POD_END_SECONDS, RemovalError, Replica, remove_device
 from tailscale_sidecar.devices.state_secret import ReplicaState
-
-from .tailnet_server import TOKEN, TailnetServer, Trouble, tailnet_server
+from tests.support.tailnet_server import TOKEN, TailnetServer, Trouble, tailnet_server
 
 POD = "db-1"
 REPLICA = Replica(namespace="apps", stateful_set="db", ordinal=1, service_uid="u1", secret_is_ours=True)

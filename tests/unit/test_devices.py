@@ -16,7 +16,7 @@ import pytest
 from tailscale_sidecar import Device
 from tailscale_sidecar.clients.kubeconfig import ClusterAccess
 from tailscale_sidecar.devices.outputs import devices
-from tests.unit.api_server import ApiServer
+from tests.support.api_server import ApiServer
 
 PODS = [f"db-{ordinal}" for ordinal in range(20)]
 OF_STATEFUL_SET = {"name": "db", "namespace": "default", "uid": "u-1", "generation": 1}

@@ -34,18 +34,8 @@ from tailscale_sidecar.clients.kubernetes import Cluster
 from tailscale_sidecar.commands.doctor import as_json, as_text, diagnose
 from tailscale_sidecar.report.findings import ExitStatus
 from tailscale_sidecar.report.text import Style
-from tests.unit.api_server import Json
-from tests.unit.site import (
-    CLUSTER_NAME,
-    DOMAIN,
-    NAME,
-    Site,
-    by_hand,
-    component,
-    device_id,
-    encoded,
-    mended,
-)
+from tests.support.api_server import Json
+from tests.support.site import CLUSTER_NAME, DOMAIN, NAME, Site, by_hand, component, device_id, encoded, mended
 
 Maker = Callable[[], AbstractContextManager[Site]]
 NOW = datetime.datetime.now(datetime.UTC)

@@ -8,7 +8,7 @@ import pytest
 
 from tailscale_sidecar.checks import catalogue
 from tailscale_sidecar.report.findings import Defect
-from tests.examples import ROOT
+from tests.support.examples import ROOT
 from tests.unit.test_doctor import PLANTED_IN_TEMPLATE
 
 NO_LOCK = "the lab's control plane plays no tailnet lock"

@@ -15,11 +15,11 @@ from tailscale_sidecar import PersistentVolumeState, TailscaleSidecarStatefulSet
 from tailscale_sidecar.checks import catalogue, template
 from tailscale_sidecar.render.render import plain, record
 from tailscale_sidecar.report.findings import Finding, Severity
-from tests import policy_pack
-from tests.arguments import arguments
-from tests.examples import EXAMPLES, rendered
-from tests.unit.api_server import Json
-from tests.unit.site import NAME, Site, by_hand, mended
+from tests.support import policy_pack
+from tests.support.api_server import Json
+from tests.support.arguments import arguments
+from tests.support.examples import EXAMPLES, rendered
+from tests.support.site import NAME, Site, by_hand, mended
 from tests.unit.test_doctor import HEALTHY, PLANTED_IN_TEMPLATE, Maker
 
 pytest.importorskip(

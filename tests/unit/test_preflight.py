@@ -21,9 +21,9 @@ from tailscale_sidecar.clients.kubernetes import connect
 from tailscale_sidecar.inspection.deployment_target import survey
 from tailscale_sidecar.report.findings import ExitStatus
 from tailscale_sidecar.report.progress import Progress
-from tests.examples import ROOT
-from tests.unit.api_server import ApiServer, Json
-from tests.unit.site import DOMAIN, api_device, cluster_objects, device
+from tests.support.api_server import ApiServer, Json
+from tests.support.examples import ROOT
+from tests.support.site import DOMAIN, api_device, cluster_objects, device
 from tests.unit.test_doctor import PLANTED as PLANTED_FOR_DOCTOR
 
 GOOD = {

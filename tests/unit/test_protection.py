@@ -9,7 +9,7 @@ import pytest
 
 from tailscale_sidecar import EmptyDirState, PersistentVolumeState, SecretState
 from tailscale_sidecar.component.protection import refusal, remembered, warnings
-from tests.arguments import arguments
+from tests.support.arguments import arguments
 
 RETAINED = SecretState(retain_state=True)
 GUARDED = SecretState(access="guarded")

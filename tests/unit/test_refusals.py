@@ -26,7 +26,7 @@ from tailscale_sidecar import (
     WorkloadIdentity,
 )
 from tailscale_sidecar.pod import rules
-from tests.arguments import APP, app, arguments
+from tests.support.arguments import APP, app, arguments
 
 USERSPACE = {"networking": UserspaceNetworking()}
 CIDRS = {"cluster_cidrs": ["10.244.0.0/16", "10.96.0.0/12"]}

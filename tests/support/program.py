@@ -11,14 +11,13 @@ from pathlib import Path
 from typing_extensions import override
 
 from tailscale_sidecar import ClusterDns
-from tests.cluster.deployment import APP, QUIET, Workspace
 from tests.lab import LabError
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Device
-
-from .pulumi_cli import PulumiCli
-from .stack import Stack
-from .virtualenv import virtualenv
+from tests.support.deployment import APP, QUIET, Workspace
+from tests.support.pulumi_cli import PulumiCli
+from tests.support.stack import Stack
+from tests.support.virtualenv import virtualenv
 
 PROJECT = """\
 name: engine

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from tests.cluster.deployment import Deployment
 from tests.lab.tailnet_client import Device, device
+from tests.support.deployment import Deployment
 
 
 class Seen(NamedTuple):

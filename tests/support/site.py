@@ -22,10 +22,9 @@ from tailscale_sidecar.inspection.snapshot import Snapshot
 from tailscale_sidecar.render.render import plain, record
 from tailscale_sidecar.report.findings import Finding
 from tailscale_sidecar.report.progress import Progress
-from tests.arguments import arguments
-from tests.bench import guide
-
-from .api_server import ApiServer, Json
+from tests.support import guide
+from tests.support.api_server import ApiServer, Json
+from tests.support.arguments import arguments
 
 NAMESPACE = "db"
 NAME = "my-app"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tailscale_sidecar import OAuthClient
-from tests.cluster.deployment import Deployment
 from tests.lab.tailnet_client import Tailnet
+from tests.support.deployment import Deployment
 
 
 def wrong_oauth_client(tailnet: Tailnet) -> OAuthClient:

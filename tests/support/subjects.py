@@ -11,17 +11,16 @@ from typing import Any, TypeVar
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
 from tailscale_sidecar.choices.dns import Dns
-from tests.cluster.deployment import Deployment, Workspace
-from tests.engine import pulumi_cli
-from tests.engine.pulumi_cli import MissingError
-from tests.faults.sidecar import Sidecar
+from tests.bench.table import COMPONENT, GUIDE, Cell, Row, Rows, failure
 from tests.lab import Lab, LabError, binaries, setup
 from tests.lab.settings import FAMILIES
 from tests.lab.shell import say, step, wait_for
 from tests.lab.tailnet_client import Tailnet
-
-from .guide import Guide
-from .table import COMPONENT, GUIDE, Cell, Row, Rows, failure
+from tests.support import pulumi_cli
+from tests.support.deployment import Deployment, Workspace
+from tests.support.guide import Guide
+from tests.support.pulumi_cli import MissingError
+from tests.support.sidecar import Sidecar
 
 T = TypeVar("T")
 

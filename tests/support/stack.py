@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.shell import wait_for
-
-from .pulumi_cli import PulumiCli
-from .virtualenv import virtualenv
+from tests.support.pulumi_cli import PulumiCli
+from tests.support.virtualenv import virtualenv
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAME = "lab"

@@ -18,9 +18,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.deployment import Deployment
 from tests.lab import LabError, cgroups
 from tests.lab.tailnet_client import Device
+from tests.support.deployment import Deployment
 
 LIMIT = 10.0
 """Seconds from the start of the sidecar's container until the replica is back on the tailnet."""

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from tailscale_sidecar import ClusterDns
-from tests.cluster.deployment import Deployment
 from tests.lab.images import TAILSCALE_IMAGE
+from tests.support.deployment import Deployment
 
 RULES = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update", "patch"]}]
 SWITCHES = ("accept_routes", "advertise_exit_node", "shields_up")

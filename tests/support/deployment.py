@@ -18,8 +18,7 @@ from tests.lab import Lab, LabError
 from tests.lab.images import APP_IMAGE
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Device, Tailnet
-
-from .api import Api
+from tests.support.api import Api
 
 APP: dict[str, Any] = {"name": "app", "image": APP_IMAGE}
 RENDERER = ThreadPoolExecutor(1, initializer=lambda: asyncio.set_event_loop(asyncio.new_event_loop()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cluster.deployment import APP, Deployment
+from tests.support.deployment import APP, Deployment
 
 GRACE = 30
 # Answers a request 4 seconds late, and after SIGTERM goes on for 6 seconds, as a server that drains does.

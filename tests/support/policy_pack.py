@@ -13,7 +13,7 @@ from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped] # it
 from pulumi.runtime.proto.analyzer_pb2 import EnforcementLevel
 from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerStub
 
-from tests.examples import ROOT
+from tests.support.examples import ROOT
 
 FOLDER = ROOT / "policy"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailscale_sidecar.component import pod_template
-from tests.arguments import arguments
+from tests.support.arguments import arguments
 
 NAME = "db"
 AUTH_SECRET = "db-auth"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.cluster.deployment import Deployment
-
-from .sidecar import Sidecar
+from tests.support.deployment import Deployment
+from tests.support.sidecar import Sidecar
 
 MOMENTS: dict[str, Callable[[Deployment], bool]] = {
     "when the sidecar starts": lambda app: bool(Sidecar(app).logs()),

@@ -6,10 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cluster.deployment import Deployment
 from tests.lab.images import APP_IMAGE
-
-from .sidecar import Sidecar
+from tests.support.deployment import Deployment
+from tests.support.sidecar import Sidecar
 
 RESOLVERS = ("musl", "glibc", "go")
 CLUSTER_NAME = "kubernetes.default"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import json
 
-from tests.cluster.deployment import Deployment
 from tests.lab.tailnet_client import Device
-
-from .sidecar import Sidecar
+from tests.support.deployment import Deployment
+from tests.support.sidecar import Sidecar
 
 
 def empty(app: Deployment) -> None:

@@ -6,7 +6,7 @@ import itertools
 import time
 from dataclasses import dataclass
 
-from tests.cluster.deployment import Deployment
+from tests.support.deployment import Deployment
 
 
 @dataclass(frozen=True)

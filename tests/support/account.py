@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from .deployment import Workspace
+from tests.support.deployment import Workspace
 
 
 def kubeconfig_for(workspace: Workspace, name: str, rules: list[dict[str, Any]], folder: Path) -> Path:
