@@ -11,9 +11,8 @@ import pytest
 from tests.lab.images import APP_IMAGE
 from tests.support.deployment import QUIET, Workspace
 from tests.support.examples import EXAMPLES
+from tests.support.hidden import state_files
 from tests.support.program import HEAD, Program, Source
-
-from .test_credentials import state_files
 
 ROUTE = "SplitDnsRoute({domain!r}, ['10.96.0.10'])\n"
 

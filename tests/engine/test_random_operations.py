@@ -14,11 +14,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.lab.shell import say
+from tests.support.cleanup_credential import Credential
 from tests.support.deployment import Deployment
 from tests.support.program import Program, await_nothing_but, everything
 from tests.support.sidecar import Sidecar
-
-from .test_device_cleanup import Credential
 
 OPERATIONS = 50
 MOST_REPLICAS = 3

@@ -12,7 +12,7 @@ import yaml
 
 from tailscale_sidecar.render.render import render
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = {file.parent.name: file.parent for file in sorted(ROOT.glob("examples/*/__main__.py"))}
 NEEDS_PULUMI = ("created_credentials",)
 """Examples whose credential is made by `pulumi up`, so that what `render` shows of them cannot be applied."""

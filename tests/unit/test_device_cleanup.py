@@ -18,9 +18,8 @@ from tailscale_sidecar.clients.kubeconfig import ClusterAccess
 from tailscale_sidecar.clients.kubernetes import Cluster, connect
 from tailscale_sidecar.devices.cleanup_provider import DeviceCleanupProvider
 from tests.support.arguments import arguments
+from tests.support.removal import FakeCluster, device, left, state_secret
 from tests.support.tailnet_server import SECRET, TOKEN, TailnetServer, tailnet_server
-
-from .test_device_removal import FakeCluster, device, left, state_secret
 
 CLEANUP = DeviceCleanup(client_secret=SECRET)
 

@@ -19,8 +19,8 @@ from tests.support import policy_pack
 from tests.support.api_server import Json
 from tests.support.arguments import arguments
 from tests.support.examples import EXAMPLES, rendered
+from tests.support.planted import HEALTHY, PLANTED_IN_TEMPLATE, Maker
 from tests.support.site import NAME, Site, by_hand, mended
-from tests.unit.test_doctor import HEALTHY, PLANTED_IN_TEMPLATE, Maker
 
 pytest.importorskip(
     "pulumi_policy",

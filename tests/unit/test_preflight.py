@@ -23,8 +23,8 @@ from tailscale_sidecar.report.findings import ExitStatus
 from tailscale_sidecar.report.progress import Progress
 from tests.support.api_server import ApiServer, Json
 from tests.support.examples import ROOT
+from tests.support.planted import PLANTED as PLANTED_FOR_DOCTOR
 from tests.support.site import DOMAIN, api_device, cluster_objects, device
-from tests.unit.test_doctor import PLANTED as PLANTED_FOR_DOCTOR
 
 GOOD = {
     "devices": {"devices": [api_device(device("laptop", 7))]},
