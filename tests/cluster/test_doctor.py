@@ -32,6 +32,12 @@ DISCARD = 9
 QUIET_APP = {**APP, "env": [{"name": "PORT", "value": "8080"}]}
 
 
+@pytest.fixture(scope="module")
+def app(shared_workspace: Workspace) -> Deployment:
+    """Two replicas."""
+    return shared_workspace.deploy(replicas=2, accept_routes=True, cluster_cidrs=CLUSTER_CIDRS)
+
+
 def test_a_healthy_deployment_has_no_finding(app: Deployment) -> None:
     found = doctor(app.workspace, target(app), "--strict")
     assert (names(found), found["not_looked_at"], found["status"]) == (set(), [], 0)

@@ -9,8 +9,6 @@ import os
 from typing import Any
 from unittest import mock
 
-import pytest
-
 from tailscale_sidecar.__main__ import main
 from tests.lab import settings
 from tests.lab.tailnet_client import Tailnet
@@ -40,12 +38,6 @@ def by_api(tailnet: Tailnet) -> dict[str, str]:
     """A credential for the lab's API."""
     key = tailnet.call("POST", "/lab/api-keys", {})["key"]
     return {"TS_API_KEY": key, "TS_BASE_URL": tailnet.url}
-
-
-@pytest.fixture(scope="module")
-def app(shared_workspace: Workspace) -> Deployment:
-    """Two replicas."""
-    return shared_workspace.deploy(replicas=2, accept_routes=True, cluster_cidrs=CLUSTER_CIDRS)
 
 
 def target(app: Deployment) -> str:

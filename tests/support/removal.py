@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from typing_extensions import override
 
 from tailscale_sidecar.clients.kubernetes import Cluster
 from tailscale_sidecar.devices.state_secret import ReplicaState
-from tests.support.tailnet_server import TailnetServer, tailnet_server
+from tests.support.tailnet_server import TailnetServer
 
 POD = "db-1"
 
@@ -44,14 +42,6 @@ class FakeCluster(Cluster):
     @override
     def find(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         return self.objects.get((kind, name))
-
-
-@pytest.fixture
-def tailnet() -> Iterator[TailnetServer]:
-    """One with the replica's device, and another of the same host name."""
-    with tailnet_server() as server:
-        server.devices = [device("n2", node="c", machine="d"), device("n1", node="a", machine="b")]
-        yield server
 
 
 def left(tailnet: TailnetServer) -> list[str]:

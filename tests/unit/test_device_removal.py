@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from tailscale_sidecar.clients.errors import ClusterError
 from tailscale_sidecar.clients.kubernetes import Cluster
 from tailscale_sidecar.clients.tailscale import TailscaleApi
 from tailscale_sidecar.devices.removal import POD_END_SECONDS, RemovalError, Replica, remove_device
-from tests.support.removal import POD, FakeCluster, left, state_secret
-from tests.support.tailnet_server import TOKEN, TailnetServer, Trouble
+from tests.support.removal import POD, FakeCluster, device, left, state_secret
+from tests.support.tailnet_server import TOKEN, TailnetServer, Trouble, tailnet_server
 
 REPLICA = Replica(namespace="apps", stateful_set="db", ordinal=1, service_uid="u1", secret_is_ours=True)
 
@@ -28,6 +29,14 @@ def cluster() -> FakeCluster:
             ("Secret", POD): state_secret("a", "b", device_id="n1"),
         }
     )
+
+
+@pytest.fixture
+def tailnet() -> Iterator[TailnetServer]:
+    """One with the replica's device, and another of the same host name."""
+    with tailnet_server() as server:
+        server.devices = [device("n2", node="c", machine="d"), device("n1", node="a", machine="b")]
+        yield server
 
 
 def remove(cluster: Cluster, tailnet: TailnetServer, replica: Replica = REPLICA) -> None:
