@@ -6,11 +6,13 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from ..pod.objects import Json
 from ..pod.pod_spec import QUAD100
 from ..report.findings import Gap
 from .cidrs import Range
+from .overlaps import Overlap, overlaps
 from .tailnet import Device, Tailnet
 from .workload import Workload
 
@@ -125,6 +127,11 @@ class Replica:
         return conditions.get("Ready") == "True"
 
     @property
+    def is_missing(self) -> bool:
+        """Whether there is no pod."""
+        return self.pod is None
+
+    @property
     def is_ending(self) -> bool:
         """Whether the pod is being deleted."""
         return "deletionTimestamp" in (self.pod or {}).get("metadata", {})
@@ -230,6 +237,17 @@ class Snapshot:
     cluster_domain: str = "cluster.local"
     tailnet: Tailnet | None = None
     gaps: tuple[Gap, ...] = ()
+
+    @cached_property
+    def overlaps(self) -> list[Overlap]:
+        """Routes of the tailnet that cover addresses of the cluster."""
+        return overlaps(self.tailnet, self.ranges) if self.tailnet else []
+
+    @cached_property
+    def devices_in_use(self) -> frozenset[str]:
+        """IDs of the devices that replicas have."""
+        devices = {replica.device.id for replica in self.replicas if replica.device}
+        return frozenset(devices | {replica.state.device_id for replica in self.replicas if replica.state})
 
     def of(self, workload: Workload) -> list[Replica]:
         """The replicas of one workload."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -11,6 +12,7 @@ from typing import Literal
 from ..pod.objects import Json
 from ..pod.pod_spec import QUAD100
 from ..pod.rules import release
+from .unknown_values import UnknownError, known_items
 
 POD_NAME = "{metadata.name}"
 """Stands for the pod's name in values that differ from pod to pod."""
@@ -257,18 +259,45 @@ def workloads(manifests: Iterable[Json]) -> Iterator[Workload]:
     for manifest in manifests:
         if manifest.get("kind") not in ("StatefulSet", "Deployment"):
             continue
-        if (manifest["metadata"].get("labels") or {}).get(OPERATOR_LABEL) == "true":
-            continue
-        if sidecar_of(manifest["spec"]["template"]["spec"]) is not None:
-            yield Workload(manifest)
+        with suppress(UnknownError):  # what is not known to run Tailscale is none of them
+            if not is_operators(manifest) and sidecar_of(manifest["spec"]["template"]["spec"]) is not None:
+                yield Workload(manifest)
+
+
+def is_operators(manifest: Json) -> bool:
+    """Whether Tailscale's operator made it. That leaves nothing unknown."""
+    with suppress(UnknownError):
+        return bool((manifest["metadata"].get("labels") or {}).get(OPERATOR_LABEL) == "true")
+    return False
 
 
 def sidecar_of(pod_spec: Json) -> Json | None:
     """The container that runs containerboot, if there is one."""
-    lasting = lasting_containers(pod_spec)
-    named = [c for c in lasting if is_tailscale_image(str(c.get("image", "")))]
-    by_env = [c for c in lasting if any(v["name"] in TAILSCALE_VARIABLES for v in c.get("env") or ())]
-    return next(iter([*named, *by_env]), None)
+    native = filter(is_native_sidecar, known_items(pod_spec, "initContainers"))
+    lasting: list[Json] = [*native, *known_items(pod_spec, "containers")]
+    for runs_it in (has_tailscale_image, has_tailscale_variables):
+        for container in lasting:
+            with suppress(UnknownError):
+                if runs_it(container):
+                    return container
+    return None
+
+
+def is_native_sidecar(container: Json) -> bool:
+    """Whether an init container goes on beside the pod's own containers, as far as that is known."""
+    with suppress(UnknownError):
+        return bool(container.get("restartPolicy") == "Always")
+    return False
+
+
+def has_tailscale_image(container: Json) -> bool:
+    """Whether a container's image is called `tailscale`."""
+    return is_tailscale_image(str(container.get("image", "")))
+
+
+def has_tailscale_variables(container: Json) -> bool:
+    """Whether a container has variables that containerboot reads."""
+    return any(variable.get("name") in TAILSCALE_VARIABLES for variable in known_items(container, "env"))
 
 
 def lasting_containers(pod_spec: Json) -> list[Json]:
