@@ -171,17 +171,16 @@ class Gathering:
 
     def _with_insides(self, replicas: list[Replica], domain: str) -> list[Replica]:
         """The replicas, some of them looked into; one of each workload shows its peers too."""
-        chosen = {
-            id(r) for workload in self._workloads for r in to_look_into([r for r in replicas if r.workload is workload])
-        }
-        shows_peers: set[str] = set()
+        chosen = [
+            r for workload in self._workloads for r in to_look_into([r for r in replicas if r.workload is workload])
+        ]
+        shows_peers = {id(replica) for replica in first_of_each(chosen, lambda r: r.is_ready, 1)}
+        looked_into = {id(replica) for replica in chosen}
 
         def looked(replica: Replica) -> Replica:
-            if id(replica) not in chosen:
+            if id(replica) not in looked_into:
                 return replica
-            peers = replica.is_ready and replica.workload.ref not in shows_peers
-            if peers:
-                shows_peers.add(replica.workload.ref)
+            peers = id(replica) in shows_peers
             try:
                 inside = look_inside(self._cluster, replica.name, replica.workload, domain=domain, peers=peers)
             except ClusterError as error:
