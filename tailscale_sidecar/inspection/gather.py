@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl
 
 from ..clients.errors import ClusterError
 from ..clients.kubernetes import Cluster
+from ..devices.state_secret import StateSecret
 from ..pod.objects import Json
 from ..report.findings import Gap, natural, redacted
 from ..report.progress import Progress
 from .cidrs import PODS, Range, ranges
 from .cluster_facts import look_at_cluster
 from .inside_pod import look_inside
-from .snapshot import Credential, Replica, Snapshot, StateSecret
+from .snapshot import Credential, Replica, Snapshot
 from .tailnet import Device, Tailnet, from_status
 from .tailnet_view import by_api
 from .workload import Workload, workloads
@@ -242,23 +243,7 @@ def to_look_into(replicas: Sequence[Replica]) -> list[Replica]:
 
 def state_secrets(listed: Iterable[Json]) -> dict[str, StateSecret]:
     """What may be known of each Secret that is not a credential of another kind: no value that is secret is kept."""
-    return {s["metadata"]["name"]: state_secret(s) for s in listed if s.get("type", "Opaque") == "Opaque"}
-
-
-def state_secret(secret: Json) -> StateSecret:
-    """By the keys that containerboot and tailscaled write (tailscale.com@v1.102.5 kube/kubetypes/types.go)."""
-    data = secret.get("data") or {}
-
-    def text(key: str) -> str:
-        return base64.b64decode(data.get(key, "")).decode(errors="replace")
-
-    return StateSecret(
-        name=secret["metadata"]["name"],
-        has_identity="_current-profile" in data and any(key.startswith("profile-") for key in data),
-        device_id=text("device_id"),
-        fqdn=text("device_fqdn").rstrip("."),
-        addresses=tuple(re.findall(r"[0-9a-f.:]+", text("device_ips"))),
-    )
+    return {s["metadata"]["name"]: StateSecret.of(s) for s in listed if s.get("type", "Opaque") == "Opaque"}
 
 
 def credentials(workload: Workload, listed: Sequence[Json] | None) -> Iterable[Credential]:
