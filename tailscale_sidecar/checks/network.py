@@ -9,7 +9,7 @@ from ..inspection.overlaps import MANY_NODES, Overlap
 from ..inspection.snapshot import Inside, Replica, Snapshot, guards
 from ..inspection.tailnet import TailnetDns
 from ..inspection.workload import Workload
-from ..pod.rules import TAILNET_RANGES
+from ..pod.contract import TAILNET_RANGES
 from ..report.findings import GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Severity
 from .registry import Seen, check_replica, check_workload
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from ..inspection.snapshot import Replica, Snapshot
 from ..inspection.workload import Workload
-from ..pod.pod_spec import QUAD100
+from ..pod.contract import QUAD100
 from ..report.findings import GUIDE, UPSTREAM, Defect, Severity, quoted
 from . import logs
 from .registry import Seen, check_replica, check_workload, not_ready_because

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from ..devices.state_secret import StateSecret
+from ..pod.contract import INIT, QUAD100
 from ..pod.objects import Json
-from ..pod.pod_spec import QUAD100
 from ..report.findings import Gap
 from .cidrs import Range
 from .overlaps import Overlap, overlaps
@@ -24,18 +25,6 @@ class Termination:
     at: datetime
     reason: str
     exit_code: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class StateSecret:
-    """What may be known of a state Secret: nothing that is secret."""
-
-    name: str
-    has_identity: bool
-    """Whether tailscaled has saved keys in it."""
-    device_id: str = ""
-    fqdn: str = ""
-    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +142,7 @@ class Replica:
     @property
     def troubled_container(self) -> str:
         """The container whose log says most: the one that waits for something, else the sidecar."""
-        own = {str(c.get("name")) for c in (self.workload.sidecar, self.workload.init_container("tailscale-init"))}
+        own = {str(c.get("name")) for c in (self.workload.sidecar, self.workload.init_container(INIT))}
         waiting = self.waiting[0] if self.waiting else ""
         return waiting if waiting in own else str(self.workload.sidecar["name"])
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...component.args import BURST_REPLICAS
 from ...inspection.workload import Workload
+from ...pod.contract import BURST_REPLICAS
 from ...pod.objects import Json
 from ...pod.pod_spec import asked_of_the_tailnet
 from ...report.findings import GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Severity

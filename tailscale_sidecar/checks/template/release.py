@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...component.args import TAILSCALE_IMAGE
 from ...inspection.workload import Workload
 from ...pod import rules
+from ...pod.contract import TAILSCALE_IMAGE
 from ...report.findings import UPSTREAM, Defect, Severity
 from ..registry import Seen, check_template
 
