@@ -15,7 +15,8 @@ from pulumi.runtime.rpc import UNKNOWN
 from typing_extensions import override
 
 from ..pod.objects import Json
-from .workload import Workload, environment
+from .start_command import Start, start_of
+from .workload import POD_NAME, Workload, environment
 
 
 class UnknownError(Exception):
@@ -39,6 +40,12 @@ class Known(dict[str, Any]):
         raise UnknownError
 
     @override
+    def __or__(self, other: Mapping[str, Any]) -> Known:  # type: ignore[override] # a Known stays one
+        found = Known({**self, **other})
+        found.shows_all = self.shows_all
+        return found
+
+    @override
     def get(self, key: str, default: Any = None, /) -> Any:
         return self[key] if key in self or not self.shows_all else default
 
@@ -60,12 +67,41 @@ class KnownWorkload(Workload):
     @cached_property
     @override
     def env(self) -> dict[str, str]:
+        if self.start is None:
+            return all_unknown()
+        return self._own_env | (self.start.variables or {})
+
+    @cached_property
+    @override
+    def _own_env(self) -> Known:
         variables = environment({"env": [legible(v) for v in self.sidecar.get("env") or ()]})
+        found = Known({name: self._known_of_template(value) for name, value in variables.items()})
         if not self.sidecar.get("envFrom"):
-            return Known(variables)
-        found = Known({name: UNKNOWN if "$(" in value else value for name, value in variables.items()})
+            return found
+        found = Known({name: UNKNOWN if "$(" in value else value for name, value in found.items()})
         found.shows_all = False
         return found
+
+    def _known_of_template(self, value: str) -> str:
+        try:
+            return self._of_template(value)
+        except UnknownError:
+            return str(UNKNOWN)
+
+    @cached_property
+    @override
+    def start(self) -> Start | None:
+        if self.is_component:
+            return Start()
+        legible_env = {name: value for name, value in self._own_env.items() if UNKNOWN not in value}
+        return start_of(self.sidecar, legible_env, POD_NAME)
+
+
+def all_unknown() -> Known:
+    """Variables of which none is known."""
+    found = Known()
+    found.shows_all = False
+    return found
 
 
 def legible(variable: Json) -> Json:
