@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Literal
 
 from ..clients.rbac import service_account
+from ..pod.contract import AUTH_VOLUME, INIT, METRICS_PORT, QUAD100, RESOLV_CONF
 from ..pod.objects import Json
-from ..pod.pod_spec import QUAD100
 from ..pod.rules import release
 from .start_command import Start, parsed_flags, start_of
 
@@ -39,7 +39,6 @@ themselves (tsnet) read others: TS_AUTHKEY, TS_CLIENT_ID and TS_CLIENT_SECRET, T
 STATE_FILE = "tailscaled.state"
 """In the state's folder. It is a JSON object of the same keys and base64 values as the data of a state Secret
 (tailscale.com@v1.102.5 ipn/store/stores.go, ipn/store/kubestore)."""
-DEFAULT_METRICS_PORT = 9002
 BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "true", "True", "TRUE"), True),
     **dict.fromkeys(("0", "f", "F", "false", "False", "FALSE"), False),
@@ -231,12 +230,12 @@ class Workload:
     @property
     def shares_resolv_conf(self) -> bool:
         """Whether the resolv.conf that tailscaled rewrites is the one that the pod's other containers read."""
-        return not any(m.get("mountPath") == "/etc/resolv.conf" for m in self.sidecar.get("volumeMounts") or ())
+        return not any(m.get("mountPath") == RESOLV_CONF for m in self.sidecar.get("volumeMounts") or ())
 
     @property
     def app_nameserver(self) -> str:
         """The resolver that the component gives the app; nothing where the app has the kubelet's own."""
-        return environment(self.init_container("tailscale-init")).get("APP_NAMESERVER", "")
+        return environment(self.init_container(INIT)).get("APP_NAMESERVER", "")
 
     @property
     def asks_tailscale_for_all(self) -> bool:
@@ -247,7 +246,7 @@ class Workload:
     @property
     def guarded_cidrs(self) -> list[str]:
         """CIDRs that the component's rules keep out of Tailscale's routing table."""
-        listed = environment(self.init_container("tailscale-init")).get("CLUSTER_CIDRS", "")
+        listed = environment(self.init_container(INIT)).get("CLUSTER_CIDRS", "")
         return [cidr for cidr in listed.split(",") if cidr]
 
     def init_container(self, name: str) -> Json:
@@ -272,7 +271,7 @@ class Workload:
         """The Secrets, each with a key, that hold what the sidecar logs in with."""
         file = self.env.get("CREDENTIAL_FILE", "").rpartition("/")[2]
         volumes = {v["name"]: v.get("secret") or {} for v in self.pod_spec.get("volumes") or ()}
-        mounted = volumes.get("tailscale-auth", {}).get("secretName")
+        mounted = volumes.get(AUTH_VOLUME, {}).get("secretName")
         if file and mounted:
             return [(mounted, file)]
         sources = {v["name"]: (v.get("valueFrom") or {}).get("secretKeyRef") for v in self.sidecar.get("env") or ()}
@@ -287,7 +286,7 @@ class Workload:
             int(port) if (port := self.env.get(name, "").rpartition(":")[2]).isdigit() else None
             for name in ("TS_LOCAL_ADDR_PORT", "TS_HEALTHCHECK_ADDR_PORT")
         )
-        return tuple(dict.fromkeys([local or DEFAULT_METRICS_PORT, *([older] if older else [])]))
+        return tuple(dict.fromkeys([local or METRICS_PORT, *([older] if older else [])]))
 
     @cached_property
     def state(self) -> StateStore:
