@@ -40,6 +40,12 @@ class Known(dict[str, Any]):
         return found
 
     @override
+    def __or__(self, other: Mapping[str, Any]) -> Known:  # type: ignore[override] # a Known stays one
+        found = Known({**self, **other})
+        found.shows_all = self.shows_all
+        return found
+
+    @override
     def get(self, key: str, default: Any = None, /) -> Any:
         if key not in self:
             return default

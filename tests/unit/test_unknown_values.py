@@ -88,9 +88,9 @@ def watched(value: Any, path: Path, read: Read) -> Any:
 class WatchedVariables(dict[str, str]):
     """The sidecar's variables: one that is read is read with those that it refers to."""
 
-    def __init__(self, listed: list[Json], path: Path, read: Read) -> None:
+    def __init__(self, listed: list[Json], path: Path, workload: WatchedWorkload) -> None:
         super().__init__(environment({"env": listed}))
-        self.listed, self.path, self.read = listed, path, read
+        self.listed, self.path, self.workload, self.read = listed, path, workload, workload.read
 
     @override
     def __getitem__(self, name: str) -> str:
@@ -100,7 +100,7 @@ class WatchedVariables(dict[str, str]):
                 self.read |= {item, *((*item, *path) for path in paths(variable))}
                 for other in re.findall(r"\$\((\w+)\)", variable.get("value", "")):
                     self.get(other)
-        return super().__getitem__(name)
+        return self.workload._of_template(super().__getitem__(name))  # noqa: SLF001 - it reads fields of the manifest
 
     @override
     def __contains__(self, name: object) -> bool:
@@ -157,13 +157,19 @@ class WatchedWorkload(Workload):
 
     @property
     @override
+    def _own_env(self) -> dict[str, str]:
+        return self.env
+
+    @property
+    @override
     def env(self) -> dict[str, str]:
         plain: Any = self.plain
         for key in self.sidecar_path:
             plain = plain[key]
         self.read |= {self.sidecar_path[: length + 1] for length in range(len(self.sidecar_path))}
-        self.read.add((*self.sidecar_path, "envFrom"))
-        return WatchedVariables(plain.get("env", []), (*self.sidecar_path, "env"), self.read)
+        self.read |= {(*self.sidecar_path, field) for field in ("envFrom", "command", "args")}
+        self.read |= {(*self.sidecar_path, f, *p) for f in ("command", "args") for p in paths(plain.get(f))}
+        return WatchedVariables(plain.get("env", []), (*self.sidecar_path, "env"), self)
 
 
 class NamedWorkload(KnownWorkload):
