@@ -13,6 +13,7 @@ from ..report.findings import Defect, Finding
 from . import access, devices, network, plans, pods  # noqa: F401 - each registers its checks
 from .registry import Checks, away_because, check_plan, check_replica, check_workload, not_ready_because
 from .template import check_template, check_templates
+from .template.lifecycle import JOB_NEVER_ENDS
 
 
 def of_templates(workloads: Sequence[Workload]) -> Iterator[Finding]:
@@ -42,7 +43,8 @@ def of_plans(ground: Ground, planned: Iterable[Plan]) -> Iterator[Finding]:
 
 def doctor() -> list[Defect]:
     """What `doctor` can find."""
-    return defects(check_template, check_replica, check_workload, not_ready_because, away_because)
+    every = defects(check_template, check_replica, check_workload, not_ready_because, away_because)
+    return [defect for defect in every if defect is not JOB_NEVER_ENDS]  # it looks at no Jobs
 
 
 def policy() -> list[Defect]:

@@ -298,7 +298,7 @@ def env(values: Mapping[str, Any], *, kernel: bool) -> None:
 
 def env_value(variable: str, value: str) -> None:
     """Refuses a variable's value with which containerboot does not start. Empty is as not set."""
-    if variable == "TS_DEBUG_ADDR_PORT" and value and not _is_address_with_port(value):
+    if variable == "TS_DEBUG_ADDR_PORT" and value and not is_address_with_port(value):
         raise ValueError("env: TS_DEBUG_ADDR_PORT must be ip:port, an IPv6 address in brackets")
     if variable == "TS_BOOT_TIMEOUT" and value:
         _duration(variable, value)
@@ -323,7 +323,8 @@ def containerboot_env(values: Mapping[str, Any], *, kernel: bool) -> None:
         _duration("TS_BOOT_TIMEOUT", timeout)
 
 
-def _is_address_with_port(text: str) -> bool:
+def is_address_with_port(text: str) -> bool:
+    """Whether Go's netip.ParseAddrPort takes it: a port, and before it an address, of IPv6 in brackets."""
     host, _, port = text.rpartition(":")
     address = _address(host.removeprefix("[").removesuffix("]"))
     bracketed = host.startswith("[") and host.endswith("]")

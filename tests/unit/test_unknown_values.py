@@ -21,7 +21,7 @@ from tailscale_sidecar.inspection.unknown_values import UNKNOWN, known
 from tailscale_sidecar.inspection.workload import Workload, environment, sidecar_of, workloads
 from tailscale_sidecar.report.findings import Finding
 from tests.support.api_server import Json
-from tests.support.planted import PLANTED_IN_TEMPLATE, Maker
+from tests.support.planted import PLANTED_FOR_POLICIES, Maker
 from tests.support.site import Site
 from tests.support.unknown import Path, paths, with_unknown
 
@@ -184,7 +184,7 @@ def planted(maker: Maker, plant: Callable[[Site], object]) -> Json:
 
 @cache
 def manifest(name: str) -> Json:
-    return next(planted(maker, plant) for _, maker, plant in PLANTED_IN_TEMPLATE if plant.__name__ == name)
+    return next(planted(maker, plant) for _, maker, plant in PLANTED_FOR_POLICIES if plant.__name__ == name)
 
 
 @cache
@@ -198,7 +198,7 @@ def looked_at(name: str) -> list[tuple[Check[[Workload]], Read, list[Finding]]]:
 @settings(deadline=None)
 @given(data=st.data())
 def test_whatever_is_unknown_what_is_found_by_checks_that_do_not_read_it_stays(data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from([plant.__name__ for _, _, plant in PLANTED_IN_TEMPLATE]))
+    name = data.draw(st.sampled_from([plant.__name__ for _, _, plant in PLANTED_FOR_POLICIES]))
     path = data.draw(st.sampled_from([p for p in paths(manifest(name)) if p[0] in ("metadata", "spec")]))
     changed = known(with_unknown(manifest(name), path))
     (*seen,) = [NamedWorkload(workload.manifest) for workload in workloads([changed])]
