@@ -11,6 +11,7 @@ from pulumi_kubernetes.core.v1 import PodSpecArgs
 from .camel_case import to_camel_case
 from .contract import MAGIC_DNS, OWN_CONTAINERS, OWN_VOLUMES
 from .objects import Json
+from .quantities import amount
 
 
 def normalised(value: Any) -> Json:
@@ -31,6 +32,7 @@ def normalised(value: Any) -> Json:
             raise ValueError(f"{path}.volumeMounts is an Output; give a list, with Outputs inside")
     _refuse_pod_fields(spec)
     _refuse_names(spec)
+    _refuse_quantities(spec)
     return spec
 
 
@@ -127,6 +129,21 @@ def _refuse_pod_fields(spec: Json) -> None:
     system = spec.get("os")
     if isinstance(system, Mapping) and system.get("name") == "windows":
         raise ValueError("pod_spec.os.name windows cannot be set: the sidecar needs Linux; remove it")
+
+
+def _refuse_quantities(spec: Json) -> None:
+    """The pod's own resources are added up with the sidecar's, so they must be quantities."""
+    resources = spec.get("resources")
+    if not isinstance(resources, Mapping):
+        return
+    for kind in ("requests", "limits"):
+        quantities = resources.get(kind)
+        for name, quantity in quantities.items() if isinstance(quantities, Mapping) else ():
+            if not isinstance(quantity, pulumi.Output):
+                try:
+                    amount(quantity)
+                except ValueError as error:
+                    raise ValueError(f"pod_spec.resources.{kind}.{name} {error}") from None
 
 
 def _refuse_names(spec: Json) -> None:
