@@ -13,7 +13,7 @@ GUIDE_TABLE = f"{GUIDE}#troubleshooting"
 CODE = "https://github.com/tailscale/tailscale/blob/v1.102.5"
 UPSTREAM = "https://github.com/tailscale/tailscale/issues"
 
-CREDENTIAL = re.compile(r"(tskey-[a-z]+|hskey-[a-z]+)-\S+")
+CREDENTIAL = re.compile(r"(tskey-[a-z]+|hskey-[a-z]+)-\w\S*")
 LONGEST_LINE = 200
 """Characters of a log or an event that are shown."""
 
