@@ -75,7 +75,7 @@ def setting(text: str) -> tuple[str, str]:
 def cidr(text: str) -> str:
     """A CIDR of the cluster."""
     try:
-        rules.cidrs([text])
+        rules.cidr(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
