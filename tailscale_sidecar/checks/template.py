@@ -11,7 +11,7 @@ from ..inspection.workload import POD_INDEX, POD_NAME, Workload, is_true
 from ..pod import rules
 from ..pod.contract import BURST_REPLICAS, TAILSCALE_IMAGE
 from ..pod.objects import Json
-from ..pod.pod_spec import asked_of_the_tailnet
+from ..pod.probes import asked_of_the_tailnet
 from ..pod.rules import release
 from ..report.findings import CODE, GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Finding, Severity
 

@@ -6,7 +6,6 @@ import argparse
 import sys
 
 from ..render.errors import RenderError
-from ..render.render import render
 from ..report.progress import Progress
 from .options import add_program_arguments
 
@@ -24,6 +23,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ProgramError: The program is wrong.
     """
+    from ..render.render import render  # noqa: PLC0415 - with Pulumi, which --help does without
+
     try:
         with Progress() as progress:
             progress.step(f"running {options.program}")

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pulumi.runtime.rpc import UNKNOWN
 from typing_extensions import override
 
 from ..pod.objects import Json
 from .workload import Workload, environment
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What Pulumi writes for a value that is not known yet (pulumi.runtime.rpc.UNKNOWN); here so that nothing loads Pulumi."""
 
 
 class UnknownError(Exception):
