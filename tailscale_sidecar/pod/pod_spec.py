@@ -9,8 +9,9 @@ import pulumi
 from pulumi_kubernetes.core.v1 import PodSpecArgs
 
 from .camel_case import to_camel_case
-from .contract import MAGIC_DNS, OWN_CONTAINERS, OWN_VOLUMES
-from .objects import Json
+from .contract import OWN_CONTAINERS, OWN_VOLUMES
+from .objects import Json, known_items, plain_value
+from .probes import asked_of_the_tailnet
 from .quantities import amount
 
 
@@ -46,7 +47,7 @@ def containers(spec: Json) -> Iterator[tuple[str, Json]]:
 def refuse_ports(spec: Json, taken: Mapping[int, str]) -> None:
     """Raises ValueError for a container port that the sidecar listens on; `taken` says by which argument."""
     for path, container in containers(spec):
-        for index, port in _known(container.get("ports")):
+        for index, port in known_items(container.get("ports")):
             number = port.get("containerPort")
             if isinstance(number, int) and number in taken:
                 raise ValueError(
@@ -57,7 +58,7 @@ def refuse_ports(spec: Json, taken: Mapping[int, str]) -> None:
 def refuse_mounts(spec: Json, taken: Mapping[str, str]) -> None:
     """Raises ValueError for a volume mount over a path that the sidecar needs; `taken` says by which argument."""
     for path, container in containers(spec):
-        for index, mount in _known(container.get("volumeMounts")):
+        for index, mount in known_items(container.get("volumeMounts")):
             where = mount.get("mountPath")
             if isinstance(where, str) and where.rstrip("/") in taken:
                 why = taken[where.rstrip("/")]
@@ -66,7 +67,7 @@ def refuse_mounts(spec: Json, taken: Mapping[str, str]) -> None:
 
 def refuse_sidecar_mounts(mounts: Sequence[Any], own: Collection[str], volumes: Collection[Any]) -> None:
     """Raises ValueError for a volume mount of the user in the sidecar that is over an `own` one, or of no volume."""
-    for index, mount in _known(list(mounts)):
+    for index, mount in known_items(list(mounts)):
         where, volume = mount.get("mountPath"), mount.get("name")
         if isinstance(where, str) and where.rstrip("/") in own:
             raise ValueError(
@@ -89,27 +90,6 @@ def refuse_probes(spec: Json, ports: Collection[int]) -> None:
                     f"{path}.{kind} asks {target}: it would restart the app whenever the tailnet is away for a moment. "
                     "Probe the app itself; use a readinessProbe if traffic should stop meanwhile"
                 )
-
-
-def asked_of_the_tailnet(container: Json, kind: str, ports: Collection[int]) -> str:
-    """What a container's probe asks that is away whenever the tailnet is; nothing if it asks something else.
-
-    `ports` are those of the sidecar's health endpoint. To the kubelet, a port's name is one of the same container.
-    """
-    probe = container.get(kind)
-    if not isinstance(probe, Mapping):
-        return ""
-    named = {"metrics": next(iter(ports), None)}
-    named |= {_hashable(port.get("name")): port.get("containerPort") for _, port in _known(container.get("ports"))}
-    http = probe.get("httpGet")
-    if isinstance(http, Mapping) and http.get("path") == "/healthz":
-        port = _hashable(http.get("port"))
-        if str(named.get(port, port)) in map(str, ports):
-            return "the sidecar's /healthz"
-    text = str(probe)
-    if any(f":{port}/healthz" in text for port in ports):
-        return "the sidecar's /healthz"
-    return next((resolver for resolver in MAGIC_DNS if resolver in text), "")
 
 
 def _refuse_pod_fields(spec: Json) -> None:
@@ -148,21 +128,8 @@ def _refuse_quantities(spec: Json) -> None:
 
 def _refuse_names(spec: Json) -> None:
     for path, container in containers(spec):
-        if _hashable(container.get("name")) in OWN_CONTAINERS:
+        if plain_value(container.get("name")) in OWN_CONTAINERS:
             raise ValueError(f"{path}.name {container['name']} is the sidecar's own; rename the container")
     for index, volume in enumerate(spec.get("volumes", ())):
-        if _hashable(volume.get("name")) in OWN_VOLUMES:
+        if plain_value(volume.get("name")) in OWN_VOLUMES:
             raise ValueError(f"pod_spec.volumes[{index}].name {volume['name']} is the sidecar's own; rename the volume")
-
-
-def _known(value: Any) -> Iterator[tuple[int, Mapping[Any, Any]]]:
-    """The items of a list that can be looked into, each with its index: neither it nor they are Outputs."""
-    return (
-        ((index, item) for index, item in enumerate(value) if isinstance(item, Mapping))
-        if isinstance(value, list)
-        else iter(())
-    )
-
-
-def _hashable(value: Any) -> Any:
-    return None if isinstance(value, pulumi.Output) else value

@@ -371,6 +371,9 @@ def test_a_program_that_the_component_refuses_is_printed_with_the_reason(site: S
     assert "the cluster's service CIDR was not found" in found.said
     assert "cluster_cidrs is required with accept_routes" in found.said
     assert "TailscaleSidecarStatefulSetArgs(" in found.program
+    line = int(re.findall(r"^tailscale-sidecar adopt: __main__\.py:(\d+): ", found.said, re.MULTILINE)[0])
+    assert found.program.splitlines()[line - 1].strip() == "TailscaleSidecarStatefulSetArgs("
+    assert "Traceback" in adopt(site, tmp_path, "--traceback").said
     found = adopt(site, tmp_path, "--cluster-cidr=10.96.0.0/12", "--cluster-cidr=10.244.0.0/16")
     assert found.status == ExitStatus.WELL, found.said
 
