@@ -11,14 +11,14 @@ test-lab test-timed soak-lab: export GOGC := 400
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
 test-lab test-timed soak-lab bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test test-code test-node test-lab test-timed soak soak-node soak-lab smoke bench check golden setup clean
+.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke bench check golden setup clean
 
 # A KUBECONFIG that is only exported is not meant: the demo then uses the lab.
 demo: $(if $(OWN_CLUSTER),.venv/ready,setup) ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
 	$(BIN)/python -m tests.demo $(if $(OWN_CLUSTER),--kubeconfig='$(KUBECONFIG)')
 
 test: $(if $(ROOT),setup,.venv/ready) ## every check and test but the long ones
-	+@$(BESIDE) check test-code
+	+@$(BESIDE) check test-code $(if $(ROOT),test-go)
 ifdef ROOT
 	+@$(BESIDE) test-node test-lab
 	@$(MAKE) --no-print-directory test-timed
@@ -26,9 +26,12 @@ else
 	@echo "! cluster, fault and engine tests are skipped: the lab needs root (sudo make test)"
 endif
 
-test-code: ## what needs no lab
+test-code: .venv/ready ## what needs no lab: no root, and no Go
 	$(TEST) -m "not soak" -n 2 tests/unit tests/component
-	$(if $(ROOT),cd tests/lab/tailnet && go vet ./... && go test ./...)
+
+# The lab's own program in Go: whoever runs no lab needs no Go.
+test-go:
+	cd tests/lab/tailnet && go vet ./... && go test ./...
 
 # They restart the node's programs, and wait more than they work: in a lab of their own, beside the others.
 test-node soak-node: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test-node
