@@ -77,7 +77,8 @@ golden: .venv/ready ## accept changed pod templates; the CHANGELOG has to name t
 setup: .venv/ready ## install and build all that the tests use
 	$(LAB) setup
 
-# uv takes seconds for what takes pip most of a minute.
+# uv takes seconds for what takes pip most of a minute. Like pip, it trusts whom the machine trusts.
+.venv/ready: export UV_SYSTEM_CERTS := true
 .venv/ready: pyproject.toml constraints.txt
 	@echo "… installing Python packages into .venv"
 	$(PYTHON) -m venv .venv
