@@ -13,7 +13,7 @@ test-lab test-timed soak-lab: export GOGC := 400
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
 test-lab test-timed soak-lab bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke bench check golden dist release floors setup clean
+.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke bench check golden dist release publish-requirements floors setup clean
 
 # A KUBECONFIG that is only exported is not meant: the demo then uses the lab.
 demo: $(if $(OWN_CLUSTER),.venv/ready,setup) ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
@@ -32,8 +32,9 @@ test-code: .venv/ready ## what needs no lab: no root, and no Go
 	$(TEST) -m "not soak" -n 2 tests/unit tests/component
 
 # The lab's own program in Go: whoever runs no lab needs no Go.
-test-go:
+test-go: .venv/ready
 	cd tests/lab/tailnet && go vet ./... && go test ./...
+	cd .github/actionlint && go tool actionlint -shellcheck=$(CURDIR)/$(BIN)/shellcheck -pyflakes= ../workflows/*.yml
 
 # They restart the node's programs, and wait more than they work: in a lab of their own, beside the others.
 test-node soak-node: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test-node
@@ -71,6 +72,7 @@ bench: setup ## figures beside the guide's manifest, into docs/benchmarks.md
 check: .venv/ready ## linters and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/mypy
 
 golden: .venv/ready ## accept changed pod templates; the CHANGELOG has to name them
@@ -80,7 +82,11 @@ dist: .venv/ready ## wheel, sdist, bill of materials and checksums of the last c
 	$(BIN)/python -m tests.release
 
 release: .venv/ready ## the same, where the CHANGELOG has the version; TAG=v1.2.3 for what is published
-	$(BIN)/python -m tests.release --final $(if $(TAG),--tag='$(TAG)')
+	$(BIN)/python -m tests.release --final $(if $(TAG),--tag="$$TAG")
+
+publish-requirements: .venv/ready ## what .github/workflows/publish.yml signs and uploads with, fixed by hash
+	printf 'pypi-attestations\ntwine\n' | $(BIN)/uv pip compile --quiet --constraint constraints.txt --python-version 3.11 \
+	--no-header --no-annotate --generate-hashes --output-file .github/publish-requirements.txt -
 
 # The extras raise what the component itself needs, so without them it is tested again: with the examples that need none.
 floors: .venv/ready ## tests with the lowest versions that pyproject.toml allows, in environments of their own

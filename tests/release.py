@@ -154,7 +154,9 @@ def install(environment: Path, requirement: str) -> None:
 
 def readme_program() -> str:
     """The first program of the README."""
-    found = re.search(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    found = re.search(
+        r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     assert found
     return found[1]
 
