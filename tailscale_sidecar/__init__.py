@@ -1,14 +1,14 @@
 """A lasting tailnet identity for each replica of a Kubernetes StatefulSet, as a Pulumi component."""
 
-from .args import TailscaleSidecarStatefulSetArgs
-from .auth import AuthKey, OAuthClient, WorkloadIdentity
-from .component import TailscaleSidecarStatefulSet
-from .device import Device
-from .device_cleanup import DeviceCleanup
-from .dns import ClusterDns, InPodSplitDns, SplitDns
-from .networking import KernelNetworking, UserspaceNetworking
+from .choices.auth import AuthKey, OAuthClient, WorkloadIdentity
+from .choices.dns import ClusterDns, InPodSplitDns, SplitDns
+from .choices.networking import KernelNetworking, UserspaceNetworking
+from .choices.state import EmptyDirState, PersistentVolumeState, SecretState
+from .component.args import TailscaleSidecarStatefulSetArgs
+from .component.component import TailscaleSidecarStatefulSet
+from .devices.cleanup import DeviceCleanup
+from .devices.device import Device
 from .split_dns_route import SplitDnsRoute
-from .state import EmptyDirState, PersistentVolumeState, SecretState
 
 __all__ = [
     "AuthKey",

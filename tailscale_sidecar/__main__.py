@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import adopt, doctor, preflight
-from .render import RenderError, render
+from .commands import adopt, doctor, preflight
+from .render.render import RenderError, render
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -26,9 +26,9 @@ from pulumi_policy.proxy import UnknownValueError
 from typing_extensions import override
 
 from .checks import catalogue, template
-from .findings import Defect, Finding, Severity, redacted
-from .inspection.known import KnownWorkload, UnknownError, known
+from .inspection.unknown_values import KnownWorkload, UnknownError, known
 from .inspection.workload import workloads
+from .report.findings import Defect, Finding, Severity, redacted
 
 TYPES = ("kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:Deployment")
 LEVELS = {

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import pulumi
 
-from . import rules
-from ._model import Input
-from ._tailscale_provider import needed_by
+from .clients import extras
+from .pod import rules
+from .pod.model import Input
 
 
 class SplitDnsRoute(pulumi.ComponentResource):
@@ -35,9 +35,9 @@ class SplitDnsRoute(pulumi.ComponentResource):
 
         Raises:
             ValueError: The domain or a nameserver is written in a way that Tailscale does not keep.
-            ImportError: The extra `tailscale` is not installed.
+            ExtraMissingError: The extra `tailscale` is not installed.
         """
-        with needed_by("SplitDnsRoute"):
+        with extras.TAILSCALE.needed_for("SplitDnsRoute"):
             import pulumi_tailscale as tailscale  # noqa: PLC0415 - an extra
         _check_domain(domain)
         _check_nameservers(nameservers)

@@ -13,9 +13,9 @@ from typing_extensions import override
 from xdist.remote import Producer  # type: ignore[import-untyped] # it has no types
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it has no types
 
-from tests.cluster.deployment import Workspace
 from tests.lab import Lab
 from tests.lab.tailnet_client import Tailnet
+from tests.support.deployment import Workspace
 
 LAB_WAS_UP = pytest.StashKey[bool]()
 LAB_WAS_USED = pytest.StashKey[bool]()

@@ -22,15 +22,15 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from tailscale_sidecar.render import render
-from tests.engine import pulumi_cli
-from tests.engine.pulumi_cli import MissingError, PulumiCli
-from tests.engine.stack import REPOSITORY, PulumiError, Stack, of_repository
+from tailscale_sidecar.render.render import render
 from tests.lab import Lab, LabError
 from tests.lab.images import APP_IMAGE
 from tests.lab.settings import NAME, STATE
 from tests.lab.shell import run, say, step
 from tests.lab.tailnet_client import Tailnet
+from tests.support import pulumi_cli
+from tests.support.pulumi_cli import MissingError, PulumiCli
+from tests.support.stack import REPOSITORY, PulumiError, Stack, of_repository
 
 NAMESPACE = "tailscale-sidecar-demo"
 NAMESPACE_OBJECT = {

@@ -13,19 +13,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
 
-from tailscale_sidecar import preflight
 from tailscale_sidecar.__main__ import main as main_of_command
-from tailscale_sidecar._cluster import connect
-from tailscale_sidecar._kubeconfig import ClusterAccess
 from tailscale_sidecar.checks import catalogue
-from tailscale_sidecar.doctor import as_text, diagnose
-from tailscale_sidecar.findings import CODE, GUIDE, Defect
-from tailscale_sidecar.inspection.ground import survey
-from tailscale_sidecar.inspection.plan import Plan
-from tailscale_sidecar.report import Progress, Style
-from tests.examples import ROOT
-from tests.unit.api_server import ApiServer
-from tests.unit.site import NAME, Site, api_device, by_hand, cluster_objects, component, device
+from tailscale_sidecar.clients.kubeconfig import ClusterAccess
+from tailscale_sidecar.clients.kubernetes import connect
+from tailscale_sidecar.commands import preflight
+from tailscale_sidecar.commands.doctor import as_text, diagnose
+from tailscale_sidecar.inspection.deployment_plan import Plan
+from tailscale_sidecar.inspection.deployment_target import survey
+from tailscale_sidecar.report.findings import CODE, GUIDE, Defect
+from tailscale_sidecar.report.progress import Progress
+from tailscale_sidecar.report.text import Style
+from tests.support.api_server import ApiServer
+from tests.support.examples import ROOT
+from tests.support.site import NAME, Site, api_device, by_hand, cluster_objects, component, device
 
 NIGHT = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)
 BLOCK = re.compile(r"(<!-- recorded: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)

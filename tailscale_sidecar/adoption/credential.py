@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .._additions import Json
 from ..inspection.workload import Workload
+from ..pod.objects import Json
 from . import commands
 from .mounts import file_named_by
-from .part import Part, note, secret, total
 from .source import call
+from .translation import Part, note, secret, total
 
 CLIENT_SECRET = "tskey-client-"
 """How an OAuth client's secret begins. As TS_AUTHKEY it works too (tailscale.com@v1.102.5 feature/oauthkey)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._additions import Json
+from ..pod.objects import Json
 
 # Kubernetes' own: pkg/apis/core/v1/defaults.go and pkg/apis/apps/v1/defaults.go.
 POD: Json = {

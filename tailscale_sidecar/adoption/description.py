@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import rules
-from .._additions import Json
-from ..args import BURST_REPLICAS
+from ..component.args import BURST_REPLICAS
 from ..inspection.workload import Workload
+from ..pod import rules
+from ..pod.objects import Json
 from . import defaults
 from .credential import credential
 from .own_pod import own_pod
-from .part import Part, note, total
 from .settings import settings
 from .state import own_claims, state
+from .translation import Part, note, total
 
 TOOLS = ("kubectl.kubernetes.io/", "deployment.kubernetes.io/")
 """Annotations that tools make for themselves. One of kubectl's has the whole manifest, secrets included."""

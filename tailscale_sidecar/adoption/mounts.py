@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .._additions import Json
 from ..inspection.workload import Workload
-from ..pod_spec import SERVICE_ACCOUNT_DIR
+from ..pod.objects import Json
+from ..pod.pod_spec import SERVICE_ACCOUNT_DIR
 
 OWN_PATHS = ("/etc/resolv.conf", SERVICE_ACCOUNT_DIR)
 FILES = ("TS_AUTHKEY", "TS_AUTH_KEY", "TS_CLIENT_ID", "TS_CLIENT_SECRET", "TS_ID_TOKEN")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from .._additions import Json
 from ..inspection.workload import Workload
+from ..pod.objects import Json
 from . import commands, defaults
 from .mounts import kept_mounts, volumes_of
-from .part import Part, secret
+from .translation import Part, secret
 
 NOT_CARRIED = ("serviceAccountName", "serviceAccount", "automountServiceAccountToken")
 """Fields for which the component has arguments of its own."""

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import tailscale_sidecar
 
-from ..args import TailscaleSidecarStatefulSetArgs
-from .part import Part
+from ..component.args import TailscaleSidecarStatefulSetArgs
 from .source import INDENT, WIDEST, literal
+from .translation import Part
 
 # Of the two kinds of transforms that Pulumi has, this one also works without an engine, as in `render`.
 KEEP = '''\

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..args import TAILSCALE_IMAGE
+from ..component.args import TAILSCALE_IMAGE
 from ..inspection.workload import DEFAULT_METRICS_PORT, POD_INDEX, POD_NAME, Workload, is_true
-from ..rules import ENV_FIELDS, FLAG_FIELDS, FREE_FLAGS, hostname_prefix, tailscale_image
+from ..pod.rules import ENV_FIELDS, FLAG_FIELDS, FREE_FLAGS, hostname_prefix, tailscale_image
 from . import commands, defaults
 from .mounts import kept_mounts
 from .own_pod import config_key, looks_secret
-from .part import Part, note, secret, total
 from .source import call
+from .translation import Part, note, secret, total
 
 TAILSCALE = "https://controlplane.tailscale.com"
 """The default of `--login-server`."""

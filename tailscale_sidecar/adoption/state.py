@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._additions import Json
+from ..choices.state._state import STATE_DIR, VOLUME_DIR
 from ..inspection.workload import POD_INDEX, POD_NAME, Workload, for_pod
-from ..state._state import STATE_DIR, VOLUME_DIR
+from ..pod.objects import Json
 from . import commands
 from .mounts import state_mount
-from .part import Part, note
 from .source import call
+from .translation import Part, note
 
 CLAIM = "tailscale-state"
 """Name of the claims of `PersistentVolumeState`."""

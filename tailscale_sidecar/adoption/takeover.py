@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeAlias
 
-from .._additions import Json
 from ..inspection.workload import Workload
-from ..render import Registered, plain, registered
+from ..pod.objects import Json
+from ..render.render import Registered, plain, registered
 
 Find: TypeAlias = Callable[[str, str], Json | None]
 """An object as it is, by kind and name."""

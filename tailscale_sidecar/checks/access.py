@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .._additions import Json
-from ..findings import Finding
 from ..inspection.snapshot import Snapshot
 from ..inspection.workload import Workload
+from ..pod.objects import Json
+from ..report.findings import Finding
 from .logs import RBAC_MISSING
 
 NEEDED = ("get", "update")

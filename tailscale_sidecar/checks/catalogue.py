@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ..findings import Defect
+from ..report.findings import Defect
 from . import logs, network, plans, replicas, template
 
 ROUTES_AND_DNS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..findings import GUIDE, UPSTREAM, Defect, Severity, quoted
+from ..report.findings import GUIDE, UPSTREAM, Defect, Severity, quoted
 
 STUCK_AFTER_CRASH = Defect(
     name="stuck-after-crash",

@@ -6,11 +6,11 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..findings import GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Finding, Severity
 from ..inspection.cidrs import DNS, Range, is_within, overlap, parsed
 from ..inspection.snapshot import Inside, Replica, Snapshot, guards
 from ..inspection.tailnet import Device, Tailnet, TailnetDns
-from ..rules import TAILNET_RANGES
+from ..pod.rules import TAILNET_RANGES
+from ..report.findings import GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Finding, Severity
 
 ROUTE_OVERLAP = Defect(
     name="route-overlap",

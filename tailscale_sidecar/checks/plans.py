@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from ..findings import UPSTREAM, Defect, Finding, Severity
 from ..inspection.cidrs import DNS
-from ..inspection.ground import Ground
-from ..inspection.plan import Plan
+from ..inspection.deployment_plan import Plan
+from ..inspection.deployment_target import Ground
+from ..report.findings import UPSTREAM, Defect, Finding, Severity
 from .network import (
     EXIT_NODE_OFFERED,
     MANY_NODES,

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from ..findings import GUIDE, UPSTREAM, Defect, Finding, Severity, quoted
 from ..inspection.snapshot import Replica, Snapshot
 from ..inspection.tailnet import Device
 from ..inspection.workload import Workload
-from ..pod_spec import QUAD100
+from ..pod.pod_spec import QUAD100
+from ..report.findings import GUIDE, UPSTREAM, Defect, Finding, Severity, quoted
 from .logs import LOCKED_OUT, NOT_APPROVED, STUCK_AFTER_CRASH, cause
 from .template import DEFAULT_RELEASE, OLD_RELEASE
 

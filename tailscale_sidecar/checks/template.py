@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
-from .. import rules
-from .._additions import Json
-from ..args import BURST_REPLICAS, TAILSCALE_IMAGE
-from ..findings import CODE, GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Finding, Severity
-from ..inspection.known import KnownWorkload, UnknownError
+from ..component.args import BURST_REPLICAS, TAILSCALE_IMAGE
+from ..inspection.unknown_values import KnownWorkload, UnknownError
 from ..inspection.workload import POD_INDEX, POD_NAME, Workload, is_true
-from ..pod_spec import asked_of_the_tailnet
-from ..rules import release
+from ..pod import rules
+from ..pod.objects import Json
+from ..pod.pod_spec import asked_of_the_tailnet
+from ..pod.rules import release
+from ..report.findings import CODE, GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Finding, Severity
 
 DOCS = "https://tailscale.com/docs"
 DEFAULT_RELEASE = release(TAILSCALE_IMAGE) or (0, 0, 0)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from .._additions import Json
+from ..pod.objects import Json
 from .tailnet import Network
 
 SERVICES, PODS, NODES, DNS = "service", "pod", "node", "DNS"

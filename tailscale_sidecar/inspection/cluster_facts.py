@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from .._additions import Json
-from .._cluster import Cluster
-from .._kubeconfig import ClusterError
-from ..findings import Gap
+from ..clients.errors import ClusterError
+from ..clients.kubernetes import Cluster
+from ..pod.objects import Json
+from ..report.findings import Gap
 from .cidrs import (
     PODS,
     SERVICES,

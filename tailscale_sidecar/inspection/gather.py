@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
-from .._additions import Json
-from .._cluster import Cluster
-from .._kubeconfig import ClusterError
-from ..findings import Gap, natural, redacted
-from ..report import Progress
+from ..clients.errors import ClusterError
+from ..clients.kubernetes import Cluster
+from ..pod.objects import Json
+from ..report.findings import Gap, natural, redacted
+from ..report.progress import Progress
 from .cidrs import PODS, Range, ranges
 from .cluster_facts import look_at_cluster
-from .inside import look_inside
+from .inside_pod import look_inside
 from .snapshot import Credential, Replica, Snapshot, StateSecret
 from .tailnet import Device, Tailnet, from_status
 from .tailnet_view import by_api

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .._additions import Json
-from ..findings import Gap
-from ..pod_spec import QUAD100
+from ..pod.objects import Json
+from ..pod.pod_spec import QUAD100
+from ..report.findings import Gap
 from .cidrs import Range
 from .tailnet import Device, Tailnet
 from .workload import Workload

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from .._additions import Json
+from ..pod.objects import Json
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 EXIT_ROUTES = ("0.0.0.0/0", "::/0")

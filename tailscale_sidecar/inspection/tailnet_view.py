@@ -9,8 +9,9 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from .._tailscale_api import TAILSCALE_API, TailscaleApi, TailscaleApiError
-from ..findings import Gap
+from ..clients.errors import TailscaleApiError
+from ..clients.tailscale import TAILSCALE_API, TailscaleApi
+from ..report.findings import Gap
 from .tailnet import Tailnet, device_from_api, dns_from_api, from_status
 
 SECONDS = 10

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from .._additions import Json
-from ..pod_spec import QUAD100
-from ..rules import release
+from ..pod.objects import Json
+from ..pod.pod_spec import QUAD100
+from ..pod.rules import release
 
 POD_NAME = "{metadata.name}"
 """Stands for the pod's name in values that differ from pod to pod."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab.shell import say
+from tests.support.subjects import Bench
 
 from .api_server import api_server
 from .audit import audit
@@ -22,7 +23,6 @@ from .rendering import rendering
 from .report import report, section, sections_of
 from .resolvers import resolvers
 from .starts import starts
-from .subjects import Bench
 from .table import COMPONENT, GUIDE, Row, Rows, failure
 from .use import use
 

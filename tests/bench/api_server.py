@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 from typing_extensions import override
 
 from tailscale_sidecar import ClusterDns, SecretState
-from tests.cluster.api import Api
-from tests.cluster.deployment import APP, Deployment, Workspace
 from tests.lab.shell import step, wait_for
 from tests.lab.simulated_nodes import PLACEMENT, ROOM, simulated_nodes
+from tests.support.api import Api
+from tests.support.deployment import APP, Deployment, Workspace
+from tests.support.guide import Guide
+from tests.support.subjects import MANIFEST, Bench, Subject
 
-from .guide import Guide
-from .subjects import MANIFEST, Bench, Subject
 from .table import GUIDE, Cell, Row, Rows
 
 REPLICAS = (10, 100, 1000)

@@ -6,12 +6,12 @@ import json
 import time
 
 from tailscale_sidecar import ClusterDns
-from tests.cluster.deployment import Deployment, Workspace
 from tests.lab.processes import log
 from tests.lab.shell import step
+from tests.support.deployment import Deployment, Workspace
+from tests.support.subjects import Apps, Bench, deploy, restart
 
 from .api_server import SUBJECTS
-from .subjects import Apps, Bench, deploy, restart
 from .table import Cell, Row, Rows
 
 SETTLING_SECONDS = 10

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.cluster.api import Api
-from tests.cluster.deployment import APP, Deployment, Workspace
 from tests.lab import Lab
 from tests.lab.shell import step, wait_for
+from tests.support.api import Api
+from tests.support.deployment import APP, Deployment, Workspace
+from tests.support.subjects import Bench
 
-from .subjects import Bench
 from .table import Cell, Row, Rows
 
 PODS, RUNS = 1_000, 5

@@ -6,8 +6,8 @@ from typing import Any
 
 from typing_extensions import override
 
-from tests.cluster.deployment import Deployment
 from tests.lab.images import APP_IMAGE
+from tests.support.deployment import Deployment
 
 READY_AT_ONCE = "mkdir /tmp/www; echo ok >/tmp/www/healthz; exec httpd -f -p 9002 -h /tmp/www"
 

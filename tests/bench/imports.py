@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 from tests.lab.shell import step
+from tests.support.subjects import Bench
 
-from .subjects import Bench
 from .table import Rows, beside_by_hand
 
 RUNS = 15

@@ -13,14 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, TypeVar
 
-from tests.cluster.deployment import Workspace
-from tests.engine import pulumi_cli
-from tests.engine.program import PROJECT
-from tests.engine.stack import Stack
 from tests.lab import cgroups
 from tests.lab.shell import step
+from tests.support import pulumi_cli
+from tests.support.deployment import Workspace
+from tests.support.program import PROJECT
+from tests.support.stack import Stack
+from tests.support.subjects import Bench
 
-from .subjects import Bench
 from .table import BY_HAND, COMPONENT, Cell, Row, Rows, beside_by_hand, ratio_of
 
 S = TypeVar("S")

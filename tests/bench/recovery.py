@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cluster.deployment import Deployment
-from tests.faults.sidecar import identity
 from tests.lab import LabError
 from tests.lab.shell import step, wait_for
+from tests.support.deployment import Deployment
+from tests.support.sidecar import identity
+from tests.support.subjects import Apps, is_connected
 
-from .subjects import Apps, is_connected
 from .table import Cell, Row, counted
 
 PATIENCE = 40

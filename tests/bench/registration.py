@@ -15,10 +15,10 @@ from tailscale_sidecar import ClusterDns, OAuthClient
 from tests.lab import binaries
 from tests.lab.shell import step
 from tests.lab.tailnet_client import Tailnet
-from tests.unit.pod import NAME
+from tests.support.pod import NAME
+from tests.support.subjects import Bench, Subject
 
 from .sidecars import sidecars
-from .subjects import Bench, Subject
 from .table import Cell, Row, Rows
 
 REPLICAS, REAL = 1000, 100

@@ -13,9 +13,9 @@ import yaml
 
 from tests.lab import LabError, binaries, cgroups
 from tests.lab.shell import step
+from tests.support.subjects import Bench
 
 from .program import MANY, PROGRAMS, SECRET
-from .subjects import Bench
 from .table import BY_HAND, COMPONENT, Cell, Row, Rows, beside_by_hand
 
 RUNS = 3

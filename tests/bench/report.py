@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from tests.lab.settings import KUBERNETES_VERSION, TAILSCALE_VERSION
+from tests.support.subjects import DEFAULT, EVERY_MODE
 
 from . import doctor, program
 from .api_server import GROWTH, REPLICAS
@@ -18,7 +19,6 @@ from .registration import IN_ORDER, LIMIT, REAL
 from .registration import PATIENCE as GIVEN_UP
 from .registration import REPLICAS as REGISTERED
 from .starts import DEPLOYMENTS, LATER_STARTS
-from .subjects import DEFAULT, EVERY_MODE
 from .table import Row
 from .use import IDLE_SECONDS, LOAD_SECONDS, REQUESTS, ROUNDS, SETTLING_SECONDS, SPARE
 

@@ -16,14 +16,14 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from tailscale_sidecar import InPodSplitDns
-from tests.cluster.deployment import Deployment
-from tests.faults.sidecar import Sidecar
 from tests.lab import LabError, namespace
 from tests.lab.settings import IPV4
 from tests.lab.shell import find_command, wait_for
+from tests.support.deployment import Deployment
+from tests.support.sidecar import Sidecar
+from tests.support.subjects import Bench, Subject
 
 from .faults.names import CLUSTER_NAME
-from .subjects import Bench, Subject
 from .table import Cell, Row, Rows
 
 UNBOUND = """\

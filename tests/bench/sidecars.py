@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from tailscale_sidecar import OAuthClient, PersistentVolumeState, UserspaceNetworking
-from tests.cluster.deployment import QUIET
 from tests.lab import cgroups, processes
 from tests.lab.processes import Process
 from tests.lab.settings import BIN, STATE, TAILNET_URL
-from tests.unit.pod import Pod, expanded, pod
+from tests.support.deployment import QUIET
+from tests.support.pod import Pod, expanded, pod
 
 FILES = f"""\
 mount -t tmpfs sidecar /run

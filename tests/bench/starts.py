@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns, SecretState
-from tests.cluster.deployment import APP, Deployment
-from tests.faults.look_ups import TAILNET_NAME
 from tests.lab import LabError
 from tests.lab.shell import step, wait_for
+from tests.support.deployment import APP, Deployment
+from tests.support.look_ups import TAILNET_NAME
+from tests.support.subjects import EVERY_MODE, Bench, Subject
 
 from .empty import Empty
 from .faults.names import CLUSTER_NAME
-from .subjects import EVERY_MODE, Bench, Subject
 from .table import GUIDE, Cell, Row, Rows
 
 DEPLOYMENTS, LATER_STARTS = 3, 2

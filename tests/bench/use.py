@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tailscale_sidecar import ClusterDns
-from tests.cluster.deployment import APP, Deployment
-from tests.faults.look_ups import RESOLVERS
-from tests.faults.sidecar import Sidecar
 from tests.lab import LabError, cgroups
 from tests.lab.shell import step
+from tests.support.deployment import APP, Deployment
+from tests.support.look_ups import RESOLVERS
+from tests.support.sidecar import Sidecar
+from tests.support.subjects import EVERY_MODE, Bench
 
 from .faults.names import CLUSTER_NAME
-from .subjects import EVERY_MODE, Bench
 from .table import GUIDE, Cell, Row, Rows
 
 SETTLING_SECONDS, IDLE_SECONDS, LOAD_SECONDS = 150, 30, 20

@@ -6,8 +6,7 @@ import pytest
 
 from tailscale_sidecar import PersistentVolumeState, SecretState
 from tests.lab import LabError
-
-from .deployment import Deployment, Workspace
+from tests.support.deployment import Deployment, Workspace
 
 
 def as_pod(app: Deployment, ordinal: int, *command: str, stdin: str = "") -> str:

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tailscale_sidecar import TailscaleSidecarStatefulSet, TailscaleSidecarStatefulSetArgs
-from tailscale_sidecar.render import plain, record
-from tests import strategies
+from tailscale_sidecar.render.render import plain, record
 from tests.lab import Lab
-
-from .api import Api
-from .deployment import Workspace
+from tests.support import strategies
+from tests.support.api import Api
+from tests.support.deployment import Workspace
 
 OPTIONS = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from tailscale_sidecar import AuthKey, EmptyDirState, OAuthClient, WorkloadIdentity
 from tests.lab import Lab
 from tests.lab.tailnet_client import Tailnet
-
-from .deployment import Workspace
+from tests.support.deployment import Workspace
 
 
 def test_an_oauth_client_registers_both_replicas_as_lasting_devices_with_their_tags(workspace: Workspace) -> None:

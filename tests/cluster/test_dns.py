@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
-from tailscale_sidecar.dns import Dns
-
-from .deployment import APP, Deployment, Workspace
+from tailscale_sidecar.choices.dns import Dns
+from tests.support.deployment import APP, Deployment, Workspace
 
 RESOLVERS = ("musl", "glibc", "go")
 

@@ -3,78 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import os
 import re
 import secrets
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 import yaml
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns, OAuthClient
-from tailscale_sidecar.__main__ import main
-from tests.bench.guide import Guide
-from tests.bench.subjects import deploy
-from tests.faults.sidecar import Sidecar
 from tests.lab import settings
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Tailnet
-from tests.unit.test_doctor import PLANTED_IN_TEMPLATE
+from tests.support.account import kubeconfig_for
+from tests.support.deployment import APP, QUIET, RENDERER, Deployment, Workspace
+from tests.support.doctor import CLUSTER_CIDRS, await_finding, by_api, doctor, names, target
+from tests.support.guide import Guide
+from tests.support.planted import PLANTED_IN_TEMPLATE
+from tests.support.sidecar import Sidecar
+from tests.support.subjects import deploy
 
-from .account import kubeconfig_for
-from .deployment import APP, QUIET, RENDERER, Deployment, Workspace
-
-CLUSTER_CIDRS = ["10.244.0.0/16", "10.96.0.0/16", "10.200.0.0/24", "fd00:10:244::/64", "fd00:10:96::/112"]
 DOCS = Path(__file__).parents[2] / "docs/doctor.md"
 DISCARD = 9
 """A port where nobody listens."""
 QUIET_APP = {**APP, "env": [{"name": "PORT", "value": "8080"}]}
 
 
-def doctor(workspace: Workspace, *arguments: str, **environment: str) -> dict[str, Any]:
-    """What the command prints, as JSON; with its exit status."""
-    variables = {**workspace.lab.environment(), **environment}
-    # No object of the lab's cluster names its pods' CIDRs.
-    cidrs = [word for family in settings.FAMILIES for word in ("--cluster-cidr", family.pods)]
-    with mock.patch.dict(os.environ, variables, clear=True), contextlib.redirect_stdout(io.StringIO()) as out:
-        status = main(["doctor", "--json", *cidrs, *arguments])
-    return {**json.loads(out.getvalue() or "{}"), "status": status}
-
-
-def names(found: dict[str, Any], *severities: str) -> set[str]:
-    """Of the findings, without what the routers of tests that run at the same time bring about."""
-    wanted = severities or ("error", "warning", "note")
-    every = {finding["name"] for finding in found["findings"] if finding["severity"] in wanted}
-    return every - {"route-overlap-guarded"}
-
-
-def by_api(tailnet: Tailnet) -> dict[str, str]:
-    """A credential for the lab's API."""
-    key = tailnet.call("POST", "/lab/api-keys", {})["key"]
-    return {"TS_API_KEY": key, "TS_BASE_URL": tailnet.url}
-
-
 @pytest.fixture(scope="module")
 def app(shared_workspace: Workspace) -> Deployment:
     """Two replicas."""
     return shared_workspace.deploy(replicas=2, accept_routes=True, cluster_cidrs=CLUSTER_CIDRS)
-
-
-def target(app: Deployment) -> str:
-    return f"{app.workspace.namespace}/{app.name}"
-
-
-def await_finding(app: Deployment, *wanted: str, **environment: str) -> None:
-    """Waits until `doctor` has these findings, among others."""
-    app.wait_for(
-        f"the findings {wanted}", lambda: set(wanted) <= names(doctor(app.workspace, target(app), **environment))
-    )
 
 
 def test_a_healthy_deployment_has_no_finding(app: Deployment) -> None:

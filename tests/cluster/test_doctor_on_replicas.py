@@ -10,13 +10,13 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from tests.faults.sidecar import Sidecar
-from tests.faults.state import empty
+from tests.cluster.test_doctor import disable_key_expiry
 from tests.lab.images import REBUILT_IMAGE
 from tests.lab.tailnet_client import Tailnet
-
-from .deployment import Deployment, Workspace
-from .test_doctor import await_finding, by_api, disable_key_expiry, doctor, names, target
+from tests.support.deployment import Deployment, Workspace
+from tests.support.doctor import await_finding, by_api, doctor, names, target
+from tests.support.sidecar import Sidecar
+from tests.support.state import empty
 
 pytestmark = pytest.mark.soak  # more than a minute where other tests run beside it
 DAY = 24 * 60 * 60

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tailscale_sidecar.render import render
-from tests.examples import NEEDS_PULUMI
+from tailscale_sidecar.render.render import render
 from tests.lab import Lab
 from tests.lab.images import APP_IMAGE
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Tailnet
-
-from .deployment import QUIET, Workspace
+from tests.support.deployment import QUIET, Workspace
+from tests.support.examples import NEEDS_PULUMI
 
 FOLDERS = (path.parent.name for path in Path(__file__).parents[2].glob("examples/*/__main__.py"))
 EXAMPLES = sorted(

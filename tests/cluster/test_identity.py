@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tailscale_sidecar import EmptyDirState, PersistentVolumeState, SecretState
-from tailscale_sidecar.state import State
-
-from .deployment import Workspace
+from tailscale_sidecar.choices.state import State
+from tests.support.deployment import Workspace
 
 
 @pytest.mark.parametrize("state", [SecretState(), PersistentVolumeState()], ids=lambda state: type(state).__name__)

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from tailscale_sidecar import KernelNetworking, PersistentVolumeState, SecretState, UserspaceNetworking
-from tailscale_sidecar.state import State
+from tailscale_sidecar.choices.state import State
 from tests.lab import LabError
-
-from .deployment import APP, Deployment, Workspace
+from tests.support.deployment import APP, Deployment, Workspace
 
 RESTRICTED: dict[str, Any] = {
     **APP,

@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
 import secrets
 from pathlib import Path
-from typing import Any, Literal
-from unittest import mock
+from typing import Literal
 
 import pytest
 
 from tailscale_sidecar import SecretState
-from tailscale_sidecar.__main__ import main
-from tailscale_sidecar.inspection.ground import needed
-from tailscale_sidecar.inspection.plan import KINDS, POLICIES, Plan
-from tests.examples import ROOT
+from tailscale_sidecar.inspection.deployment_plan import KINDS, POLICIES, Plan
+from tailscale_sidecar.inspection.deployment_target import needed
 from tests.lab import settings
 from tests.lab.tailnet_client import Tailnet
-
-from .account import kubeconfig_for
-from .deployment import RENDERER, Deployment, Workspace
+from tests.support.account import kubeconfig_for
+from tests.support.deployment import RENDERER, Deployment, Workspace
+from tests.support.examples import ROOT
+from tests.support.preflight import names, preflight
 
 EVERYTHING = tuple(family.everything for family in settings.FAMILIES)
 OF_OTHER_TESTS = {"route-overlap-latent", "exit-node-offered"}
 """What routers on the lab's tailnet bring about, which other tests have at the same time."""
-
-
-def preflight(workspace: Workspace, *arguments: str) -> dict[str, Any]:
-    """What the command prints, as JSON, with its exit status; it asks the lab's API about the tailnet."""
-    key = workspace.tailnet.call("POST", "/lab/api-keys", {})["key"]
-    variables = {**workspace.lab.environment(), "TS_API_KEY": key, "TS_BASE_URL": workspace.tailnet.url}
-    # No object of the lab's cluster names its pods' CIDRs.
-    cidrs = [word for family in settings.FAMILIES for word in ("--cluster-cidr", family.pods)]
-    name = f"--name=app-{secrets.token_hex(2)}"  # the default's devices may be those of another test
-    words = ["preflight", "--json", f"--namespace={workspace.namespace}", name, *cidrs, *arguments]
-    with mock.patch.dict(os.environ, variables, clear=True), contextlib.redirect_stdout(io.StringIO()) as out:
-        status = main(words)
-    return {**json.loads(out.getvalue() or "{}"), "status": status}
-
-
-def names(found: dict[str, Any]) -> set[str]:
-    return {finding["name"] for finding in found["findings"]}
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tests.faults.sidecar import Sidecar, seconds_of
-
-from .deployment import Deployment, Workspace
+from tests.support.deployment import Deployment, Workspace
+from tests.support.sidecar import Sidecar, seconds_of
 
 RATE, REPLICAS = 0.5, 3
 

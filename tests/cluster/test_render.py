@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tailscale_sidecar.render import render
-from tests.examples import CONFIG, EXAMPLES, NEEDS_PULUMI, expected_warnings
+from tailscale_sidecar.render.render import render
 from tests.lab import LabError
-
-from .deployment import Workspace
+from tests.support.deployment import Workspace
+from tests.support.examples import CONFIG, EXAMPLES, NEEDS_PULUMI, expected_warnings
 
 
 def dry_run(workspace: Workspace, example: str, *, show_secrets: bool) -> str:

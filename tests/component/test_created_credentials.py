@@ -12,10 +12,9 @@ import pulumi_tailscale
 import pytest
 
 from tailscale_sidecar import AuthKey, OAuthClient, SplitDnsRoute, TailscaleSidecarStatefulSet, WorkloadIdentity
-from tailscale_sidecar.auth import Auth
-from tests.arguments import arguments
-
-from .engine import MADE_BY_TAILSCALE, SECRET_KEY, Registration, is_secret, registered
+from tailscale_sidecar.choices.auth import Auth
+from tests.support.arguments import arguments
+from tests.support.mocked_engine import MADE_BY_TAILSCALE, SECRET_KEY, Registration, is_secret, registered
 
 TAGS = ["tag:k8s"]
 ISSUER = "https://oidc.example.com/cluster"

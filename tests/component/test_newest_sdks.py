@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tailscale_sidecar.checks import catalogue
-from tests import policy_pack
-from tests.examples import ROOT
 from tests.lab.settings import CACHE
+from tests.support import policy_pack
+from tests.support.examples import ROOT
 
 NEWEST = (
     "pulumi<4",

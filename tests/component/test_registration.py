@@ -19,10 +19,9 @@ from tailscale_sidecar import (
     TailscaleSidecarStatefulSet,
     WorkloadIdentity,
 )
-from tailscale_sidecar.auth import Auth
-from tests.arguments import SECRET, app, arguments
-
-from .engine import COMPONENT, Registration, is_secret, registered, value_of
+from tailscale_sidecar.choices.auth import Auth
+from tests.support.arguments import SECRET, app, arguments
+from tests.support.mocked_engine import COMPONENT, Registration, is_secret, registered, value_of
 
 CHOICES: dict[str, dict[str, Any]] = {
     "scoped": {"replicas": 2},

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from tailscale_sidecar.__main__ import main
-from tailscale_sidecar.render import RenderError, render
-from tests.examples import CONFIG, EXAMPLES, one
+from tailscale_sidecar.render.render import RenderError, render
+from tests.support.examples import CONFIG, EXAMPLES, one
 
 HEAD = """\
 import pulumi

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.deployment import Workspace
-
-from .program import Program
-from .pulumi_cli import MissingError, PulumiCli, ensure, ensure_provider
+from tests.support.deployment import Workspace
+from tests.support.program import Program
+from tests.support.pulumi_cli import MissingError, PulumiCli, ensure, ensure_provider
 
 CLI = pytest.StashKey[PulumiCli]()
 MISSING = pytest.StashKey[dict[str, str]]()

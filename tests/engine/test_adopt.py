@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 
 from tailscale_sidecar import InPodSplitDns
-from tests.bench.guide import Guide
-from tests.bench.subjects import await_up
 from tests.lab import settings
-
-from .program import Component, Program
-from .stack import NAME, PASSPHRASE
+from tests.support.guide import Guide
+from tests.support.program import Component, Program
+from tests.support.stack import NAME, PASSPHRASE
+from tests.support.subjects import await_up
 
 Json = dict[str, Any]
 Change = Callable[[Json], object]

@@ -17,8 +17,7 @@ from tests.lab.images import APP_IMAGE
 from tests.lab.settings import CACHE, NAME
 from tests.lab.shell import locked
 from tests.lab.tailnet_client import Tailnet
-
-from .stack import REPOSITORY
+from tests.support.stack import REPOSITORY
 
 ROW = re.compile(r"^  (my-app-\d) +(\S+\.lab\.ts\.net) +(100\.\S+) +(fd7a:\S+)$", re.MULTILINE)
 

@@ -3,51 +3,24 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from tailscale_sidecar import SecretState
-from tailscale_sidecar._tailscale_api import PAUSES
-from tests.cluster.deployment import Workspace
+from tailscale_sidecar.clients.tailscale import PAUSES
 from tests.lab import Lab
 from tests.lab.tailnet_client import Tailnet
-
-from .program import Component, Program, Source, await_nothing_but, everything
-from .pulumi_cli import PulumiCli
-from .stack import PulumiError, Stack
-from .test_credentials import assert_hidden, state_files
+from tests.support.cleanup_credential import Credential
+from tests.support.deployment import Workspace
+from tests.support.hidden import assert_hidden, state_files
+from tests.support.program import Component, Program, await_nothing_but, everything
+from tests.support.pulumi_cli import PulumiCli
+from tests.support.stack import PulumiError, Stack
 
 FORGET_DEVICE_ID = '[{"op": "remove", "path": "/data/device_id"}]'
-
-
-@dataclass(frozen=True)
-class Credential:
-    """An OAuth client that may remove devices, and nothing else."""
-
-    tailnet: Tailnet
-    client_id: str
-    secret: str
-
-    @staticmethod
-    def create(tailnet: Tailnet) -> Credential:
-        client_id, secret = tailnet.oauth_client(scopes=["devices:core"])
-        return Credential(tailnet, client_id, secret.partition("?")[0])
-
-    def argument(self, **others: object) -> Source:
-        """The argument `device_cleanup` with this credential."""
-        given = {"client_secret": self.secret, "api_url": self.tailnet.url, **others}
-        return Source(f"DeviceCleanup({', '.join(f'{key}={value!r}' for key, value in given.items())})")
-
-    def calls(self) -> list[tuple[str, str]]:
-        """What was asked with it: method, and last part of the path."""
-        found = [r for r in self.tailnet.requests("/api/v2/") if r.get("client") == self.client_id]
-        return [(r["method"], r["path"].rpartition("/")[2]) for r in found]
-
-    def revoke(self) -> None:
-        self.tailnet.call("DELETE", f"/lab/oauth-clients/{self.client_id}")
 
 
 def device_ids(app: Component) -> dict[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from .program import HEAD, PROJECT, Component, Program, Source
-from .virtualenv import virtualenv
+from tests.support.program import HEAD, PROJECT, Component, Program, Source
+from tests.support.virtualenv import virtualenv
 
 PROVIDER = """\
 provider = k8s.Provider("users-own", kubeconfig=pulumi.Output.secret(open({kubeconfig!r}).read()), namespace={namespace!r})

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tailscale_sidecar import SecretState
-
-from .program import Program, await_nothing_but, everything
+from tests.support.program import Program, await_nothing_but, everything
 
 
 def test_a_replica_keeps_its_identity_through_all_commands_until_it_is_removed(program: Program) -> None:

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.deployment import QUIET, Workspace
-from tests.examples import EXAMPLES
 from tests.lab.images import APP_IMAGE
-
-from .program import HEAD, Program, Source
-from .test_credentials import state_files
+from tests.support.deployment import QUIET, Workspace
+from tests.support.examples import EXAMPLES
+from tests.support.hidden import state_files
+from tests.support.program import HEAD, Program, Source
 
 ROUTE = "SplitDnsRoute({domain!r}, ['10.96.0.10'])\n"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tailscale_sidecar import SecretState
-
-from .program import HEAD, Program, Source, await_nothing_but, everything
+from tests.support.program import HEAD, Program, Source, await_nothing_but, everything
 
 PROVIDERS = """\
 provider = k8s.Provider("users-own", kubeconfig={kubeconfig!r}, namespace='{namespace}')

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from tailscale_sidecar import InPodSplitDns, OAuthClient
-from tests.bench import guide
-from tests.cluster.deployment import APP, Workspace
-
-from .program import HEAD, Program, Source
-from .pulumi_cli import PulumiCli
-from .stack import REPOSITORY, PulumiError, of_repository
+from tests.support import guide
+from tests.support.deployment import APP, Workspace
+from tests.support.program import HEAD, Program, Source
+from tests.support.pulumi_cli import PulumiCli
+from tests.support.stack import REPOSITORY, PulumiError, of_repository
 
 VIOLATED = re.compile(
     r"- \[(mandatory|advisory)\] .* ([a-z-]+)  \(kubernetes:apps/v1:StatefulSet: (by-hand|group:.*)\)"

@@ -8,9 +8,8 @@ import signal
 import pytest
 
 from tailscale_sidecar import SecretState
-
-from .program import HEAD, Component, Program, Source, await_nothing_but, everything
-from .stack import PulumiError
+from tests.support.program import HEAD, Component, Program, Source, await_nothing_but, everything
+from tests.support.stack import PulumiError
 
 RETAINED = SecretState(retain_state=True)
 GROUP = HEAD + "group = pulumi.ComponentResource('tests:index:Group', 'group')\n"

@@ -13,12 +13,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.deployment import Deployment
-from tests.faults.sidecar import Sidecar
 from tests.lab.shell import say
-
-from .program import Program, await_nothing_but, everything
-from .test_device_cleanup import Credential
+from tests.support.cleanup_credential import Credential
+from tests.support.deployment import Deployment
+from tests.support.program import Program, await_nothing_but, everything
+from tests.support.sidecar import Sidecar
 
 OPERATIONS = 50
 MOST_REPLICAS = 3

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from tailscale_sidecar import ClusterDns
-from tests.cluster.deployment import Deployment, Workspace
 from tests.lab.settings import FAMILIES
-
-from .sidecar import Sidecar, identity
+from tests.support.deployment import Deployment, Workspace
+from tests.support.sidecar import Sidecar, identity
 
 CLUSTER = [cidr for family in FAMILIES for cidr in (family.pods, family.services)]
 CHANGES: dict[str, Any] = {

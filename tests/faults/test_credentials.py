@@ -7,12 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from tailscale_sidecar import AuthKey, OAuthClient
-from tailscale_sidecar.auth import Auth
-from tests.cluster.deployment import Workspace
+from tailscale_sidecar.choices.auth import Auth
 from tests.lab.tailnet_client import Tailnet
-
-from .credentials import revoke, revoked_oauth_client, wrong_oauth_client
-from .sidecar import Sidecar, identity
+from tests.support.credentials import revoke, revoked_oauth_client, wrong_oauth_client
+from tests.support.deployment import Workspace
+from tests.support.sidecar import Sidecar, identity
 
 
 def good_oauth_client(tailnet: Tailnet) -> Auth:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cluster.deployment import Workspace
-
-from .sidecar import LIMIT, Sidecar
+from tests.support.deployment import Workspace
+from tests.support.sidecar import LIMIT, Sidecar
 
 
 def test_a_deleted_device_comes_back_by_itself_as_one_device(workspace: Workspace) -> None:

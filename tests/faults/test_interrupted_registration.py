@@ -6,12 +6,11 @@ import random
 
 import pytest
 
-from tests.cluster.deployment import Workspace
 from tests.lab.shell import wait_for
-
-from .credentials import wrong_oauth_client
-from .interruptions import MOMENTS, delete
-from .sidecar import Sidecar
+from tests.support.credentials import wrong_oauth_client
+from tests.support.deployment import Workspace
+from tests.support.interruptions import MOMENTS, delete
+from tests.support.sidecar import Sidecar
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

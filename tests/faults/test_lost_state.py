@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from tailscale_sidecar import SecretState
-from tests.cluster.deployment import Deployment, Workspace
-
-from .sidecar import Sidecar
-from .state import empty, rewrite, tells_of_another
+from tests.support.deployment import Deployment, Workspace
+from tests.support.sidecar import Sidecar
+from tests.support.state import empty, rewrite, tells_of_another
 
 
 def test_an_emptied_state_secret_leads_to_a_new_registration_at_the_next_start(workspace: Workspace) -> None:

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
-from tailscale_sidecar.dns import Dns
-from tests.cluster.deployment import APP, Deployment, Workspace
+from tailscale_sidecar.choices.dns import Dns
 from tests.lab.tailnet_client import Device
-
-from .look_ups import CLUSTER_NAME, RESOLVERS, TAILNET_NAME, LookUp, failed, look_ups, resolver_containers
-from .sidecar import KILLS, LIMIT, Sidecar, identity
+from tests.support.deployment import APP, Deployment, Workspace
+from tests.support.look_ups import CLUSTER_NAME, RESOLVERS, TAILNET_NAME, LookUp, failed, look_ups, resolver_containers
+from tests.support.sidecar import KILLS, LIMIT, Sidecar, identity
 
 pytestmark = pytest.mark.timed
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cluster.deployment import Workspace
-
-from .sidecar import identity
+from tests.support.deployment import Workspace
+from tests.support.sidecar import identity
 
 REPLICAS = 10
 

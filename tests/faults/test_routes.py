@@ -8,12 +8,11 @@ from functools import partial
 import pytest
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns
-from tailscale_sidecar.dns import Dns
-from tests.cluster.deployment import APP, Deployment, Workspace
+from tailscale_sidecar.choices.dns import Dns
 from tests.lab.settings import FAMILIES
 from tests.lab.tailnet_client import Tailnet
-
-from .sidecar import Sidecar
+from tests.support.deployment import APP, Deployment, Workspace
+from tests.support.sidecar import Sidecar
 
 NODES = ["10.200.0.0/24", "fd00:10:200::/64"][: len(FAMILIES)]
 CLUSTER = [*NODES, *(cidr for family in FAMILIES for cidr in (family.pods, family.services))]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cluster.deployment import Deployment, Workspace
-
-from .sidecar import LIMIT, Sidecar, identity
+from tests.support.deployment import Deployment, Workspace
+from tests.support.sidecar import LIMIT, Sidecar, identity
 
 pytestmark = pytest.mark.timed
 

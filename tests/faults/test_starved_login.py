@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.cluster.deployment import Workspace
-
-from .sidecar import Sidecar, starved
+from tests.support.deployment import Workspace
+from tests.support.sidecar import Sidecar, starved
 
 REPLICAS = 4
 

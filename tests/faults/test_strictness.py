@@ -6,12 +6,11 @@ import time
 
 import pytest
 
-from tests.cluster.deployment import Deployment, Workspace
 from tests.lab.tailnet_client import Tailnet
-
-from .peer import Peer
-from .sidecar import Sidecar, seconds_of
-from .watching import watching
+from tests.support.deployment import Deployment, Workspace
+from tests.support.peer import Peer
+from tests.support.sidecar import Sidecar, seconds_of
+from tests.support.watching import watching
 
 
 def test_nobody_connects_to_a_replica_whose_new_tags_are_not_on_it_yet(workspace: Workspace, tailnet: Tailnet) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.cluster.deployment import Workspace
-
-from .sidecar import seconds_of
-from .termination import GRACE, SLOW_POD, await_request, end, slow_url
+from tests.support.deployment import Workspace
+from tests.support.sidecar import seconds_of
+from tests.support.termination import GRACE, SLOW_POD, await_request, end, slow_url
 
 
 def test_a_request_over_the_tailnet_is_finished_when_the_pod_is_deleted(workspace: Workspace) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tailscale_sidecar.render import to_yaml
-from tests.examples import EXAMPLES, one, rendered
+from tailscale_sidecar.render.render import to_yaml
+from tests.support.examples import EXAMPLES, one, rendered
 
 FOLDER = Path(__file__).resolve().parent
 FIRST = ("apiVersion", "kind", "metadata", "name")

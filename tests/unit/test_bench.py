@@ -15,10 +15,10 @@ from tests.bench import api_server, starts
 from tests.bench.api_server import Traffic
 from tests.bench.program import PROGRAMS
 from tests.bench.starts import Start
-from tests.bench.subjects import Apps, Bench
 from tests.bench.table import BY_HAND, COMPONENT, Cell, Row, beside_by_hand
-from tests.examples import rendered
 from tests.lab import LabError, cgroups
+from tests.support.examples import rendered
+from tests.support.subjects import Apps, Bench
 
 GOOD = Row("good", {"guide": Cell("not back", holds=False), "component": Cell("back in 4 s")})
 MISSED = Row("missed", {"guide": Cell("back in 3 s"), "component": Cell("not back | ever", holds=False)})

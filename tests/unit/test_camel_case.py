@@ -20,8 +20,8 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgs,
 )
 
-from tailscale_sidecar._camel_case import to_camel_case
-from tests import strategies
+from tailscale_sidecar.pod.camel_case import to_camel_case
+from tests.support import strategies
 
 
 def normal(value: Any, kind: type = PodSpecArgs) -> Any:

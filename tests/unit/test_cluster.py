@@ -16,8 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tailscale_sidecar._cluster import connect
-from tailscale_sidecar._kubeconfig import ClusterAccess, ClusterError
+from tailscale_sidecar.clients.errors import ClusterError
+from tailscale_sidecar.clients.kubeconfig import ClusterAccess
+from tailscale_sidecar.clients.kubernetes import connect
 
 ANSWERS = {
     "/api/v1/namespaces/apps/secrets/db-0": (200, {"kind": "Secret"}),

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pulumi
 import pytest
+from pulumi.dynamic.dynamic import serialize_provider
 
-from tailscale_sidecar import DeviceCleanup, EmptyDirState, PersistentVolumeState, _extra
-from tailscale_sidecar._cluster import Cluster, connect
-from tailscale_sidecar._kubeconfig import ClusterAccess
-from tailscale_sidecar.device_cleanup_provider import DeviceCleanupProvider
-from tests.arguments import arguments
-
-from .tailnet_server import SECRET, TOKEN, TailnetServer, tailnet_server
-from .test_device_removal import FakeCluster, device, left, state_secret
+from tailscale_sidecar import DeviceCleanup, EmptyDirState, PersistentVolumeState
+from tailscale_sidecar.clients import extras
+from tailscale_sidecar.clients.kubeconfig import ClusterAccess
+from tailscale_sidecar.clients.kubernetes import Cluster, connect
+from tailscale_sidecar.devices.cleanup_provider import DeviceCleanupProvider
+from tests.support.arguments import arguments
+from tests.support.removal import FakeCluster, device, left, state_secret
+from tests.support.tailnet_server import SECRET, TOKEN, TailnetServer, tailnet_server
 
 CLEANUP = DeviceCleanup(client_secret=SECRET)
 
@@ -84,7 +87,7 @@ def accesses(monkeypatch: pytest.MonkeyPatch) -> list[ClusterAccess]:
         secret = state_secret("a", "b", device_id="n1")
         return FakeCluster({("Service", "db"): {"metadata": {"uid": "u1"}}, ("Secret", "db-1"): secret})
 
-    monkeypatch.setattr("tailscale_sidecar.device_cleanup_provider.connect", fake)
+    monkeypatch.setattr("tailscale_sidecar.devices.cleanup_provider.connect", fake)
     return taken
 
 
@@ -183,9 +186,9 @@ def test_a_changed_credential_is_an_update_and_another_replica_another_resource(
 
 
 def test_a_missing_extra_is_named_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_extra, "find_spec", lambda package: None if package == "kubernetes" else object())
+    monkeypatch.setattr(extras, "find_spec", lambda package: None if package == "kubernetes" else object())
     with pytest.raises(ImportError, match=r"device_cleanup.*pip install 'tailscale-sidecar\[devices\]'"):
-        _extra.require("device_cleanup")
+        extras.DEVICES.require("device_cleanup")
 
 
 @pytest.mark.parametrize(("feature", "extra"), [("doctor", "doctor"), ("preflight", "doctor"), ("devices", "devices")])
@@ -197,3 +200,10 @@ def test_each_feature_names_the_extra_that_it_needs(monkeypatch: pytest.MonkeyPa
 
 def test_outputs_pass_as_credentials() -> None:
     DeviceCleanup(client_secret=pulumi.Output.secret(SECRET), kubeconfig=pulumi.Output.secret("{}"))
+
+
+def test_states_have_the_provider_by_a_name_that_stays_importable() -> None:
+    kept = base64.b64decode(serialize_provider(DeviceCleanupProvider()))
+    assert b"tailscale_sidecar.device_cleanup_provider" in kept
+    assert b"tailscale_sidecar.devices" not in kept
+    assert type(pickle.loads(kept)) is DeviceCleanupProvider  # noqa: S301 - made in the line above

@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from typing_extensions import override
 
-from tailscale_sidecar._cluster import Cluster
-from tailscale_sidecar._device_removal import POD_END_SECONDS, RemovalError, Replica, remove_device
-from tailscale_sidecar._kubeconfig import ClusterError
-from tailscale_sidecar._replica_state import ReplicaState
-from tailscale_sidecar._tailscale_api import TailscaleApi
+from tailscale_sidecar.clients.errors import ClusterError
+from tailscale_sidecar.clients.kubernetes import Cluster
+from tailscale_sidecar.clients.tailscale import TailscaleApi
+from tailscale_sidecar.devices.removal import POD_END_SECONDS, RemovalError, Replica, remove_device
+from tests.support.removal import POD, FakeCluster, device, left, state_secret
+from tests.support.tailnet_server import TOKEN, TailnetServer, Trouble, tailnet_server
 
-from .tailnet_server import TOKEN, TailnetServer, Trouble, tailnet_server
-
-POD = "db-1"
 REPLICA = Replica(namespace="apps", stateful_set="db", ordinal=1, service_uid="u1", secret_is_ours=True)
-
-
-def state_secret(node: str = "", machine: str = "", **recorded: str) -> dict[str, Any]:
-    """A state Secret, whose private keys are these hexadecimal digits, 64 times."""
-    profile = json.dumps({"Config": {"PrivateNodeKey": f"privkey:{node * 64}"}}) if node else ""
-    data = {"_machinekey": f"privkey:{machine * 64}" if machine else "", "profile-1": profile, **recorded}
-    if node:
-        data["_current-profile"] = "profile-1"
-    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items() if value}
-    return {"metadata": {"name": POD}, "data": encoded}
-
-
-def device(device_id: str, *, node: str = "", machine: str = "") -> dict[str, Any]:
-    """The device that has the public halves of these keys, as the API shows it."""
-    keys = {key.partition(":")[0]: key for key in ReplicaState.of(state_secret(node, machine)).public_keys()}
-    shown = {"nodeKey": keys.get("nodekey", "nodekey:0"), "machineKey": keys.get("mkey", "mkey:0")}
-    return {"nodeId": device_id, "hostname": POD, "name": f"{POD}.example.ts.net", **shown}
-
-
-@dataclass
-class FakeCluster(Cluster):
-    """A namespace as a dict."""
-
-    objects: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-
-    @override
-    def find(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
-        return self.objects.get((kind, name))
 
 
 @pytest.fixture
@@ -73,10 +41,6 @@ def tailnet() -> Iterator[TailnetServer]:
 
 def remove(cluster: Cluster, tailnet: TailnetServer, replica: Replica = REPLICA) -> None:
     remove_device(replica, cluster, TailscaleApi(tailnet.url, access_token=TOKEN), sleep=lambda _: None)
-
-
-def left(tailnet: TailnetServer) -> list[str]:
-    return [device["nodeId"] for device in tailnet.devices]
 
 
 def test_the_recorded_device_is_removed(cluster: FakeCluster, tailnet: TailnetServer) -> None:

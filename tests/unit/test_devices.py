@@ -14,9 +14,9 @@ import pulumi
 import pytest
 
 from tailscale_sidecar import Device
-from tailscale_sidecar._kubeconfig import ClusterAccess
-from tailscale_sidecar.devices import devices
-from tests.unit.api_server import ApiServer
+from tailscale_sidecar.clients.kubeconfig import ClusterAccess
+from tailscale_sidecar.devices.outputs import devices
+from tests.support.api_server import ApiServer
 
 PODS = [f"db-{ordinal}" for ordinal in range(20)]
 OF_STATEFUL_SET = {"name": "db", "namespace": "default", "uid": "u-1", "generation": 1}
@@ -50,7 +50,7 @@ async def read(kubeconfig: Path) -> list[Device] | None:
 def test_each_state_secret_is_asked_for_once_and_nothing_is_waited_for(
     cluster: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailscale_sidecar.devices.WAIT_SECONDS", 0)  # a second look would come too late
+    monkeypatch.setattr("tailscale_sidecar.devices.outputs.WAIT_SECONDS", 0)  # a second look would come too late
     with contextlib.closing(asyncio.new_event_loop()) as loop:  # asyncio.run would take other tests' loop away
         found = loop.run_until_complete(read(cluster.kubeconfig(tmp_path)))
     assert found

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples import EXAMPLES, ROOT, one, rendered
 from tests.recordings import recorded
+from tests.support.examples import EXAMPLES, ROOT, one, rendered
 
 PAGES = {
     str(path.relative_to(ROOT)): path

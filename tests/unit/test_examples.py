@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mypy import api
 
-from tests.examples import EXAMPLES, ROOT, one, rendered
+from tests.support.examples import EXAMPLES, ROOT, one, rendered
 
 LINES = 60
 """What fits on a screen."""

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests import golden
-from tests.examples import EXAMPLES, ROOT
+from tests.support.examples import EXAMPLES, ROOT
 
 DECISION = """\
 the StatefulSet of examples/{example} {what}.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples import ROOT
+from tests.support.examples import ROOT
 
 LAB_SET_UP = "-m tests.lab setup"
 GO = "cd tests/lab/tailnet && go vet"

@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel
 
 import tailscale_sidecar
-from tests.examples import ROOT
+from tests.support.examples import ROOT
 
 PUBLIC = {
     "TailscaleSidecarStatefulSet", "TailscaleSidecarStatefulSetArgs", "Device", "DeviceCleanup",

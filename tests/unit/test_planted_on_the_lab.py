@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import pytest
 
 from tailscale_sidecar.checks import catalogue
-from tailscale_sidecar.findings import Defect
-from tests.examples import ROOT
-from tests.unit.test_doctor import PLANTED_IN_TEMPLATE
+from tailscale_sidecar.report.findings import Defect
+from tests.support.examples import ROOT
+from tests.support.planted import PLANTED_IN_TEMPLATE
 
 NO_LOCK = "the lab's control plane plays no tailnet lock"
 ONLY_ON_THE_STAND_IN = {

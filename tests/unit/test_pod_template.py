@@ -24,14 +24,13 @@ from tailscale_sidecar import (
     UserspaceNetworking,
     WorkloadIdentity,
 )
-from tailscale_sidecar.auth import Auth
-from tailscale_sidecar.dns import Dns
-from tailscale_sidecar.networking import Networking
-from tailscale_sidecar.state import State
-from tests.arguments import APP, SECRET, app
-from tests.component.engine import value_of
-
-from .pod import AUTH_SECRET, NAME, expanded, pod
+from tailscale_sidecar.choices.auth import Auth
+from tailscale_sidecar.choices.dns import Dns
+from tailscale_sidecar.choices.networking import Networking
+from tailscale_sidecar.choices.state import State
+from tests.support.arguments import APP, SECRET, app
+from tests.support.mocked_engine import value_of
+from tests.support.pod import AUTH_SECRET, NAME, expanded, pod
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 KERNEL, TUN, USERSPACE = KernelNetworking(), KernelNetworking(tun_device="devic.es/tun"), UserspaceNetworking()

@@ -13,14 +13,14 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from tailscale_sidecar import PersistentVolumeState, TailscaleSidecarStatefulSet, UserspaceNetworking
 from tailscale_sidecar.checks import catalogue, template
-from tailscale_sidecar.findings import Finding, Severity
-from tailscale_sidecar.render import plain, record
-from tests import policy_pack
-from tests.arguments import arguments
-from tests.examples import EXAMPLES, rendered
-from tests.unit.api_server import Json
-from tests.unit.site import NAME, Site, by_hand, mended
-from tests.unit.test_doctor import HEALTHY, PLANTED_IN_TEMPLATE, Maker
+from tailscale_sidecar.render.render import plain, record
+from tailscale_sidecar.report.findings import Finding, Severity
+from tests.support import policy_pack
+from tests.support.api_server import Json
+from tests.support.arguments import arguments
+from tests.support.examples import EXAMPLES, rendered
+from tests.support.planted import HEALTHY, PLANTED_IN_TEMPLATE, Maker
+from tests.support.site import NAME, Site, by_hand, mended
 
 pytest.importorskip(
     "pulumi_policy",

@@ -15,16 +15,16 @@ from unittest import mock
 import pytest
 
 from tailscale_sidecar.__main__ import main
-from tailscale_sidecar._cluster import connect
-from tailscale_sidecar._kubeconfig import ClusterAccess
 from tailscale_sidecar.checks import catalogue
-from tailscale_sidecar.findings import ExitStatus
-from tailscale_sidecar.inspection.ground import survey
-from tailscale_sidecar.report import Progress
-from tests.examples import ROOT
-from tests.unit.api_server import ApiServer, Json
-from tests.unit.site import DOMAIN, api_device, cluster_objects, device
-from tests.unit.test_doctor import PLANTED as PLANTED_FOR_DOCTOR
+from tailscale_sidecar.clients.kubeconfig import ClusterAccess
+from tailscale_sidecar.clients.kubernetes import connect
+from tailscale_sidecar.inspection.deployment_target import survey
+from tailscale_sidecar.report.findings import ExitStatus
+from tailscale_sidecar.report.progress import Progress
+from tests.support.api_server import ApiServer, Json
+from tests.support.examples import ROOT
+from tests.support.planted import PLANTED as PLANTED_FOR_DOCTOR
+from tests.support.site import DOMAIN, api_device, cluster_objects, device
 
 GOOD = {
     "devices": {"devices": [api_device(device("laptop", 7))]},

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tailscale_sidecar import EmptyDirState, PersistentVolumeState, SecretState
-from tailscale_sidecar.protection import refusal, remembered, warnings
-from tests.arguments import arguments
+from tailscale_sidecar.component.protection import refusal, remembered, warnings
+from tests.support.arguments import arguments
 
 RETAINED = SecretState(retain_state=True)
 GUARDED = SecretState(access="guarded")

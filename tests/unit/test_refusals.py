@@ -24,9 +24,9 @@ from tailscale_sidecar import (
     TailscaleSidecarStatefulSetArgs,
     UserspaceNetworking,
     WorkloadIdentity,
-    rules,
 )
-from tests.arguments import APP, app, arguments
+from tailscale_sidecar.pod import rules
+from tests.support.arguments import APP, app, arguments
 
 USERSPACE = {"networking": UserspaceNetworking()}
 CIDRS = {"cluster_cidrs": ["10.244.0.0/16", "10.96.0.0/12"]}

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from tailscale_sidecar._replica_state import ReplicaState
+from tailscale_sidecar.devices.state_secret import ReplicaState
 
 RECORDED = {
     "device_id": "n1CNTRL",

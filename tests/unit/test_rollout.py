@@ -10,8 +10,8 @@ import pulumi
 import pytest
 from pulumi_kubernetes.apps.v1 import RollingUpdateStatefulSetStrategyArgs, StatefulSetUpdateStrategyArgs
 
-from tailscale_sidecar.rollout import WAIT_FOR, custom_timeouts, stateful_set_annotations
-from tests.arguments import APP, arguments
+from tailscale_sidecar.component.rollout import WAIT_FOR, custom_timeouts, stateful_set_annotations
+from tests.support.arguments import APP, arguments
 
 
 def seconds(given: pulumi.CustomTimeouts | None = None, *, grace: Any = None, **changes: Any) -> list[int]:

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tailscale_sidecar.inspection.inside import read
+from tailscale_sidecar.inspection.inside_pod import read
 from tailscale_sidecar.inspection.snapshot import Inside
-
-from .sandbox import PROGRAM, SCRIPTS, SHELLS, TAILSCALE, Sandbox
+from tests.support.sandbox import PROGRAM, SCRIPTS, SHELLS, TAILSCALE, Sandbox
 
 SERVER = "https://controlplane.tailscale.com"
 SETTINGS = ["--hostname=db-0", "--accept-routes=false", "--shields-up=false", "--advertise-tags=tag:k8s"]

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tailscale_sidecar._tailscale_api import PAUSES, TailscaleApi, TailscaleApiError
-
-from .tailnet_server import SECRET, TOKEN, TailnetServer, Trouble, tailnet_server
+from tailscale_sidecar.clients.errors import TailscaleApiError
+from tailscale_sidecar.clients.tailscale import PAUSES, TailscaleApi
+from tests.support.tailnet_server import SECRET, TOKEN, TailnetServer, Trouble, tailnet_server
 
 TOKEN_CALL = "POST /api/v2/oauth/token"
 DELETE_CALL = "DELETE /api/v2/device/n1"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.bench.subjects import Bench
 from tests.bench.table import Rows
+from tests.support.subjects import Bench
 
 from .crashes import crashes, node
 from .credentials import credentials

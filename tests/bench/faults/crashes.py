@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.bench.recovery import Before, recoveries
-from tests.bench.subjects import DEFAULT, Bench, restart
 from tests.bench.table import Cell, Rows
-from tests.cluster.deployment import Deployment
-from tests.faults.sidecar import Sidecar
 from tests.lab.shell import wait_for
+from tests.support.deployment import Deployment
+from tests.support.sidecar import Sidecar
+from tests.support.subjects import DEFAULT, Bench, restart
 
 MEMORY = 192
 """MiB that the sidecar may use. A file in memory counts too, and is small prey beside tailscaled."""

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from tests.bench.recovery import Before, restarts, seconds_until_back, trouble
-from tests.bench.subjects import DEFAULT, Bench, restart
 from tests.bench.table import Cell, Rows, counted
-from tests.cluster.deployment import Deployment
-from tests.faults.credentials import revoke, revoked_oauth_client, wrong_oauth_client
-from tests.faults.sidecar import Sidecar
 from tests.lab.shell import wait_for
+from tests.support.credentials import revoke, revoked_oauth_client, wrong_oauth_client
+from tests.support.deployment import Deployment
+from tests.support.sidecar import Sidecar
+from tests.support.subjects import DEFAULT, Bench, restart
 
 SECRET_SECONDS = 120
 """The kubelet brings a changed Secret to a running pod within about a minute and a half."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.bench.subjects import DEFAULT, Bench
 from tests.bench.table import Cell, Rows
-from tests.cluster.deployment import Deployment
-from tests.faults.sidecar import seconds_of
-from tests.faults.termination import GRACE, SLOW_POD, await_request, end, slow_url
 from tests.lab import LabError
+from tests.support.deployment import Deployment
+from tests.support.sidecar import seconds_of
+from tests.support.subjects import DEFAULT, Bench
+from tests.support.termination import GRACE, SLOW_POD, await_request, end, slow_url
 
 
 def termination(bench: Bench) -> Rows:

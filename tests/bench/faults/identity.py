@@ -9,14 +9,14 @@ from dataclasses import replace
 from functools import partial
 
 from tests.bench.recovery import PATIENCE, Before, recoveries, restarts, seconds_until_back, trouble
-from tests.bench.subjects import DEFAULT, Bench
 from tests.bench.table import Cell, Rows, counted
-from tests.cluster.deployment import Deployment
-from tests.faults.interruptions import MOMENTS, delete
-from tests.faults.sidecar import Sidecar
-from tests.faults.state import empty, rewrite, tells_of_another
 from tests.lab import LabError
 from tests.lab.shell import wait_for
+from tests.support.deployment import Deployment
+from tests.support.interruptions import MOMENTS, delete
+from tests.support.sidecar import Sidecar
+from tests.support.state import empty, rewrite, tells_of_another
+from tests.support.subjects import DEFAULT, Bench
 
 ROLLED = 10
 DELETED_SECONDS = 60

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from tailscale_sidecar import ClusterDns, SplitDns
 from tests.bench.recovery import PATIENCE
-from tests.bench.subjects import EVERY_MODE, Bench
 from tests.bench.table import Cell, Rows
-from tests.cluster.deployment import APP, Deployment
-from tests.faults.look_ups import RESOLVERS, TAILNET_NAME, LookUp, failed, look_ups, resolver_containers
-from tests.faults.sidecar import KILLS, LIMIT, SECONDS_APART, Sidecar, identity
 from tests.lab import LabError
 from tests.lab.shell import wait_for
+from tests.support.deployment import APP, Deployment
+from tests.support.look_ups import RESOLVERS, TAILNET_NAME, LookUp, failed, look_ups, resolver_containers
+from tests.support.sidecar import KILLS, LIMIT, SECONDS_APART, Sidecar, identity
+from tests.support.subjects import EVERY_MODE, Bench
 
 CLUSTER_NAME = "kubernetes.default.svc.cluster.local"  # in full: what becomes of the search list is a row of its own
 FIRST = 50

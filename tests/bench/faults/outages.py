@@ -6,14 +6,14 @@ import time
 from functools import partial
 
 from tests.bench.recovery import Before, restarts, seconds_until_back, trouble
-from tests.bench.subjects import DEFAULT, Bench
 from tests.bench.table import Cell, Rows, counted
-from tests.cluster.deployment import Deployment
-from tests.faults.outages import api_server_away, control_plane_away
-from tests.faults.peer import Peer
-from tests.faults.sidecar import Sidecar, identity
-from tests.faults.state import saved
 from tests.lab.shell import step
+from tests.support.deployment import Deployment
+from tests.support.outages import api_server_away, control_plane_away
+from tests.support.peer import Peer
+from tests.support.sidecar import Sidecar, identity
+from tests.support.state import saved
+from tests.support.subjects import DEFAULT, Bench
 
 SECONDS = 120
 """How long somebody is away."""

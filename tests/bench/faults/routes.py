@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tests.bench.recovery import PATIENCE
-from tests.bench.subjects import CLUSTER_CIDRS, DEFAULT, Bench, deploy, is_connected
 from tests.bench.table import Cell, Rows
-from tests.cluster.deployment import APP, Deployment, Workspace
-from tests.faults.sidecar import Sidecar
-from tests.faults.state import saved
 from tests.lab import LabError
 from tests.lab.settings import BRIDGE
 from tests.lab.shell import wait_for
+from tests.support.deployment import APP, Deployment, Workspace
+from tests.support.sidecar import Sidecar
+from tests.support.state import saved
+from tests.support.subjects import CLUSTER_CIDRS, DEFAULT, Bench, deploy, is_connected
 
 from .names import CLUSTER_NAME
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from tailscale_sidecar import ClusterDns, OAuthClient
 from tests.bench.recovery import PATIENCE, Before, restarts, seconds_until, trouble
-from tests.bench.subjects import DEFAULT, Bench, is_connected
 from tests.bench.table import Cell, Rows, counted
-from tests.cluster.deployment import Deployment
-from tests.faults.peer import Peer
-from tests.faults.sidecar import Sidecar, seconds_of
-from tests.faults.watching import watching
 from tests.lab import LabError
+from tests.support.deployment import Deployment
+from tests.support.peer import Peer
+from tests.support.sidecar import Sidecar, seconds_of
+from tests.support.subjects import DEFAULT, Bench, is_connected
+from tests.support.watching import watching
 
 ROUTE, TAG = "10.77.0.0/16", "tag:db"
 WATCHED = 0.5

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tailscale_sidecar import ClusterDns, UserspaceNetworking
-from tests.cluster.deployment import APP, Deployment, Workspace
-from tests.cluster.test_doctor import doctor, names, target
-from tests.faults.sidecar import Sidecar
 from tests.lab import Lab
+from tests.support.deployment import APP, Deployment, Workspace
+from tests.support.doctor import doctor, names, target
+from tests.support.sidecar import Sidecar
 
 PODS, DNS_SERVICE = "100.80.0.0/24", "100.81.0.10"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.deployment import Workspace
-from tests.cluster.test_preflight import names, preflight
 from tests.lab import Lab, settings
+from tests.support.deployment import Workspace
+from tests.support.preflight import names, preflight
 
 FARGATE = "eks.amazonaws.com/compute-type"
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.deployment import Deployment, Workspace
-from tests.faults.sidecar import Sidecar, identity
 from tests.lab import Lab
+from tests.support.deployment import Deployment, Workspace
+from tests.support.sidecar import Sidecar, identity
 
 
 def kill(lab: Lab, component: str) -> None:

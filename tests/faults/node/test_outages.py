@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.deployment import Deployment, Workspace
-from tests.faults.outages import api_server_away, control_plane_away
-from tests.faults.peer import Peer
-from tests.faults.sidecar import LIMIT, Sidecar, identity
-from tests.faults.state import saved
 from tests.lab import Lab
 from tests.lab.tailnet_client import Tailnet
+from tests.support.deployment import Deployment, Workspace
+from tests.support.outages import api_server_away, control_plane_away
+from tests.support.peer import Peer
+from tests.support.sidecar import LIMIT, Sidecar, identity
+from tests.support.state import saved
 
 pytestmark = pytest.mark.soak
 SHORT, LONG = 30, 120

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cluster.deployment import Workspace
-from tests.faults.sidecar import Sidecar
 from tests.lab.tailnet_client import Tailnet
+from tests.support.deployment import Workspace
+from tests.support.sidecar import Sidecar
 
 pytestmark = pytest.mark.soak
 MOST_REQUESTS = 12

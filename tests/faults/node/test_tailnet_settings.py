@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tailscale_sidecar import OAuthClient, SplitDns
-from tests.cluster.deployment import Deployment, Workspace
-from tests.cluster.test_doctor import await_finding, by_api, doctor, names, target
-from tests.cluster.test_preflight import preflight
 from tests.lab.tailnet_client import Tailnet
+from tests.support.deployment import Deployment, Workspace
+from tests.support.doctor import await_finding, by_api, doctor, names, target
+from tests.support.preflight import preflight
 
 WRONG_DNS: dict[str, tuple[dict[str, object], str | None]] = {
     "magic-dns-off": ({"magic_dns": False}, None),

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from ...pod.additions import Additions
+from ...pod.model import Model
+from ...pod.objects import Json, env_value
+
+if TYPE_CHECKING:
+    from ...component.args import TailscaleSidecarStatefulSetArgs
+
+RUN_VOLUME = "tailscale-run"
+"""The volume in memory that scripts/prepare.sh and scripts/start.sh write to."""
+
+
+class Dns(Model):
+    """Base of the DNS modes. In none of them can tailscaled write the file that the app reads."""
+
+    needs_tun: ClassVar[bool]
+    """Whether the app must reach Tailscale's resolver 100.100.100.100, which only kernel networking gives it."""
+
+    @abstractmethod
+    def additions(self, args: TailscaleSidecarStatefulSetArgs) -> Additions:
+        """What this mode adds to the pod."""
+
+    def ports(self) -> dict[int, str]:
+        """Ports that this mode listens on in the pod, each with the argument that it comes from."""
+        return {}
+
+
+def resolvers(*, accept_dns: bool, app_nameserver: str = "", corefile: str = "") -> Additions:
+    """Tells the scripts which resolv.conf the app gets: the kubelet's with this one nameserver, or the kubelet's own."""
+    return Additions(
+        env=(env_value("TS_ACCEPT_DNS", str(accept_dns).lower()),),
+        prepare_env=(env_value("APP_NAMESERVER", app_nameserver), env_value("COREFILE", corefile)),
+        app_mounts=(_file("app.conf", "/etc/resolv.conf"),) if app_nameserver else (),
+    )
+
+
+def _file(name: str, path: str) -> Json:
+    return {"name": RUN_VOLUME, "mountPath": path, "subPath": name, "readOnly": True}

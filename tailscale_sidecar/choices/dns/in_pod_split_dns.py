@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field, field_validator
+from typing_extensions import override
+
+from ...pod.additions import Additions
+from ...pod.model import Items
+from ...pod.objects import Json, env_value, startup_probe
+from ._dns import RUN_VOLUME, Dns, resolvers
+
+if TYPE_CHECKING:
+    from ...component.args import TailscaleSidecarStatefulSetArgs
+
+# scripts/prepare.sh fills in POD_ADDRESS and CLUSTER_DNS. The cache is for a tailscaled that is down: it then has the
+# last answer for each name, for an hour, where tailscaled has not answered within half a second. While it answers,
+# nothing is older than a second. Without a cache glibc, told half of an answer by a tailscaled that is killed before
+# the other half, says that the name does not exist (getaddrinfo: EAI_NODATA).
+COREFILE = """\
+{domains} {{
+  bind 127.0.0.1
+  errors
+  cache {{
+    success 1000 1 0
+    denial 1000 1 0
+    servfail 0
+    serve_stale 1h verify 500ms
+  }}
+  forward . 100.100.100.100 {{
+    max_fails 0
+  }}
+}}
+. {{
+  bind 127.0.0.1
+  errors
+  ready POD_ADDRESS:{ready_port}
+  forward . CLUSTER_DNS
+}}
+"""
+
+
+RESOURCES: Json = {"requests": {"cpu": "5m", "memory": "64Mi"}}
+"""As pod_template.DEFAULT_RESOURCES."""
+
+
+class InPodSplitDns(Dns):
+    """A resolver in each pod: the tailnet's domains go to Tailscale, all else to the cluster's DNS.
+
+    It needs nothing from the tailnet, is the same for any number of clusters, and while tailscaled is down goes on
+    answering the cluster's names, and the tailnet's that were asked for in the hour before. It is CoreDNS, a native
+    sidecar on 127.0.0.1:53.
+    """
+
+    needs_tun: ClassVar[bool] = True
+
+    tailnet_domains: Items[str] = Field(default=("ts.net",), min_length=1)
+    """Domains that the tailnet resolves, each with all below it. Headscale: its base domain."""
+    ready_port: int = Field(default=9003, ge=1, le=65535)
+    """Port on the pod's address where the resolver says that it is ready."""
+
+    @field_validator("tailnet_domains")
+    @classmethod
+    def _check_domains(cls, domains: tuple[str, ...]) -> tuple[str, ...]:
+        for domain in domains:
+            if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", domain):
+                raise ValueError(f"{domain!r} is not a domain name in lower case, such as ts.net")
+            if domain == "local" or f".{domain}".endswith(".cluster.local"):
+                raise ValueError(f"{domain!r} belongs to the cluster; list the tailnet's domains only")
+            if domains.count(domain) > 1:
+                raise ValueError(f"{domain!r} is listed twice")
+        return domains
+
+    @override
+    def additions(self, args: TailscaleSidecarStatefulSetArgs) -> Additions:
+        corefile = COREFILE.format(domains=" ".join(self.tailnet_domains), ready_port=self.ready_port)
+        app = resolvers(accept_dns=True, app_nameserver="127.0.0.1", corefile=corefile)
+        coredns = self._coredns(args)
+        if args.wait_for_tailnet:
+            # The app waits for the tailnet, and the sidecar that goes there for the resolver: scripts/start.sh.
+            return app + Additions(env=(env_value("RESOLVER_READY_PORT", str(self.ready_port)),), sidecars=(coredns,))
+        coredns["startupProbe"] = startup_probe("/ready", self.ready_port)
+        return app + Additions(sidecars=(coredns,))
+
+    @override
+    def ports(self) -> dict[int, str]:
+        return {53: "dns=InPodSplitDns()", self.ready_port: "dns=InPodSplitDns(ready_port=...)"}
+
+    def _coredns(self, args: TailscaleSidecarStatefulSetArgs) -> Json:
+        return {
+            "name": "tailscale-dns",
+            "image": args.dns_image,
+            **({"imagePullPolicy": args.image_pull_policy} if args.image_pull_policy else {}),
+            "restartPolicy": "Always",
+            "args": ["-conf", "/etc/coredns/Corefile"],
+            "volumeMounts": [
+                {"name": RUN_VOLUME, "mountPath": "/etc/coredns/Corefile", "subPath": "Corefile", "readOnly": True}
+            ],
+            "resources": RESOURCES,
+            # Root with the one capability for port 53: the image's binary carries it as a file capability, and could
+            # not even be executed without it in the bounding set.
+            "securityContext": {
+                "runAsUser": 0,
+                "runAsGroup": 0,
+                "runAsNonRoot": False,
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+            },
+        }

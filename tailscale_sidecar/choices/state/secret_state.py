@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+from typing_extensions import override
+
+from ...pod.additions import Additions
+from ...pod.objects import Json, env_value
+from ._state import State
+
+EVENTS_RULE: Json = {"apiGroups": [""], "resources": ["events"], "verbs": ["get", "create", "patch"]}
+"""tailscaled reports its state's loading and saving as Events (tailscale.com@v1.102.5 ipn/store/kubestore)."""
+
+
+class SecretState(State):
+    """State in a Secret for each replica, named like its pod (`TS_KUBE_SECRET=$(POD_NAME)`)."""
+
+    outlives_pod: ClassVar[bool] = True
+
+    access: Literal["scoped", "guarded", "open"] = "scoped"
+    """What the ServiceAccount may do.
+
+    `scoped`: the Secrets exist beforehand, and only these can be read and written; nothing can be created.
+    `guarded`: sidecars create them; a ValidatingAdmissionPolicy lets a pod write its own only (Kubernetes 1.30).
+    `open`: the guide's Role: all Secrets of the namespace can be read and written.
+    """
+    max_replicas: int | None = Field(default=None, ge=1)
+    """How many replicas may have a Secret: room for `kubectl scale` and autoscalers. Default: `replicas`."""
+
+    retain_state: bool = False
+    """Whether the Secrets, and so the identities, stay when the stack is destroyed or scaled down, for the next `up` to
+    pick up. With `guarded` and `open` they always do. Set it in an `up` of its own, before what would delete them."""
+
+    def secret_names(self, name: str, replicas: int) -> list[str]:
+        """Names of the state Secrets that the Role allows, one a replica."""
+        return [f"{name}-{ordinal}" for ordinal in range(self.max_replicas or replicas)]
+
+    @override
+    def remembered(self, replicas: int) -> Json:
+        secrets = {"access": self.access, "secrets": self.max_replicas or replicas, "retained": self.retain_state}
+        return {**super().remembered(replicas), **secrets}
+
+    @override
+    def additions(self, name: str, replicas: int) -> Additions:
+        names = self.secret_names(name, replicas)
+        return Additions(
+            env=(env_value("TS_KUBE_SECRET", "$(POD_NAME)"),),
+            rules=(*self._rules(names), EVENTS_RULE),
+        )
+
+    def _rules(self, names: list[str]) -> list[Json]:
+        secrets = {"apiGroups": [""], "resources": ["secrets"]}
+        if self.access == "open":
+            return [{**secrets, "verbs": ["get", "create", "update", "patch"]}]
+        # Without names, RBAC would read the rule as one for all Secrets.
+        own: list[Json] = [{**secrets, "verbs": ["get", "update", "patch"], "resourceNames": names}] if names else []
+        # RBAC cannot restrict create by name; with `guarded` the admission policy does.
+        return own if self.access == "scoped" else [*own, {**secrets, "verbs": ["create"]}]

@@ -1,0 +1,1 @@
+"""The ways to a cluster and to Tailscale's API."""

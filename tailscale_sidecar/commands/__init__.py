@@ -1,0 +1,1 @@
+"""The commands of `tailscale-sidecar`, one a file."""

@@ -1,0 +1,208 @@
+"""`tailscale-sidecar adopt`: the Pulumi program for a StatefulSet that was made by hand, after Tailscale's guide.
+
+The program goes to stdout, all else to stderr: `adopt db/my-app --import-file import.json > __main__.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count, takewhile
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from ..adoption import takeover
+from ..adoption.description import CannotAdoptError, describe
+from ..adoption.program import program
+from ..adoption.translation import Part
+from ..clients.errors import ClusterError, ExtraMissingError
+from ..clients.kubeconfig import ClusterAccess
+from ..clients.kubernetes import Cluster, connect
+from ..inspection.cidrs import cluster_cidrs
+from ..inspection.cluster_facts import look_at_cluster
+from ..inspection.workload import Workload, sidecar_of, workloads
+from ..pod import rules
+from ..pod.objects import Json
+from ..report.findings import ExitStatus
+from .options import add_cluster_arguments
+
+IMPORT_FILE = "import.json"
+CLIENT_SIDE = "PULUMI_K8S_ENABLE_SERVER_SIDE_APPLY=false"
+"""For the first `up`: server-side apply would leave in place what kubectl has put there, such as the sidecar in
+`containers` (kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy)."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is there."""
+
+    workload: Workload
+    find: takeover.Find
+    cluster_cidrs: Sequence[str] = ()
+    spare: int = 0
+    """State Secrets beyond the replicas."""
+    too_wide: Sequence[str] = ()
+    """RoleBindings that give the sidecar's ServiceAccount more than it will need."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.description = "Prints the Pulumi program that describes a StatefulSet made by hand, and how to take it over."
+    parser.add_argument("target", nargs="?", metavar="[NAMESPACE/]NAME", help="the StatefulSet")
+    parser.add_argument("-n", "--namespace", help="default: the target's, else the context's")
+    parser.add_argument("-f", "--filename", type=Path, help="a manifest to read instead of the cluster")
+    parser.add_argument(
+        "--import-file", type=Path, metavar="FILE", help="write what `pulumi import --file` needs there"
+    )
+    add_cluster_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the program, and what to do with it; returns the exit status."""
+    try:
+        rules.cidrs(tuple(options.cluster_cidr))
+        with looking(options) as found:
+            return adopt(found, options)
+    except (ClusterError, ExtraMissingError, CannotAdoptError, OSError, ValueError, yaml.YAMLError) as error:
+        say(f"tailscale-sidecar adopt: {error}")
+        return ExitStatus.BLIND
+
+
+def adopt(found: Found, options: argparse.Namespace) -> int:
+    """Prints the program for what was found."""
+    workload = found.workload
+    part = describe(workload, found.cluster_cidrs, found.spare)
+    title = f"{workload.ref}, as `tailscale-sidecar adopt` found it."
+    text = program(workload.name, title, part, {})
+    try:
+        planned = takeover.run(text, workload.namespace, part.secrets)
+    except ValueError as error:
+        print(text, end="")
+        say(f"tailscale-sidecar adopt: the component refuses this program as it is: {reason(error)}")
+        return ExitStatus.FINDINGS
+    kept = takeover.kept(workload, planned, found.find)
+    print(program(workload.name, title, part, kept), end="")
+    if options.import_file:
+        listed = takeover.import_file(workload, planned, found.find, part.makes)
+        options.import_file.write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
+    say("\n".join(steps(found, part, options)))
+    return ExitStatus.WELL
+
+
+def steps(found: Found, part: Part, options: argparse.Namespace) -> Iterator[str]:
+    """What to run, as lines for a shell."""
+    yield "# In the folder of your Pulumi program, with its stack selected:"
+    if options.import_file is None:
+        yield f"# this command again, with `--import-file {IMPORT_FILE} > __main__.py`"
+    for key, command in part.secrets.items():
+        yield f"{command} | pulumi config set --secret {key}" if command else f"pulumi config set --secret {key}"
+    if part.before:
+        yield "# Brings the state to where the component looks for it:"
+        yield from part.before
+    yield "# Takes over what is there, and changes nothing yet:"
+    yield f"pulumi import --file {options.import_file or IMPORT_FILE} --protect=false --generate-code=false"
+    yield "# Rolls the pods, which come back as the same devices. The variable is for this once:"
+    yield f"{CLIENT_SIDE} pulumi up"
+    yield "# (If it waits for an old pod that is not ready, delete that pod: Kubernetes does not go on without it.)"
+    for binding in found.too_wide:
+        yield f"# RoleBinding {binding} lets the sidecar read all Secrets: delete it if nothing else needs it."
+
+
+@contextmanager
+def looking(options: argparse.Namespace) -> Iterator[Found]:
+    """Reads the manifest, or asks the cluster, for as long as that takes.
+
+    Raises:
+        ClusterError: The cluster cannot be looked at.
+        ExtraMissingError: The extra `doctor` is not installed.
+        CannotAdoptError: There is no such StatefulSet.
+    """
+    namespace, _, name = (options.target or "").rpartition("/")
+    namespace = namespace or options.namespace or ""
+    if options.filename:
+        yield in_file(options.filename, namespace, name, options.cluster_cidr)
+        return
+    if not name:
+        raise CannotAdoptError("name the StatefulSet, or give its manifest with --filename")
+    with connect(ClusterAccess(options.kubeconfig, options.context), namespace or None, "adopt") as cluster:
+        yield in_cluster(cluster, name, options.cluster_cidr)
+
+
+def in_cluster(cluster: Cluster, name: str, given: Sequence[str]) -> Found:
+    """A StatefulSet of the cluster's namespace."""
+    manifest = cluster.find("StatefulSet", name)
+    if manifest is None:
+        raise CannotAdoptError(f"there is no StatefulSet {cluster.namespace}/{name}")
+    if sidecar_of(manifest["spec"]["template"]["spec"]) is None:
+        raise CannotAdoptError(f"StatefulSet {cluster.namespace}/{name} runs no tailscale container")
+    workload = Workload({**manifest, "kind": "StatefulSet"})
+    cidrs: list[str] = []
+    if workload.is_kernel and workload.accepts_routes:
+        facts = look_at_cluster(cluster, given)
+        for gap in facts.gaps:
+            say(f"{gap.what} was not found: {gap.why}; {gap.do}")
+        cidrs = [] if facts.gaps else cluster_cidrs(facts.ranges)
+    return Found(workload, cluster.find, cidrs, spare(workload, cluster.find), too_wide(cluster, workload))
+
+
+def spare(workload: Workload, find: takeover.Find) -> int:
+    """How many state Secrets there are beyond the replicas, without a gap."""
+    beyond = takewhile(lambda ordinal: find("Secret", f"{workload.name}-{ordinal}"), count(workload.replicas))
+    return len(list(beyond))
+
+
+def in_file(file: Path, namespace: str, name: str, given: Sequence[str]) -> Found:
+    """A StatefulSet that a manifest has. That its state Secrets are there is taken for granted."""
+    objects: list[Json] = []
+    for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+        objects += document["items"] if document and document.get("kind") == "List" else [document] if document else []
+    found = [w for w in workloads(objects) if name in ("", w.name) and namespace in ("", w.namespace)]
+    if len(found) != 1:
+        raise CannotAdoptError(
+            f"{file} has {len(found)} such StatefulSets with a tailscale container: name one of them"
+        )
+    workload = found[0]
+    there = {(o["kind"], o["metadata"]["name"]): o for o in objects}
+    there |= {("Secret", workload.state_secret(pod)): {} for pod in workload.pod_names}
+    return Found(workload, lambda kind, name: there.get((kind, name)), given)
+
+
+def too_wide(cluster: Cluster, workload: Workload) -> list[str]:
+    """RoleBindings of the sidecar's ServiceAccount, beside the component's own, for all Secrets of the namespace."""
+    account = workload.pod_spec.get("serviceAccountName")
+    try:
+        bindings = cluster.list("RoleBinding", workload.namespace)
+        roles = {role["metadata"]["name"]: role.get("rules") or () for role in cluster.list("Role", workload.namespace)}
+    except ClusterError:
+        return []
+    wide = {
+        name
+        for name, rules_of_role in roles.items()
+        if any("secrets" in r.get("resources", ()) and not r.get("resourceNames") for r in rules_of_role)
+    }
+    return [
+        binding["metadata"]["name"]
+        for binding in bindings
+        if binding["metadata"]["name"] != workload.name
+        and binding["roleRef"]["name"] in wide
+        and any(s["kind"] == "ServiceAccount" and s["name"] == account for s in binding.get("subjects") or ())
+    ]
+
+
+def reason(error: ValueError) -> str:
+    """What is wrong, in one line for each error."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "\n".join(found["msg"].removeprefix("Value error, ") for found in error.errors())
+
+
+def say(text: str) -> None:
+    """Prints for the person; stdout is the program's."""
+    print(text, file=sys.stderr)

@@ -1,0 +1,164 @@
+"""`tailscale-sidecar preflight`: what a cluster and a tailnet will object to, before the first `pulumi up`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from ..checks.plans import CHECKS
+from ..clients.errors import ClusterError, ExtraMissingError
+from ..clients.kubeconfig import ClusterAccess
+from ..clients.kubernetes import connect
+from ..inspection.cidrs import NODES, Range, cluster_cidrs
+from ..inspection.deployment_plan import KINDS, POLICIES, Plan, plans
+from ..inspection.deployment_target import Ground, survey
+from ..pod import rules
+from ..pod.objects import Json
+from ..render.render import RenderError, render
+from ..report.findings import ExitStatus, Finding, exit_status, sorted_findings
+from ..report.progress import Progress
+from ..report.text import Style, findings_text, gaps_text, summary, table
+from .options import add_cluster_arguments
+
+MOST_NODES = 3
+"""Addresses of nodes that are shown."""
+AUTH = {"oauth": "OAuthClient", "auth-key": "AuthKey", "workload-identity": "WorkloadIdentity"}
+
+
+class PreflightError(Exception):
+    """What was asked for cannot be checked."""
+
+
+def object_to(ground: Ground, planned: Sequence[Plan]) -> list[Finding]:
+    """All that the cluster and the tailnet will object to, the worst first. Needs nothing but what was looked at."""
+    found = [finding for plan in planned for check in CHECKS for finding in check(ground, plan)]
+    return sorted_findings(dict.fromkeys(found))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "program", nargs="?", type=Path, help="a Pulumi program; without one, say what you mean to deploy"
+    )
+    parser.add_argument("--config", action="append", default=[], metavar="KEY=VALUE", help="of the program; repeatable")
+    parser.add_argument("-n", "--namespace", help="default: the program's, else the context's")
+    parser.add_argument("--name", default="my-app", help="of the component (default: %(default)s)")
+    parser.add_argument("--replicas", type=int, default=1, help="default: %(default)s")
+    parser.add_argument("--networking", choices=("kernel", "userspace"), default="kernel", help="default: %(default)s")
+    parser.add_argument("--tun-device", default="", metavar="RESOURCE", help="of a device plugin, such as devic.es/tun")
+    parser.add_argument("--runtime-class", default="", metavar="NAME", help="of the pods, such as gvisor")
+    parser.add_argument("--dns", choices=("in-pod", "split", "cluster"), help="default: in-pod; cluster in userspace")
+    parser.add_argument("--auth", choices=tuple(AUTH), default="oauth", help="default: %(default)s")
+    parser.add_argument(
+        "--access", choices=("scoped", "guarded", "open"), default="scoped", help="default: %(default)s"
+    )
+    parser.add_argument("--tag", action="append", default=[], help="such as tag:k8s; repeatable")
+    parser.add_argument("--accept-routes", action="store_true", help="the pods are to use the tailnet's subnet routes")
+    add_cluster_arguments(parser)
+    parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Looks, prints what was found, and returns the exit status."""
+    progress = Progress()
+    try:
+        rules.cidrs(tuple(options.cluster_cidr))
+        with connect(ClusterAccess(options.kubeconfig, options.context), None, "preflight") as cluster:
+            planned = planned_by(options, options.namespace or cluster.namespace)
+            ground = survey(cluster, planned, options.cluster_cidr, progress)
+    except (ClusterError, ExtraMissingError, PreflightError, RenderError, ValueError) as error:
+        progress.done()
+        print(f"tailscale-sidecar preflight: {error}", file=sys.stderr)
+        return ExitStatus.BLIND
+    progress.done()
+    findings = object_to(ground, planned)
+    if options.json:
+        print(json.dumps(as_json(ground, planned, findings), indent=2))
+    else:
+        print("\n".join(as_text(ground, planned, findings, Style.of(sys.stdout))))
+    return exit_status(findings, ground.gaps, strict=options.strict)
+
+
+def planned_by(options: argparse.Namespace, namespace: str) -> list[Plan]:
+    """What the program would deploy, or what the command line says.
+
+    Raises:
+        PreflightError: The program has no component.
+        RenderError: It needs an engine.
+    """
+    if options.program is None:
+        return [described_by(options, namespace)]
+    config = dict(setting.partition("=")[::2] for setting in options.config)
+    objects = yaml.safe_load_all(render(options.program, namespace=namespace, config=config))
+    found = plans(item for item in objects if item)
+    if not found:
+        raise PreflightError(f"{options.program} deploys no TailscaleSidecarStatefulSet")
+    return found
+
+
+def described_by(options: argparse.Namespace, namespace: str) -> Plan:
+    """What the command line says."""
+    kernel = options.networking == "kernel"
+    dns = options.dns or ("in-pod" if kernel else "cluster")
+    if not kernel and dns != "cluster":
+        raise PreflightError(f"--dns {dns} needs --networking kernel")
+    return Plan(
+        name=rules.name(options.name),
+        namespace=namespace,
+        is_kernel=kernel,
+        tun_device=options.tun_device,
+        runtime_class=options.runtime_class,
+        accepts_dns=dns != "cluster",
+        asks_tailscale_for_all=dns == "split",
+        accepts_routes=options.accept_routes,
+        auth=AUTH[options.auth],
+        tags=rules.tags(tuple(options.tag)),
+        device_names=tuple(f"{options.name}-{ordinal}" for ordinal in range(options.replicas)),
+        kinds=(*KINDS, *(POLICIES if options.access == "guarded" else ())),
+    )
+
+
+def as_json(ground: Ground, planned: Sequence[Plan], findings: Sequence[Finding]) -> Json:
+    """For programs."""
+    return {
+        "planned": [plan.ref for plan in planned],
+        "cluster": {
+            "version": ".".join(map(str, ground.version)) if ground.version else None,
+            "domain": ground.domain,
+            "addresses": [{"use": found.use, "cidr": found.cidr, "source": found.source} for found in ground.ranges],
+            "cluster_cidrs": cluster_cidrs(ground.ranges),
+        },
+        "tailnet": ground.tailnet.source if ground.tailnet else None,
+        "findings": [finding.model_dump(mode="json") for finding in findings],
+        "not_looked_at": [gap.model_dump(mode="json") for gap in ground.gaps],
+    }
+
+
+def as_text(ground: Ground, planned: Sequence[Plan], findings: Sequence[Finding], style: Style) -> list[str]:
+    """For people."""
+    version = ".".join(map(str, ground.version)) if ground.version else "?"
+    lines = [style.paint(f"{', '.join(plan.ref for plan in planned)}   on Kubernetes {version}", "bold")]
+    if ground.ranges:
+        lines += table(("ADDRESSES OF", "CIDR", "FOUND IN"), [(r.use, r.cidr, r.source) for r in shown(ground)], style)
+    if cluster_cidrs(ground.ranges):
+        lines.append(f"  cluster_cidrs={json.dumps(cluster_cidrs(ground.ranges))}, and your nodes' network")
+    lines.append("")
+    return [
+        *lines,
+        *findings_text(findings, style),
+        *gaps_text(ground.gaps, style),
+        summary(findings, style, ground.tailnet.source if ground.tailnet else None),
+    ]
+
+
+def shown(ground: Ground) -> list[Range]:
+    """The cluster's addresses, without those of most nodes."""
+    nodes = [found for found in ground.ranges if found.use == NODES]
+    return [found for found in ground.ranges if found.use != NODES or found in nodes[:MOST_NODES]]

@@ -1,0 +1,1 @@
+"""The component: its arguments, and the resources that they become."""

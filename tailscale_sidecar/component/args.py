@@ -1,0 +1,413 @@
+"""The arguments of the component, and every rule that they can break."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import (
+    StatefulSetPersistentVolumeClaimRetentionPolicyArgs,
+    StatefulSetUpdateStrategyArgs,
+)
+from pulumi_kubernetes.core.v1 import PersistentVolumeClaimArgs, ResourceRequirementsArgs, VolumeMountArgs
+from pydantic import Field, InstanceOf, ValidationInfo, field_validator, model_validator
+
+from ..choices.auth import Auth
+from ..choices.dns import ClusterDns, Dns, InPodSplitDns
+from ..choices.networking import KernelNetworking, Networking
+from ..choices.state import SecretState, State
+from ..clients.tailscale import TAILSCALE_API
+from ..devices.cleanup import DeviceCleanup
+from ..pod import pod_spec as _pod_spec
+from ..pod import rules
+from ..pod.camel_case import to_camel_case
+from ..pod.model import Input, Items, Model
+from ..pod.objects import Json
+
+TAILSCALE_IMAGE = "ghcr.io/tailscale/tailscale:v1.102.5"
+DNS_IMAGE = "coredns/coredns:1.15.0"
+RESOLV_CONF = "/etc/resolv.conf"
+BURST_REPLICAS = 10
+"""Above this, `Parallel` must be asked for twice: all replicas would register at once (the guide, troubleshooting)."""
+
+
+class TailscaleSidecarStatefulSetArgs(Model):
+    """What a `TailscaleSidecarStatefulSet` is made from. Wrong arguments are refused here, before anything is made."""
+
+    pod_spec: Any
+    """The app's own PodSpec: `PodSpecArgs`, or a dict in camelCase or snake_case. Everything in it is kept."""
+    auth: InstanceOf[Auth] = Field(repr=False)
+    """How a replica logs in for the first time: `OAuthClient`, `AuthKey` or `WorkloadIdentity`."""
+    tags: Items[str] = ()
+    """ACL tags of the devices, such as `tag:k8s`. Required unless auth is an `AuthKey`, which carries its own."""
+    networking: InstanceOf[Networking] = Field(default_factory=KernelNetworking)
+    """`KernelNetworking()` or `UserspaceNetworking()`."""
+    dns: InstanceOf[Dns] = Field(
+        default_factory=lambda data: (
+            InPodSplitDns() if data.get("networking", KernelNetworking()).kernel else ClusterDns()
+        )
+    )
+    """`InPodSplitDns()`, `SplitDns()` or `ClusterDns()`. Default: in-pod with kernel networking, else cluster."""
+    state: InstanceOf[State] = Field(default_factory=SecretState)
+    """Where the identity is kept: `SecretState()`, `PersistentVolumeState()` or `EmptyDirState()`."""
+    device_cleanup: InstanceOf[DeviceCleanup] | None = None
+    """Removes the devices of replicas that go from the tailnet. Default: they stay there."""
+
+    replicas: int = Field(default=1, ge=0)
+    """Number of replicas; each is a device."""
+    name: str | None = None
+    """Name in Kubernetes of the StatefulSet, its Service, pods and state Secrets. Default: the component's in Pulumi.
+    A component that gets another name in Pulumi keeps its devices if its old one is given here, and as an alias."""
+    namespace: Input[str] | None = None
+    """Namespace of all objects. Default: the provider's."""
+    labels: Mapping[str, Input[str]] = Field(default={})
+    """Labels of the StatefulSet and its pods, beside `app`, which the selector uses."""
+    annotations: Mapping[str, Input[str]] = Field(default={})
+    """Annotations of the StatefulSet and its pods; those of Pulumi's provider (`pulumi.com/...`) of the StatefulSet
+    alone."""
+    volume_claim_templates: Items[Any] = ()
+    """The app's own volume claims, as in a StatefulSet."""
+    persistent_volume_claim_retention_policy: Any = None
+    """As in a StatefulSet."""
+    update_strategy: Any = None
+    """As in a StatefulSet."""
+    pod_management_policy: Literal["OrderedReady", "Parallel"] = "OrderedReady"
+    """As in a StatefulSet. Kubernetes cannot change it later: a change replaces the StatefulSet."""
+    allow_registration_burst: bool = False
+    """Allows `Parallel` above 10 replicas, which register all at once and may meet Tailscale's rate limits."""
+    registration_rate: float | None = Field(default=None, ge=0.1, allow_inf_nan=False)
+    """How many replicas a second may register, with `Parallel`: replica N waits N / rate seconds from its pod's start to
+    its first login, and never again. It is part of the pod template. Default: all register as soon as they run."""
+
+    hostname: str | None = None
+    """Prefix of the devices' names: `<hostname>-<ordinal>`. Default: the pods' names."""
+    accept_routes: bool = False
+    """Whether the pods use subnet routes that other devices advertise. With kernel networking `cluster_cidrs` is then
+    required."""
+    advertise_routes: Items[str] = ()
+    """CIDRs that the devices offer to route to."""
+    advertise_exit_node: bool = False
+    """Whether the devices offer to be exit nodes."""
+    shields_up: bool = False
+    """Refuses every connection from the tailnet, whatever its policy says."""
+    cluster_cidrs: Items[Input[str]] = ()
+    """The cluster's pod, service and node CIDRs. They are kept out of Tailscale's routing table, and of an exit node's."""
+    login_server: Input[str] | None = None
+    """URL of another control plane, such as Headscale. Default: Tailscale's."""
+
+    metrics: bool = True
+    """Whether the sidecar serves Prometheus metrics at `/metrics` on the pod's address."""
+    metrics_port: int = Field(default=9002, ge=1, le=65535)
+    """Port of `/metrics` and `/healthz`."""
+    wait_for_tailnet: bool = True
+    """Whether the app's containers start only when the replica is on the tailnet, however long that takes."""
+
+    image: Input[str] = TAILSCALE_IMAGE
+    """Image of the sidecar: a release from 1.94 on, by tag or digest, from any registry."""
+    dns_image: Input[str] = DNS_IMAGE
+    """Image of the resolver of `InPodSplitDns`: CoreDNS from 1.15 on, by tag or digest, from any registry."""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    """Of the sidecar's images. Default: Kubernetes' own rule."""
+    resources: Any = None
+    """Resource requests and limits of the sidecar. Default: requests of 10m CPU and 96Mi as measured, no limits."""
+    service_account_name: Input[str] | None = None
+    """Name of an existing ServiceAccount to use; else the component makes one."""
+    service_account_annotations: Mapping[str, Input[str]] = Field(default={})
+    """Annotations of the component's ServiceAccount, such as a cloud's role."""
+    mount_token_in_app: bool = False
+    """Whether the app's containers get the ServiceAccount's token, and so access to the state Secrets, too."""
+    extra_args: Items[str] = ()
+    """Further flags of `tailscale up` that no argument covers, as `--flag=value`. An exit node by its address
+    (`--exit-node=100.64.0.1`); with kernel networking `cluster_cidrs` is then required."""
+    env: Mapping[str, Input[str]] = Field(default={}, repr=False)
+    """Further environment variables of the sidecar that no argument covers."""
+    sidecar_volume_mounts: Items[Any] = ()
+    """Further volume mounts of the sidecar, of volumes in `pod_spec`, such as for TS_SERVE_CONFIG."""
+
+    @field_validator("pod_spec")
+    @classmethod
+    def _normalise_pod_spec(cls, value: Any) -> Json:
+        return _pod_spec.normalised(value)
+
+    @field_validator("volume_claim_templates")
+    @classmethod
+    def _normalise_claims(cls, value: tuple[Any, ...]) -> tuple[Json, ...]:
+        if any(isinstance(claim, pulumi.Output) for claim in value):
+            raise ValueError("volume_claim_templates has an Output; give a dict, with Outputs inside")
+        claims = tuple(
+            to_camel_case(claim, PersistentVolumeClaimArgs, f"volume_claim_templates[{i}]")
+            for i, claim in enumerate(value)
+        )
+        for index, claim in enumerate(claims):
+            name, path = _name_of_claim(claim), f"volume_claim_templates[{index}].metadata.name"
+            if name is None:
+                raise ValueError(f"{path} is missing; volume mounts are of it")
+            if isinstance(name, str) and name in _pod_spec.OWN_VOLUMES:
+                raise ValueError(f"{path} is the sidecar's own; rename the claim")
+        return claims
+
+    @field_validator("persistent_volume_claim_retention_policy")
+    @classmethod
+    def _normalise_retention(cls, value: Any) -> Json | None:
+        kind = StatefulSetPersistentVolumeClaimRetentionPolicyArgs
+        return None if value is None else to_camel_case(value, kind, "persistent_volume_claim_retention_policy")
+
+    @field_validator("update_strategy")
+    @classmethod
+    def _normalise_update_strategy(cls, value: Any) -> Json | None:
+        return None if value is None else to_camel_case(value, StatefulSetUpdateStrategyArgs, "update_strategy")
+
+    @field_validator("resources")
+    @classmethod
+    def _normalise_resources(cls, value: Any) -> Json | None:
+        if isinstance(value, pulumi.Output):
+            raise ValueError("resources is an Output; give a dict, with Outputs inside")
+        return None if value is None else to_camel_case(value, ResourceRequirementsArgs, "resources")
+
+    @field_validator("sidecar_volume_mounts")
+    @classmethod
+    def _normalise_mounts(cls, value: tuple[Any, ...]) -> tuple[Json, ...]:
+        return tuple(
+            to_camel_case(mount, VolumeMountArgs, f"sidecar_volume_mounts[{i}]") for i, mount in enumerate(value)
+        )
+
+    @field_validator("tags")
+    @classmethod
+    def _check_tags(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        return rules.tags(tags)
+
+    @field_validator("advertise_routes", "cluster_cidrs")
+    @classmethod
+    def _check_cidrs(cls, cidrs: tuple[Input[str], ...]) -> tuple[Input[str], ...]:
+        rules.cidrs(cidrs)
+        return cidrs
+
+    @field_validator("image")
+    @classmethod
+    def _check_image(cls, image: Input[str]) -> Input[str]:
+        return rules.tailscale_image(image) if isinstance(image, str) else image
+
+    @field_validator("dns_image")
+    @classmethod
+    def _check_dns_image(cls, image: Input[str]) -> Input[str]:
+        return rules.dns_image(image) if isinstance(image, str) else image
+
+    @field_validator("hostname")
+    @classmethod
+    def _check_hostname(cls, hostname: str | None) -> str | None:
+        return None if hostname is None else rules.hostname_prefix(hostname)
+
+    @field_validator("login_server")
+    @classmethod
+    def _check_login_server(cls, url: Input[str] | None) -> Input[str] | None:
+        return rules.login_server(url) if isinstance(url, str) else url
+
+    @field_validator("extra_args")
+    @classmethod
+    def _check_extra_args(cls, flags: tuple[str, ...]) -> tuple[str, ...]:
+        return rules.extra_args(flags)
+
+    @field_validator("labels")
+    @classmethod
+    def _check_labels(cls, labels: Mapping[str, Input[str]]) -> Mapping[str, Input[str]]:
+        if "app" in labels:
+            raise ValueError("labels: app is the selector's own, with the component's name as its value; remove it")
+        rules.labels(labels, "labels")
+        return labels
+
+    @field_validator("annotations", "service_account_annotations")
+    @classmethod
+    def _check_annotations(
+        cls, annotations: Mapping[str, Input[str]], info: ValidationInfo
+    ) -> Mapping[str, Input[str]]:
+        for key in annotations:
+            rules.map_key(key, str(info.field_name))
+        return annotations
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str | None) -> str | None:
+        return None if name is None else rules.name(name)
+
+    @field_validator("namespace", "service_account_name")
+    @classmethod
+    def _check_object_name(cls, name: Input[str] | None, info: ValidationInfo) -> Input[str] | None:
+        if name is not None:
+            rules.object_name(name, str(info.field_name))
+        return name
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        self._check_tags_given()
+        self._check_routes()
+        self._check_exit_node()
+        self._check_networking()
+        self._check_pod()
+        self._check_rollout()
+        self._check_device_cleanup()
+        self._check_service_account()
+        rules.env(self.env, kernel=self.networking.kernel)
+        return self
+
+    def _check_tags_given(self) -> None:
+        if self.auth.requires_tags and not self.tags:
+            raise ValueError(f"tags is required with {type(self.auth).__name__}, such as tags=['tag:k8s']")
+
+    def _check_routes(self) -> None:
+        if self.accept_routes and self.networking.kernel and not self.cluster_cidrs:
+            raise ValueError(
+                "cluster_cidrs is required with accept_routes: give the cluster's pod, service and node CIDRs, "
+                "or an overlapping route on the tailnet would cut the pods off from the cluster"
+            )
+        for cidr in self.advertise_routes:
+            if cidr in ("0.0.0.0/0", "::/0"):
+                raise ValueError(f"advertise_routes: {cidr} makes an exit node; use advertise_exit_node=True")
+        if self.networking.kernel:
+            rules.outside_tailnet(self.cluster_cidrs)
+
+    def _check_exit_node(self) -> None:
+        used = any(flag.startswith("--exit-node=") for flag in self.extra_args)
+        if used and self.advertise_exit_node:
+            raise ValueError(
+                "an exit node cannot use another; remove --exit-node from extra_args or advertise_exit_node"
+            )
+        if used and self.networking.kernel and not self.cluster_cidrs:
+            raise ValueError(
+                "cluster_cidrs is required with --exit-node in extra_args: give the cluster's pod, service and node "
+                "CIDRs, or what is for them would go to the exit node too"
+            )
+        if {"--exit-node-allow-lan-access", "--exit-node-allow-lan-access=true"} & set(self.extra_args) and not used:
+            raise ValueError("extra_args: --exit-node-allow-lan-access needs --exit-node beside it")
+
+    def _check_networking(self) -> None:
+        if self.dns.needs_tun and not self.networking.kernel:
+            raise ValueError(
+                f"dns={type(self.dns).__name__}() needs kernel networking: in userspace the app cannot reach "
+                "100.100.100.100. Use dns=ClusterDns(), and the proxy for tailnet names"
+            )
+        routes = bool(self.advertise_routes) or self.advertise_exit_node
+        if routes and self.networking.kernel and not self.networking.writes_sysctls and not self._forwarding_sysctl():
+            raise ValueError(
+                "advertise_routes and advertise_exit_node need IP forwarding, which KernelNetworking(tun_device=...) "
+                "cannot set: add {'name': 'net.ipv4.ip_forward', 'value': '1'} to pod_spec.securityContext.sysctls"
+            )
+
+    def _forwarding_sysctl(self) -> bool:
+        context = self.pod_spec.get("securityContext")
+        sysctls = context.get("sysctls", ()) if isinstance(context, Mapping) else ()
+        return any(isinstance(s, Mapping) and s.get("name") == "net.ipv4.ip_forward" for s in sysctls)
+
+    def _check_pod(self) -> None:
+        self._check_own_ports()
+        _pod_spec.refuse_ports(self.pod_spec, self.taken_ports)
+        paths = {RESOLV_CONF: f"dns={type(self.dns).__name__}()"} if self.dns.needs_tun else {}
+        if self.mount_token_in_app:
+            paths[_pod_spec.SERVICE_ACCOUNT_DIR] = "mount_token_in_app=True"
+        _pod_spec.refuse_mounts(self.pod_spec, paths)
+        _pod_spec.refuse_probes(self.pod_spec, (self.metrics_port,) if self.metrics or self.wait_for_tailnet else ())
+        self._check_sidecar_mounts()
+        rules.fs_group(self)
+
+    def _check_sidecar_mounts(self) -> None:
+        added = (self.auth.additions("", ephemeral=False), self.state.additions("", 0), self.networking.additions())
+        own = {mount["mountPath"] for choice in added for mount in choice.mounts}
+        volumes = [volume.get("name") for volume in self.pod_spec.get("volumes", ())]
+        volumes += [_name_of_claim(claim) for claim in self.volume_claim_templates]
+        _pod_spec.refuse_sidecar_mounts(
+            self.sidecar_volume_mounts, {*own, _pod_spec.RUN_DIR, _pod_spec.SERVICE_ACCOUNT_DIR, RESOLV_CONF}, volumes
+        )
+
+    def _check_rollout(self) -> None:
+        if (
+            self.pod_management_policy == "Parallel"
+            and self.replicas > BURST_REPLICAS
+            and not self.allow_registration_burst
+            and self.registration_rate is None
+        ):
+            raise ValueError(
+                f"pod_management_policy='Parallel' with {self.replicas} replicas registers all of them at once. "
+                f"Leave it at OrderedReady (it cannot be changed later), stay at {BURST_REPLICAS} or fewer, set "
+                "registration_rate, such as 2 a second, or set allow_registration_burst=True"
+            )
+        self._check_registration_rate()
+        limit = self.state.max_replicas if isinstance(self.state, SecretState) else None
+        if limit is not None and limit < self.replicas:
+            raise ValueError(f"state.max_replicas {limit} is less than replicas {self.replicas}; raise it")
+        if self.shields_up:
+            warnings.warn(
+                "shields_up=True: no device of the tailnet can open a connection to these pods, "
+                "which defeats most uses of a sidecar",
+                stacklevel=5,  # the line that calls the constructor
+            )
+
+    def _check_service_account(self) -> None:
+        if self.service_account_name is not None and self.service_account_annotations:
+            mine = self.service_account_name if isinstance(self.service_account_name, str) else "yours"
+            raise ValueError(
+                f"service_account_annotations are for the account that the component makes; annotate {mine} itself"
+            )
+
+    def _check_registration_rate(self) -> None:
+        if self.registration_rate is None:
+            return
+        if self.pod_management_policy != "Parallel":
+            raise ValueError(
+                "registration_rate needs pod_management_policy='Parallel': OrderedReady starts a replica when the one "
+                "before is ready, and each would wait for its turn on top of that"
+            )
+        if not self.state.outlives_pod:
+            raise ValueError(
+                f"registration_rate cannot be given with state={type(self.state).__name__}(): each new pod would be a "
+                "new device, and wait for its turn again"
+            )
+
+    def _check_device_cleanup(self) -> None:
+        if self.device_cleanup is None:
+            return
+        if not isinstance(self.state, SecretState):
+            raise ValueError(
+                f"device_cleanup needs state=SecretState(): with {type(self.state).__name__} only the pod can read which "
+                "device is its own"
+            )
+        if self.state.retain_state:
+            raise ValueError(
+                "device_cleanup cannot be given with state=SecretState(retain_state=True), which keeps the identities of "
+                "the replicas that go; choose one"
+            )
+        server = urlsplit(self.login_server).netloc if isinstance(self.login_server, str) else ""
+        elsewhere = self.login_server is not None and not server.endswith(".tailscale.com")
+        if elsewhere and self.device_cleanup.api_url == TAILSCALE_API and not self.device_cleanup.retain:
+            raise ValueError(
+                "device_cleanup.api_url is required with login_server: the devices are not on Tailscale's own control "
+                "plane, so give the base URL of an API like Tailscale's"
+            )
+
+    def _check_own_ports(self) -> None:
+        if not (self.metrics or self.wait_for_tailnet):
+            return
+        for port, argument in {**self.dns.ports(), **self.networking.ports()}.items():
+            if port == self.metrics_port:
+                raise ValueError(f"metrics_port {port} is taken by {argument}; change one")
+
+    @property
+    def taken_ports(self) -> dict[int, str]:
+        """Ports that the sidecar's containers listen on in the pod, each with the argument that it comes from."""
+        ports = dict(self.dns.ports())
+        if self.metrics or self.wait_for_tailnet:
+            ports[self.metrics_port] = "metrics_port"
+        ports.update(self.networking.ports())
+        return ports
+
+    @property
+    def plain_secrets(self) -> list[str]:
+        """Secret values that were given as plain strings."""
+        return self.auth.plain_secrets()
+
+
+def _name_of_claim(claim: Json) -> Any:
+    """A volume claim's name: an Output where it is not known yet, None where there is none."""
+    metadata = claim.get("metadata", {})
+    return metadata if isinstance(metadata, pulumi.Output) else metadata.get("name")

@@ -1,0 +1,229 @@
+"""From arguments to the pod template and the StatefulSet around it: plain functions on plain data, no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache, reduce
+from importlib.resources import files
+from operator import add
+from typing import Any
+
+import pulumi
+
+from ..choices.dns._dns import RUN_VOLUME
+from ..choices.networking.userspace_networking import UID
+from ..pod.additions import Additions
+from ..pod.model import Input
+from ..pod.objects import Json, env_field, env_value, startup_probe
+from ..pod.pod_spec import RUN_DIR, SERVICE_ACCOUNT_DIR
+from .args import TailscaleSidecarStatefulSetArgs
+
+TOKEN_SECONDS = 3607
+"""Life of the ServiceAccount's token: what Kubernetes itself uses for the tokens that it mounts."""
+DEFAULT_RESOURCES: Json = {"requests": {"cpu": "15m", "memory": "96Mi"}}
+"""As measured, see docs/benchmarks.md#cost: CPU as used while idle, memory as used under load; no limits."""
+
+
+def stateful_set_spec(name: str, args: TailscaleSidecarStatefulSetArgs, auth_secret: Input[str]) -> Json:
+    """The StatefulSet's `spec`. `auth_secret` is the name of the Secret with the credential."""
+    added = additions(name, args, auth_secret)
+    claims = [*args.volume_claim_templates, *added.volume_claim_templates]
+    spec: Json = {
+        "replicas": args.replicas,
+        "serviceName": name,
+        "podManagementPolicy": args.pod_management_policy,
+        "selector": {"matchLabels": {"app": name}},
+        "template": {"metadata": pod_metadata(name, args), "spec": pod_spec(name, args, added)},
+    }
+    optional = {
+        "updateStrategy": args.update_strategy,
+        "volumeClaimTemplates": claims,
+        "persistentVolumeClaimRetentionPolicy": args.persistent_volume_claim_retention_policy,
+    }
+    return {**spec, **{key: value for key, value in optional.items() if value}}
+
+
+def pod_metadata(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
+    """Labels and annotations of the pods."""
+    metadata: Json = {"labels": {"app": name, **args.labels}}
+    # What is said to Pulumi is about the StatefulSet; on the pods, a change of it would restart them.
+    annotations = {key: value for key, value in args.annotations.items() if not key.startswith("pulumi.com/")}
+    return {**metadata, "annotations": annotations} if annotations else metadata
+
+
+def additions(name: str, args: TailscaleSidecarStatefulSetArgs, auth_secret: Input[str]) -> Additions:
+    """What all choices together add to the pod."""
+    choices = (
+        args.auth.additions(auth_secret, ephemeral=not args.state.outlives_pod),
+        args.dns.additions(args),
+        args.state.additions(name, args.replicas),
+        args.networking.additions(),
+        Additions(volumes=({"name": RUN_VOLUME, "emptyDir": {"medium": "Memory"}},)),
+    )
+    return reduce(add, choices)
+
+
+def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions) -> Json:
+    """The user's PodSpec with the sidecar in it. The sidecar's containers come first, in the order they start."""
+    token = [_token_volume()] if added.rules or args.mount_token_in_app else []
+    app_mounts = [*added.app_mounts, *([_token_mount()] if args.mount_token_in_app else [])]
+    prepare = [_prepare_container(args, added)] if args.networking.kernel else []
+    sidecars = [*prepare, *added.sidecars, _sidecar(args, added, with_token=bool(added.rules))]
+    user = args.pod_spec
+    spec: Json = {
+        **user,
+        "serviceAccountName": args.service_account_name or name,
+        "automountServiceAccountToken": False,
+        "initContainers": [*sidecars, *_with_mounts(user.get("initContainers", ()), app_mounts)],
+        "containers": _with_mounts(user["containers"], app_mounts),
+        "volumes": [*user.get("volumes", ()), *added.volumes, *token],
+    }
+    if not args.networking.kernel and added.volume_claim_templates:
+        # The sidecar is not root and must be able to write its claim; rules.fs_group saw to it that this hurts no other.
+        default = {"fsGroup": UID, "fsGroupChangePolicy": "OnRootMismatch"}
+        context = user.get("securityContext") or {}
+        spec["securityContext"] = context if _is_output(context) or "fsGroup" in context else {**context, **default}
+    return spec
+
+
+def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_token: bool) -> Json:
+    mounts = [{"name": RUN_VOLUME, "mountPath": RUN_DIR}]
+    if args.networking.kernel:
+        mounts.append({"name": RUN_VOLUME, "mountPath": "/etc/resolv.conf", "subPath": "sidecar.conf"})
+    mounts += [*added.mounts, *([_token_mount()] if with_token else []), *args.sidecar_volume_mounts]
+    container: Json = {
+        "name": "tailscale",
+        **_image(args),
+        "restartPolicy": "Always",
+        "command": ["/bin/sh", "-c", _script("start.sh"), "start.sh", _connect_script(args), _script("tailscaled.sh")],
+        "env": _with_user_env([*_pod_fields(args), *added.env, *_settings(args, added)], args),
+        "volumeMounts": mounts,
+        "resources": _resources(args),
+        "securityContext": args.networking.security_context,
+    }
+    if args.metrics:
+        container["ports"] = [{"name": "metrics", "containerPort": args.metrics_port, "protocol": "TCP"}]
+    if args.wait_for_tailnet:
+        container["startupProbe"] = startup_probe("/healthz", args.metrics_port)
+    return container
+
+
+def _prepare_container(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> Json:
+    """The init container: the guide's sysctls, resolv.conf files, and rules that keep the cluster out of the tailnet."""
+    forward = args.accept_routes or bool(args.advertise_routes) or args.advertise_exit_node
+    env = [
+        env_field("POD_IPS", "status.podIPs"),
+        env_field("HOST_IPS", "status.hostIPs"),
+        env_value("CLUSTER_CIDRS", _joined(args.cluster_cidrs, ",")),
+        env_value("FORWARD", str(forward and args.networking.writes_sysctls).lower()),
+        *added.prepare_env,
+    ]
+    return {
+        "name": "tailscale-init",
+        **_image(args),
+        "command": ["/bin/sh", "-c", _script("prepare.sh")],
+        "env": env,
+        "volumeMounts": [{"name": RUN_VOLUME, "mountPath": RUN_DIR}],
+        "resources": _resources(args),
+        "securityContext": args.networking.security_context,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def _settings(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> list[Json]:
+    """Everything that can be changed on a device. Each flag has a value, so that a changed or removed one takes effect."""
+    flags = [
+        "--reset",
+        *([f"--advertise-tags={','.join(args.tags)}"] if args.tags else []),
+        f"--accept-routes={str(args.accept_routes).lower()}",
+        f"--advertise-exit-node={str(args.advertise_exit_node).lower()}",
+        f"--shields-up={str(args.shields_up).lower()}",
+        *([_joined(("--login-server", args.login_server), "=")] if args.login_server is not None else []),
+        *added.flags,
+        *args.extra_args,
+    ]
+    return [
+        env_value("TS_HOSTNAME", "$(POD_NAME)" if args.hostname is None else f"{args.hostname}-$(POD_INDEX)"),
+        env_value("TS_ROUTES", ",".join(args.advertise_routes)),
+        env_value("TS_EXTRA_ARGS", _joined(flags, " ")),
+        env_value("TS_TAILSCALED_EXTRA_ARGS", f"--config={RUN_DIR}/tailscaled.json"),
+        env_value("TS_AUTH_ONCE", "false"),  # connect.sh decides, at each start, whether a login is needed
+        env_value("TS_ENABLE_METRICS", str(args.metrics).lower()),
+        env_value("TS_ENABLE_HEALTH_CHECK", str(args.wait_for_tailnet).lower()),
+        env_value("TS_LOCAL_ADDR_PORT", f"$(POD_IP):{args.metrics_port}"),
+        # Waiting for the control plane, a rate limit or an approval is not cured by a restart.
+        env_value("TS_BOOT_TIMEOUT", "24h"),
+        *([env_value("REGISTRATION_RATE", f"{args.registration_rate:g}")] if args.registration_rate else []),
+    ]
+
+
+def _connect_script(args: TailscaleSidecarStatefulSetArgs) -> str:
+    """What stands before the `tailscale` command; where there is a rate, it waits for the replica's turn first."""
+    return (_script("turn.sh") if args.registration_rate else "") + _script("connect.sh")
+
+
+def _pod_fields(args: TailscaleSidecarStatefulSetArgs) -> list[Json]:
+    fields = {
+        "POD_NAME": "metadata.name",
+        "POD_UID": "metadata.uid",
+        "POD_IP": "status.podIP",
+        "POD_IPS": "status.podIPs",
+    }
+    if args.hostname is not None:
+        fields["POD_INDEX"] = "metadata.labels['apps.kubernetes.io/pod-index']"
+    return [env_field(variable, path) for variable, path in fields.items()]
+
+
+def _with_user_env(own: list[Json], args: TailscaleSidecarStatefulSetArgs) -> list[Json]:
+    """Adds the argument `env`. It wins over defaults; what must not be changed, rules.env has refused."""
+    user = [env_value(variable, value) for variable, value in args.env.items()]
+    return [*(variable for variable in own if variable["name"] not in args.env), *user]
+
+
+def _image(args: TailscaleSidecarStatefulSetArgs) -> Json:
+    policy = {"imagePullPolicy": args.image_pull_policy} if args.image_pull_policy else {}
+    return {"image": args.image, **policy}
+
+
+def _resources(args: TailscaleSidecarStatefulSetArgs) -> Json:
+    resources = DEFAULT_RESOURCES if args.resources is None else args.resources
+    devices, limits = args.networking.device_limits, resources.get("limits", {})
+    if not devices:
+        return dict(resources)
+    if isinstance(limits, pulumi.Output):
+        return {**resources, "limits": limits.apply(lambda known: {**known, **devices})}
+    return {**resources, "limits": {**limits, **devices}}
+
+
+def _token_volume() -> Json:
+    """What Kubernetes would mount by itself in every container; here the sidecar alone gets it."""
+    token = {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": "token"}}
+    root = {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}}
+    namespace = {"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}
+    return {"name": "tailscale-token", "projected": {"sources": [token, root, {"downwardAPI": {"items": [namespace]}}]}}
+
+
+def _token_mount() -> Json:
+    return {"name": "tailscale-token", "mountPath": SERVICE_ACCOUNT_DIR, "readOnly": True}
+
+
+def _with_mounts(containers: Iterable[Json], mounts: list[Json]) -> list[Json]:
+    if not mounts:
+        return list(containers)
+    return [{**container, "volumeMounts": [*container.get("volumeMounts", ()), *mounts]} for container in containers]
+
+
+def _joined(texts: Sequence[Input[str]], separator: str) -> Input[str]:
+    """The texts as one: an Output if one of them is not known yet."""
+    if not any(_is_output(text) for text in texts):
+        return separator.join(str(text) for text in texts)
+    return pulumi.Output.all(*texts).apply(separator.join)
+
+
+def _is_output(value: Any) -> bool:
+    return isinstance(value, pulumi.Output)
+
+
+@cache
+def _script(file: str) -> str:
+    return files("tailscale_sidecar").joinpath("scripts", file).read_text(encoding="utf-8")

@@ -1,0 +1,127 @@
+"""Says what a change of the arguments would cost before it happens, and refuses what would lose the identities unasked.
+
+The component's own inputs keep, in Pulumi's state, what was deployed. A hook compares them with the new ones, in a
+preview and in an `up`, before any resource of the component is touched.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks, settings
+
+from ..pod.objects import Json
+from .args import TailscaleSidecarStatefulSetArgs
+
+IMMUTABLE = ("podManagementPolicy", "volumeClaimTemplates")
+"""What Kubernetes cannot change in a StatefulSet, of all that an argument can change (beside the name, see below)."""
+COUNT = itertools.count()
+"""Tells hooks apart, for an engine that runs several programs: Pulumi's Automation API does, in one process."""
+
+
+def remembered(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
+    """What the next `up` is compared with. `name` is the one in Kubernetes."""
+    claims = [*args.volume_claim_templates, *args.state.additions(name, args.replicas).volume_claim_templates]
+    found: Json = {
+        "name": name,
+        "namespace": args.namespace,
+        "state": args.state.remembered(args.replicas),
+        "podManagementPolicy": args.pod_management_policy,
+        "volumeClaimTemplates": claims,
+        "persistentVolumeClaimRetentionPolicy": args.persistent_volume_claim_retention_policy,
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def hooks() -> pulumi.ResourceHookBinding | None:
+    """Calls `refusal` and `warnings` on a changed component. None under Pulumi's mocks, which cannot call back."""
+    monitor = settings.get_monitor()
+    if isinstance(monitor, mocks.MockMonitor):
+        return None
+    return pulumi.ResourceHookBinding(before_update=[_hook_of(monitor)])
+
+
+@lru_cache(maxsize=1)
+def _hook_of(monitor: object) -> pulumi.ResourceHook:
+    """One for all components of a program: the engine is told of each. A monitor is a program's way to the engine."""
+    del monitor
+    in_previews_too = pulumi.ResourceHookOptions(on_dry_run=True)
+    return pulumi.ResourceHook(f"tailscale-sidecar-protection-{next(COUNT)}", _before_update, in_previews_too)
+
+
+def _before_update(args: pulumi.ResourceHookArgs) -> None:
+    old, new = _known(args.old_inputs), _known(args.new_inputs)
+    if message := refusal(old, new):
+        raise ValueError(message)
+    for message in warnings(old, new):
+        pulumi.log.warn(f"{args.name}: {message}")
+
+
+def _known(inputs: Mapping[str, Any] | None) -> Json:
+    """What can be compared: not secrets, which the SDK hands over as Outputs, and not what a preview does not know."""
+    given = inputs or {}
+    return {k: v for k, v in given.items() if not isinstance(v, pulumi.Output) and not pulumi.contains_unknowns(v)}
+
+
+def refusal(old: Json, new: Json) -> str | None:
+    """Why a change is not made, and the way out: it would delete or leave behind identities that are meant to last."""
+    was, will = old.get("state", {}), new.get("state", {})
+    if not was.get("outlivesPod"):
+        return None
+    for field in ("name", "namespace"):
+        if _changed(field, old, new):
+            return (
+                f"{field} changes from {old[field]!r} to {new[field]!r}, but the replicas' state cannot move: each would "
+                f"become a new device. Keep {field}={old[field]!r} in the arguments, or, for new devices, make another "
+                "component: one with another name in Pulumi and no alias"
+            )
+    if not _deletes_secrets(was) or _deletes_secrets(will) or will.get("store") != was["store"]:
+        return None
+    if will["access"] == was["access"] and will["secrets"] >= was["secrets"]:
+        return None
+    return (
+        "Pulumi would delete state Secrets, and with them identities that are to be kept. First run an `up` that changes "
+        "nothing but state=SecretState(retain_state=True)"
+    )
+
+
+def _deletes_secrets(state: Json) -> bool:
+    return state.get("access") == "scoped" and not state["retained"]
+
+
+def _changed(field: str, old: Json, new: Json) -> bool:
+    return field in old and field in new and bool(old[field] != new[field])
+
+
+def warnings(old: Json, new: Json) -> list[str]:
+    """What a change costs that is made all the same."""
+    was, will = old.get("state", {}), new.get("state", {})
+    said = []
+    moves = bool(was) and bool(will) and was["store"] != will["store"]
+    if moves:
+        said.append(
+            f"state changes from {was['store']} to {will['store']}: each replica becomes a new device. The old devices "
+            "stay on the tailnet until you delete them there"
+        )
+    changed = [field for field in IMMUTABLE if _changed(field, old, new)]
+    if changed:
+        said.append(
+            f"Kubernetes cannot change {' and '.join(changed)} of a StatefulSet: it is deleted and made anew, and all its "
+            f"pods end at once. {_fate(old, same_state=will.get('outlivesPod', False) and not moves)}"
+        )
+    return said
+
+
+def _fate(old: Json, *, same_state: bool) -> str:
+    """What becomes of the replicas of a StatefulSet that is deleted."""
+    retention = old.get("persistentVolumeClaimRetentionPolicy") or {}
+    if old.get("volumeClaimTemplates") and retention.get("whenDeleted") == "Delete":
+        return (
+            "All that is on their volume claims is deleted with it: persistent_volume_claim_retention_policy has "
+            "whenDeleted 'Delete'. To keep it, first run an `up` with 'Retain'"
+        )
+    return "They come back as the same devices" if same_state else "They come back as new devices"

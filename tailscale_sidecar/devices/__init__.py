@@ -1,0 +1,1 @@
+"""The replicas' devices on the tailnet: what is known of them, and their removal."""

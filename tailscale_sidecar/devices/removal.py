@@ -1,0 +1,127 @@
+"""Removes the device of a replica that has gone from its tailnet. Knows the cluster and the API, and nothing of Pulumi."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..clients.errors import ClusterError, TailscaleApiError
+from ..clients.kubernetes import Cluster
+from ..clients.tailscale import TailscaleApi
+from ..pod.objects import Json
+from .state_secret import ReplicaState
+
+POD_END_SECONDS = 600
+"""How long a pod may take to end: as long as Pulumi waits for the deletion of a StatefulSet. As a rule it has ended."""
+POLL_SECONDS = 1
+
+
+class RemovalError(Exception):
+    """The device is still there; the message says why, and how to go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replica:
+    """One replica of a StatefulSet of this library's."""
+
+    namespace: str
+    stateful_set: str
+    ordinal: int
+    service_uid: str
+    """UID of the StatefulSet's Service, by which its cluster is told from others with a namespace of the same name."""
+    secret_is_ours: bool
+    """Whether the state Secret was made beforehand, so that it must be there; else the replica's first start makes it."""
+
+    @property
+    def pod(self) -> str:
+        """Name of the pod, and of the state Secret."""
+        return f"{self.stateful_set}-{self.ordinal}"
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.pod}"
+
+
+def remove_device(
+    replica: Replica, cluster: Cluster, api: TailscaleApi, *, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Deletes the device whose keys are in the replica's state Secret, once the replica's pod has ended.
+
+    A replica that its StatefulSet still asks for keeps its device: then not the replica goes, but its clean-up.
+
+    Raises:
+        RemovalError: The device could not be told for sure, or not be deleted.
+    """
+    try:
+        _check_cluster(replica, cluster)
+        if _is_wanted(replica, cluster):
+            return
+        _await_end(replica, cluster, sleep)
+        state = _state(replica, cluster)
+    except ClusterError as error:
+        raise RemovalError(f"the device of {replica}: {error}") from error
+    if state is not None:
+        _delete_device(replica, state, api)
+
+
+def _check_cluster(replica: Replica, cluster: Cluster) -> None:
+    service = cluster.find("Service", replica.stateful_set)
+    if service is None or service["metadata"]["uid"] != replica.service_uid:
+        raise RemovalError(
+            f"the device of {replica}: its Service {replica.stateful_set} is "
+            f"{'not there' if service is None else 'not the one that Pulumi made'}; the kubeconfig leads to another cluster, "
+            "or the Service was deleted (`pulumi up --refresh` makes it anew)"
+        )
+
+
+def _is_wanted(replica: Replica, cluster: Cluster) -> bool:
+    stateful_set = cluster.find("StatefulSet", replica.stateful_set)
+    if stateful_set is None or stateful_set["metadata"].get("deletionTimestamp"):
+        return False
+    return replica.ordinal < int(stateful_set["spec"]["replicas"])
+
+
+def _await_end(replica: Replica, cluster: Cluster, sleep: Callable[[float], None]) -> None:
+    end = time.monotonic() + POD_END_SECONDS
+    while cluster.find("Pod", replica.pod) is not None:
+        if time.monotonic() > end:
+            raise RemovalError(f"the device of {replica}: its pod has not ended in {POD_END_SECONDS} seconds")
+        sleep(POLL_SECONDS)
+
+
+def _state(replica: Replica, cluster: Cluster) -> ReplicaState | None:
+    """The replica's state; None if it never had one."""
+    secret: Json | None = cluster.find("Secret", replica.pod)
+    if secret is None and replica.secret_is_ours:
+        raise RemovalError(
+            f"the device of {replica}: its state Secret is not there, and nothing else says for sure which device it was; "
+            "delete it in the admin console"
+        )
+    return ReplicaState.of(secret) if secret else None
+
+
+def _delete_device(replica: Replica, state: ReplicaState, api: TailscaleApi) -> None:
+    try:
+        device = _device(state, api)
+        if device is not None and not state.owns(device):
+            raise RemovalError(
+                f"device {state.device_id}, which Secret {replica} names, has other keys than those in the Secret; if it "
+                "is the replica's, delete it in the admin console"
+            )
+        if device is not None:
+            api.delete(device["nodeId"])
+    except TailscaleApiError as error:
+        raise RemovalError(f"device {state.device_id or 'without a recorded ID'} of {replica}: {error}") from error
+    except ValueError as error:  # says where, but not what
+        raise RemovalError(f"the device of {replica}: its Secret is not as tailscaled writes it: {error}") from None
+
+
+def _device(state: ReplicaState, api: TailscaleApi) -> Json | None:
+    """The device as the API has it, or None: by the ID that containerboot recorded, else by tailscaled's keys.
+
+    The ID alone does not do: sidecars can write each other's Secrets, but the keys in them prove whose they are.
+    """
+    if state.device_id is None and not state.public_keys():
+        return None  # it has never started
+    recorded = api.device(state.device_id) if state.device_id else None
+    return recorded or next(filter(state.owns, api.devices()), None)

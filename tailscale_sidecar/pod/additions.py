@@ -1,0 +1,32 @@
+"""What one choice (an auth method, a DNS mode, a state store, a networking mode) adds to the pod."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from .objects import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Additions:
+    """Parts of the pod that one choice brings. All are tuples, so that additions can be summed."""
+
+    env: tuple[Json, ...] = ()
+    """Environment of the sidecar."""
+    prepare_env: tuple[Json, ...] = ()
+    """Environment of the init container that runs scripts/prepare.sh."""
+    flags: tuple[str, ...] = ()
+    """Flags of `tailscale up`."""
+    volumes: tuple[Json, ...] = ()
+    mounts: tuple[Json, ...] = ()
+    """Volume mounts of the sidecar."""
+    app_mounts: tuple[Json, ...] = ()
+    """Volume mounts of each of the user's containers."""
+    sidecars: tuple[Json, ...] = ()
+    """Native sidecars that start before the tailscale container."""
+    volume_claim_templates: tuple[Json, ...] = ()
+    rules: tuple[Json, ...] = ()
+    """Rules of the Role that the ServiceAccount gets."""
+
+    def __add__(self, other: Additions) -> Additions:
+        return Additions(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})

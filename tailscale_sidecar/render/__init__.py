@@ -1,0 +1,1 @@
+"""A program's Kubernetes objects, without engine and cluster."""

@@ -1,0 +1,1 @@
+"""What the commands tell: findings, tables, progress."""

@@ -1,0 +1,54 @@
+"""Containers that look names up for as long as they live, and what they found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tests.lab.images import APP_IMAGE
+from tests.support.deployment import Deployment
+from tests.support.sidecar import Sidecar
+
+RESOLVERS = ("musl", "glibc", "go")
+CLUSTER_NAME = "kubernetes.default"
+TAILNET_NAME = "$(POD_NAME).lab.ts.net"  # Kubernetes fills it in: the replica's own name is as good as any
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """One look-up."""
+
+    resolver: str
+    name: str
+    time: float
+    error: str | None
+    ms: float
+
+
+def resolver_containers(*names: str, interval_ms: int = 250) -> list[dict[str, Any]]:
+    """A container for each resolver, which looks the names up from its first instruction on."""
+    return [
+        {
+            "name": resolver,
+            "image": APP_IMAGE,
+            "command": [f"resolve-{resolver}", "--loop", str(interval_ms), *names],
+            "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+            "securityContext": {"readOnlyRootFilesystem": True},
+        }
+        for resolver in RESOLVERS
+    ]
+
+
+def look_ups(app: Deployment, ordinal: int = 0) -> list[LookUp]:
+    """All look-ups so far of a replica's resolver containers; none of those that have not started."""
+    return [
+        LookUp(resolver, line["name"], line["time"], line["error"], line["ms"])
+        for resolver in RESOLVERS
+        for line in map(json.loads, Sidecar(app, ordinal, resolver).logs().splitlines())
+    ]
+
+
+def failed(look_ups: list[LookUp]) -> list[LookUp]:
+    """Those that found nothing."""
+    return [one for one in look_ups if one.error is not None]
