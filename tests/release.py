@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.examples import CONFIG, ROOT
 from tests.lab.shell import LabError, run, say, step
+from tests.support.examples import CONFIG, ROOT
 
 BIN = Path(sys.executable).parent
 DIST = ROOT / "dist"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests import release
-from tests.examples import ROOT
+from tests.support.examples import ROOT
 
 PROJECT: dict[str, Any] = {
     "version": "1.2.3",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.examples import ROOT
+from tests.support.examples import ROOT
 
 WORKFLOWS = {path.name: path for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
 WORKFLOW = pytest.mark.parametrize("name", WORKFLOWS)
