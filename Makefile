@@ -90,13 +90,13 @@ publish-requirements: .venv/ready ## what .github/workflows/publish.yml signs an
 
 # The extras raise what the component itself needs, so without them it is tested again: with the examples that need none.
 floors: .venv/ready ## tests with the lowest versions that pyproject.toml allows, in environments of their own
-	$(BIN)/uv venv --quiet --clear .venv-floors
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-floors
 	$(BIN)/uv pip install --quiet --python .venv-floors --resolution lowest-direct --editable .
 	$(BIN)/uv pip install --quiet --python .venv-floors --constraint constraints.txt pytest pytest-xdist hypothesis
 	$(BIN)/uv pip list --python .venv-floors
 	.venv-floors/bin/pytest -q -n 2 -k "not created_credentials and not device_cleanup" \
 	tests/unit/test_pod_template.py tests/unit/test_refusals.py tests/unit/test_camel_case.py tests/unit/test_golden.py
-	$(BIN)/uv venv --quiet --clear .venv-floors
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-floors
 	$(BIN)/uv pip install --quiet --python .venv-floors --resolution lowest-direct --editable '.[dev]'
 	$(BIN)/uv pip list --python .venv-floors
 	.venv-floors/bin/pytest -q -m "not soak" -n 2 tests/unit tests/component
