@@ -123,7 +123,8 @@ def build(folder: Path) -> list[Path]:
     """Builds the sdist of the last commit, and from it the wheel; the commit's time is the time of every file."""
     archive, source, out = folder / "source.tar", folder / "source", folder / "out"
     run(["git", "archive", f"--output={archive}", "HEAD"], cwd=ROOT)
-    shutil.unpack_archive(archive, source, filter="data")
+    source.mkdir()
+    run(["tar", "--extract", f"--file={archive}", f"--directory={source}"])
     env = {**os.environ, "SOURCE_DATE_EPOCH": commit_time()}
     run([sys.executable, "-m", "build", "--no-isolation", f"--outdir={out}", source], env=env)
     return sorted(out.iterdir())
