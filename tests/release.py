@@ -193,7 +193,8 @@ def audit(environment: Path, own: str) -> str:
     try:
         found = json.loads(done.stdout)["dependencies"]
     except ValueError:
-        return f"pip-audit ended with status {done.returncode}: {done.stderr.strip()[-500:]}"
+        last_words = done.stderr.strip().rpartition("\n")[2]
+        return f"pip-audit ended with status {done.returncode}: {last_words}"
     if vulnerable := [f"{item['name']} {vuln['id']}" for item in found for vuln in item.get("vulns", ())]:
         raise ReleaseError(f"known vulnerabilities: {', '.join(vulnerable)}")
     skipped = [item["name"] for item in found if "skip_reason" in item and item["name"] != own]
