@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ..devices.state_secret import StateSecret
+from ..pod.contract import INIT, QUAD100
 from ..pod.objects import Json
-from ..pod.pod_spec import QUAD100
 from ..report.findings import Gap
 from .cidrs import Range
 from .tailnet import Device, Tailnet
@@ -22,18 +23,6 @@ class Termination:
     at: datetime
     reason: str
     exit_code: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class StateSecret:
-    """What may be known of a state Secret: nothing that is secret."""
-
-    name: str
-    has_identity: bool
-    """Whether tailscaled has saved keys in it."""
-    device_id: str = ""
-    fqdn: str = ""
-    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +135,7 @@ class Replica:
     @property
     def troubled_container(self) -> str:
         """The container whose log says most: the one that waits for something, else the sidecar."""
-        own = {str(c.get("name")) for c in (self.workload.sidecar, self.workload.init_container("tailscale-init"))}
+        own = {str(c.get("name")) for c in (self.workload.sidecar, self.workload.init_container(INIT))}
         waiting = self.waiting[0] if self.waiting else ""
         return waiting if waiting in own else str(self.workload.sidecar["name"])
 

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from ...pod.additions import Additions
+from ...pod.additions import Additions, Surroundings
+from ...pod.contract import APP_RESOLV_CONF, RESOLV_CONF, RUN_VOLUME
 from ...pod.model import Model
 from ...pod.objects import Json, env_value
-
-if TYPE_CHECKING:
-    from ...component.args import TailscaleSidecarStatefulSetArgs
-
-RUN_VOLUME = "tailscale-run"
-"""The volume in memory that scripts/prepare.sh and scripts/start.sh write to."""
 
 
 class Dns(Model):
@@ -21,7 +16,7 @@ class Dns(Model):
     """Whether the app must reach Tailscale's resolver 100.100.100.100, which only kernel networking gives it."""
 
     @abstractmethod
-    def additions(self, args: TailscaleSidecarStatefulSetArgs) -> Additions:
+    def additions(self, pod: Surroundings) -> Additions:
         """What this mode adds to the pod."""
 
     def ports(self) -> dict[int, str]:
@@ -34,7 +29,7 @@ def resolvers(*, accept_dns: bool, app_nameserver: str = "", corefile: str = "")
     return Additions(
         env=(env_value("TS_ACCEPT_DNS", str(accept_dns).lower()),),
         prepare_env=(env_value("APP_NAMESERVER", app_nameserver), env_value("COREFILE", corefile)),
-        app_mounts=(_file("app.conf", "/etc/resolv.conf"),) if app_nameserver else (),
+        app_mounts=(_file(APP_RESOLV_CONF, RESOLV_CONF),) if app_nameserver else (),
     )
 
 

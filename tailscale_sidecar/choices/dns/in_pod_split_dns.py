@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pydantic import Field, field_validator
 from typing_extensions import override
 
-from ...pod.additions import Additions
+from ...pod.additions import Additions, Surroundings
+from ...pod.contract import RESOLVER, RUN_VOLUME
 from ...pod.model import Items
 from ...pod.objects import Json, env_value, startup_probe
-from ._dns import RUN_VOLUME, Dns, resolvers
-
-if TYPE_CHECKING:
-    from ...component.args import TailscaleSidecarStatefulSetArgs
+from ._dns import Dns, resolvers
 
 # scripts/prepare.sh fills in POD_ADDRESS and CLUSTER_DNS. The cache is for a tailscaled that is down: it then has the
 # last answer for each name, for an hour, where tailscaled has not answered within half a second. While it answers,
@@ -73,11 +71,11 @@ class InPodSplitDns(Dns):
         return domains
 
     @override
-    def additions(self, args: TailscaleSidecarStatefulSetArgs) -> Additions:
+    def additions(self, pod: Surroundings) -> Additions:
         corefile = COREFILE.format(domains=" ".join(self.tailnet_domains), ready_port=self.ready_port)
         app = resolvers(accept_dns=True, app_nameserver="127.0.0.1", corefile=corefile)
-        coredns = self._coredns(args)
-        if args.wait_for_tailnet:
+        coredns = self._coredns(pod)
+        if pod.waits_for_tailnet:
             # The app waits for the tailnet, and the sidecar that goes there for the resolver: scripts/start.sh.
             return app + Additions(env=(env_value("RESOLVER_READY_PORT", str(self.ready_port)),), sidecars=(coredns,))
         coredns["startupProbe"] = startup_probe("/ready", self.ready_port)
@@ -87,11 +85,11 @@ class InPodSplitDns(Dns):
     def ports(self) -> dict[int, str]:
         return {53: "dns=InPodSplitDns()", self.ready_port: "dns=InPodSplitDns(ready_port=...)"}
 
-    def _coredns(self, args: TailscaleSidecarStatefulSetArgs) -> Json:
+    def _coredns(self, pod: Surroundings) -> Json:
         return {
-            "name": "tailscale-dns",
-            "image": args.dns_image,
-            **({"imagePullPolicy": args.image_pull_policy} if args.image_pull_policy else {}),
+            "name": RESOLVER,
+            "image": pod.dns_image,
+            **({"imagePullPolicy": pod.image_pull_policy} if pod.image_pull_policy else {}),
             "restartPolicy": "Always",
             "args": ["-conf", "/etc/coredns/Corefile"],
             "volumeMounts": [
