@@ -28,7 +28,7 @@ endif
 
 test-code: ## what needs no lab
 	$(TEST) -m "not soak" -n 2 tests/unit tests/component
-	$(if $(ROOT),cd tests/lab/tailnet && go vet ./... && go test ./...)
+	$(if $(ROOT),cd tests/lab/tailnet && export GOTOOLCHAIN=auto && go vet ./... && go test ./...)
 
 # They restart the node's programs, and wait more than they work: in a lab of their own, beside the others.
 test-node soak-node: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test-node
