@@ -27,7 +27,7 @@ from .dns import ClusterDns, Dns, InPodSplitDns
 from .networking import KernelNetworking, Networking
 from .state import SecretState, State
 
-TAILSCALE_IMAGE = "ghcr.io/tailscale/tailscale:v1.102.5"
+TAILSCALE_IMAGE = "ghcr.io/tailscale/tailscale:v1.104.5"
 DNS_IMAGE = "coredns/coredns:1.15.0"
 RESOLV_CONF = "/etc/resolv.conf"
 BURST_REPLICAS = 10

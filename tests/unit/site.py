@@ -16,6 +16,7 @@ from unittest import mock
 from tailscale_sidecar import InPodSplitDns, OAuthClient, TailscaleSidecarStatefulSet
 from tailscale_sidecar._cluster import Cluster, connect
 from tailscale_sidecar._kubeconfig import ClusterAccess
+from tailscale_sidecar.args import TAILSCALE_IMAGE
 from tailscale_sidecar.doctor import diagnose
 from tailscale_sidecar.findings import Finding
 from tailscale_sidecar.inspection.gather import Scope, look
@@ -29,6 +30,7 @@ from .api_server import ApiServer, Json
 
 NAMESPACE = "db"
 NAME = "my-app"
+RELEASE = TAILSCALE_IMAGE.rpartition(":v")[2]
 DOMAIN = "tail1234.ts.net"
 STARTED = "2026-11-20T08:00:00Z"
 CLUSTER_NAME = "kubernetes.default.svc.cluster.local"
@@ -245,7 +247,7 @@ def running(objects: list[Json], replicas: int) -> Iterator[Site]:
     every = [device(name, ordinal) for ordinal, name in enumerate(names)]
     for name, own in zip(names, every, strict=True):
         site.statuses[name] = {
-            "Version": "1.102.5-t0123-g4567",
+            "Version": f"{RELEASE}-t0123-g4567",
             "BackendState": "Running",
             "Self": own,
             "Peer": {peer["PublicKey"]: peer for peer in every if peer is not own},
@@ -377,7 +379,7 @@ def api_device(seen: Json) -> Json:
         "expires": "0001-01-01T00:00:00Z",
         "authorized": True,
         "isEphemeral": False,
-        "clientVersion": "1.102.5-t0123",
+        "clientVersion": f"{RELEASE}-t0123",
         "enabledRoutes": routes,
         "advertisedRoutes": routes,
     }
