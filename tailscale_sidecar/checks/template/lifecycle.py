@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...inspection.workload import Workload
 from ...pod.contract import BURST_REPLICAS
 from ...pod.objects import Json
-from ...pod.pod_spec import asked_of_the_tailnet
+from ...pod.probes import asked_of_the_tailnet
 from ...report.findings import GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Severity
 from ..registry import Seen, check_template
 
