@@ -12,7 +12,7 @@ from ..inspection.workload import Workload
 from ..report.findings import Defect, Finding
 from . import access, devices, network, plans, pods  # noqa: F401 - each registers its checks
 from .registry import Checks, away_because, check_plan, check_replica, check_workload, not_ready_because
-from .template import check_template, check_templates
+from .template import MALFORMED, check_template, check_templates
 from .template.lifecycle import JOB_NEVER_ENDS
 
 
@@ -48,8 +48,13 @@ def doctor() -> list[Defect]:
 
 
 def policy() -> list[Defect]:
-    """What the policy pack and `lint` can find."""
+    """What the policy pack can find."""
     return defects(check_template)
+
+
+def lint() -> list[Defect]:
+    """What `lint` can find."""
+    return [*policy(), MALFORMED]
 
 
 def preflight() -> list[Defect]:

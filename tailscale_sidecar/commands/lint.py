@@ -15,8 +15,8 @@ from ..inspection.shapes import in_shape, workload_objects
 from ..inspection.workload import Workload, workloads
 from ..inspection.yaml_objects import Located, NotReadableError, objects
 from ..pod.objects import Json
-from ..report.findings import Finding, Gap, exit_status, redacted
 from ..report import sarif
+from ..report.findings import Finding, Gap, exit_status, redacted
 from ..report.text import Style, findings_text, gaps_text, summary
 
 STDIN = "-"
@@ -122,5 +122,3 @@ def as_json(place: Place, finding: Finding) -> Json:
         "file": place.file,
         "line": place.line,
     }
-
-

@@ -125,12 +125,12 @@ def _fitted_map(value: dict[str, Any], shape: dict[str, Any], path: str, misfits
         made = item if part is None else _fitted(item, part, where, getattr(item, "line", kept.line), misfits)
         if made is not None and (part is not None or shape is not PROBE):
             kept[key] = made
-    missing = [field.rstrip("!") for field in shape if field.endswith("!") and field.rstrip("!") not in value]
+    missing = [field.rstrip("!") for field in shape if field.endswith("!") and field.rstrip("!") not in kept]
     misfits += [Misfit(kept.line, f"{path}.{field} is missing.".lstrip(".")) for field in missing]
     return kept if not missing or path in ("", "spec") else None
 
 
-def _written(value: bool | float) -> str:
+def _written(value: object) -> str:
     """A scalar as YAML has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 

@@ -49,7 +49,7 @@ def objects(text: str) -> Iterator[Json]:
         NotReadableError: After the objects that come before what cannot be read.
     """
     try:
-        for document in yaml.load_all(text, Loader):  # noqa: S506 - it is a SafeLoader
+        for document in yaml.load_all(text, Loader):
             yield from flat(document)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if text.lstrip()[:1] not in ("{", "["):

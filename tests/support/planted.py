@@ -617,7 +617,7 @@ PLANTED_IN_TEMPLATE = [
 
 def a_job_beside_which_the_sidecar_goes_on(site: Site) -> None:
     found = site.get("StatefulSet")
-    found["kind"] = "Job"
+    found.update(apiVersion="batch/v1", kind="Job")
     found["spec"] = {"template": found["spec"]["template"]}
 
 

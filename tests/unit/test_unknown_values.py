@@ -15,7 +15,7 @@ from pulumi.runtime.rpc import UNKNOWN as PULUMIS
 from typing_extensions import override
 
 from tailscale_sidecar.checks.registry import Check
-from tailscale_sidecar.checks.template import check_template
+from tailscale_sidecar.checks.template import KINDS, check_template
 from tailscale_sidecar.inspection.known_workload import KnownWorkload
 from tailscale_sidecar.inspection.unknown_values import UNKNOWN, known
 from tailscale_sidecar.inspection.workload import Workload, environment, sidecar_of, workloads
@@ -201,7 +201,7 @@ def test_whatever_is_unknown_what_is_found_by_checks_that_do_not_read_it_stays(d
     name = data.draw(st.sampled_from([plant.__name__ for _, _, plant in PLANTED_FOR_POLICIES]))
     path = data.draw(st.sampled_from([p for p in paths(manifest(name)) if p[0] in ("metadata", "spec")]))
     changed = known(with_unknown(manifest(name), path))
-    (*seen,) = [NamedWorkload(workload.manifest) for workload in workloads([changed])]
+    (*seen,) = [NamedWorkload(workload.manifest) for workload in workloads([changed], KINDS)]
     for check, read, expected in looked_at(name):
         if path not in read:
             assert [finding for workload in seen for finding in check(workload)] == expected, check.defect.name
@@ -226,7 +226,9 @@ def test_one_unknown_field_hides_the_findings_that_depend_on_it_alone(path: Path
 
 
 def names(found: Json) -> set[str]:
-    return {f.name for w in workloads([known(found)]) for f in check_template.findings(KnownWorkload(w.manifest))}
+    return {
+        f.name for w in workloads([known(found)], KINDS) for f in check_template.findings(KnownWorkload(w.manifest))
+    }
 
 
 def test_what_a_check_found_before_it_met_something_unknown_stays() -> None:
