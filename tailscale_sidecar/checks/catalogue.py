@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from ..inspection.deployment_plan import Plan
 from ..inspection.deployment_target import Ground
+from ..inspection.known_workload import KnownWorkload
 from ..inspection.snapshot import Snapshot
+from ..inspection.unknown_values import known
 from ..inspection.workload import Workload
 from ..report.findings import Defect, Finding
 from . import access, devices, network, plans, pods  # noqa: F401 - each registers its checks
@@ -24,7 +27,8 @@ def of_templates(workloads: Sequence[Workload]) -> Iterator[Finding]:
 
 
 def of_snapshot(snapshot: Snapshot) -> Iterator[Finding]:
-    """What is wrong with workloads that run."""
+    """What is wrong with workloads that run, as far as their manifests say how they are meant."""
+    snapshot = of_what_is_known(snapshot)
     for workload in snapshot.workloads:
         yield from check_workload.findings(snapshot, workload)
     for replica in snapshot.replicas:
@@ -33,6 +37,13 @@ def of_snapshot(snapshot: Snapshot) -> Iterator[Finding]:
             yield from away_because.first(snapshot, replica)
         elif not replica.is_missing and not replica.is_ending:
             yield from not_ready_because.first(snapshot, replica)
+
+
+def of_what_is_known(snapshot: Snapshot) -> Snapshot:
+    """The same, of whose workloads only that can be looked at which their manifests say."""
+    workloads = {id(workload): KnownWorkload(known(workload.manifest)) for workload in snapshot.workloads}
+    replicas = (replace(replica, workload=workloads[id(replica.workload)]) for replica in snapshot.replicas)
+    return replace(snapshot, workloads=tuple(workloads.values()), replicas=tuple(replicas))
 
 
 def of_plans(ground: Ground, planned: Iterable[Plan]) -> Iterator[Finding]:

@@ -355,3 +355,16 @@ def test_of_a_pod_that_stands_still_it_is_said_what_it_has_come_to(
         pod["status"] = {"phase": "Pending", "initContainerStatuses": status}
         (found,) = [f for f in site.findings(tmp_path) if f.object == f"Pod db/{NAME}-0"]
     assert (found.name, said in found.what) == ("replica-not-ready", True)
+
+
+@pytest.mark.parametrize("unknown", ["envFrom", "command"])
+def test_what_a_manifest_does_not_say_of_the_state_is_not_taken_for_containerboots_default(
+    unknown: str, tmp_path: Path
+) -> None:
+    with mended() as site:
+        site.set_env("TS_KUBE_SECRET", None)
+        own = {"envFrom": [{"secretRef": {"name": "settings"}}], "command": ["/start-of-our-own"]}
+        site.sidecar[unknown] = own[unknown]
+        assert site.findings(tmp_path) == []
+        no_pod(site)
+        assert [finding.name for finding in site.findings(tmp_path)] == ["replica-missing"]
