@@ -315,7 +315,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _check_login_server_of_ones_own(self) -> None:
         if not self.is_elsewhere:
             return
-        self.auth.refuse_elsewhere()
+        self.auth.check_elsewhere()
         if self.auth.carries_tags and self.tags:
             warnings.warn(
                 "tags with login_server and an AuthKey: Headscale refuses tags beside a key that has tags of its own, for "
