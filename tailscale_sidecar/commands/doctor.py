@@ -8,14 +8,16 @@ import sys
 import time
 from collections.abc import Sequence
 
-from ..checks import access, network, replicas, template
-from ..checks.replicas import ago, device_name
+from ..checks import catalogue
+from ..checks.devices import device_name
+from ..checks.words import ago
 from ..clients.errors import ClusterError, ExtraMissingError
 from ..clients.kubeconfig import ClusterAccess
 from ..clients.kubernetes import Cluster, connect
 from ..inspection.gather import Scope, in_trouble, look
+from ..inspection.known_workload import KnownWorkload
 from ..inspection.snapshot import Replica, Snapshot
-from ..inspection.unknown_values import KnownWorkload, known
+from ..inspection.unknown_values import known
 from ..inspection.workload import Workload
 from ..pod.objects import Json
 from ..report.findings import ExitStatus, Finding, exit_status, sorted_findings
@@ -32,10 +34,7 @@ UNKNOWN = "?"
 def diagnose(snapshot: Snapshot) -> list[Finding]:
     """All that is wrong, the worst first. Needs nothing but the snapshot."""
     workloads = [KnownWorkload(known(workload.manifest)) for workload in snapshot.workloads]
-    found = [finding for workload in workloads for finding in template.check(workload)]
-    found += template.check_together(workloads)
-    for check in (*replicas.CHECKS, *network.CHECKS, *access.CHECKS):
-        found += check(snapshot)
+    found = [*catalogue.of_templates(workloads), *catalogue.of_snapshot(snapshot)]
     return sorted_findings(dict.fromkeys(found))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import yaml
 
-from ..checks.plans import CHECKS
+from ..checks import catalogue
 from ..clients.errors import ClusterError, ExtraMissingError
 from ..clients.kubeconfig import ClusterAccess
 from ..clients.kubernetes import connect
@@ -35,8 +35,7 @@ class PreflightError(Exception):
 
 def object_to(ground: Ground, planned: Sequence[Plan]) -> list[Finding]:
     """All that the cluster and the tailnet will object to, the worst first. Needs nothing but what was looked at."""
-    found = [finding for plan in planned for check in CHECKS for finding in check(ground, plan)]
-    return sorted_findings(dict.fromkeys(found))
+    return sorted_findings(dict.fromkeys(catalogue.of_plans(ground, planned)))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

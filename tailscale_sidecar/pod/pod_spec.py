@@ -12,6 +12,7 @@ from .camel_case import to_camel_case
 from .contract import OWN_CONTAINERS, OWN_VOLUMES
 from .objects import Json, known_items, plain_value
 from .probes import asked_of_the_tailnet
+from .quantities import amount
 
 
 def normalised(value: Any) -> Json:
@@ -32,6 +33,7 @@ def normalised(value: Any) -> Json:
             raise ValueError(f"{path}.volumeMounts is an Output; give a list, with Outputs inside")
     _refuse_pod_fields(spec)
     _refuse_names(spec)
+    _refuse_quantities(spec)
     return spec
 
 
@@ -107,6 +109,21 @@ def _refuse_pod_fields(spec: Json) -> None:
     system = spec.get("os")
     if isinstance(system, Mapping) and system.get("name") == "windows":
         raise ValueError("pod_spec.os.name windows cannot be set: the sidecar needs Linux; remove it")
+
+
+def _refuse_quantities(spec: Json) -> None:
+    """The pod's own resources are added up with the sidecar's, so they must be quantities."""
+    resources = spec.get("resources")
+    if not isinstance(resources, Mapping):
+        return
+    for kind in ("requests", "limits"):
+        quantities = resources.get(kind)
+        for name, quantity in quantities.items() if isinstance(quantities, Mapping) else ():
+            if not isinstance(quantity, pulumi.Output):
+                try:
+                    amount(quantity)
+                except ValueError as error:
+                    raise ValueError(f"pod_spec.resources.{kind}.{name} {error}") from None
 
 
 def _refuse_names(spec: Json) -> None:

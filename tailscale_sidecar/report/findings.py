@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 GUIDE = "https://tailscale.com/docs/solutions/connect-kubernetes-pods-to-tailnet-using-sidecar"
 GUIDE_TABLE = f"{GUIDE}#troubleshooting"
 CODE = "https://github.com/tailscale/tailscale/blob/v1.102.5"
+DOCS = "https://tailscale.com/docs"
 UPSTREAM = "https://github.com/tailscale/tailscale/issues"
 
 CREDENTIAL = re.compile(r"(tskey-[a-z]+|hskey-[a-z]+)-\w\S*")
