@@ -17,6 +17,7 @@ from pydantic import Field, InstanceOf, ValidationInfo, field_validator, model_v
 
 from ..choices.auth import Auth
 from ..choices.dns import ClusterDns, Dns, InPodSplitDns
+from ..choices.dns.in_pod_split_dns import COREFILE_ANNOTATION
 from ..choices.networking import KernelNetworking, Networking
 from ..choices.state import SecretState, State
 from ..clients.tailscale import TAILSCALE_API
@@ -225,6 +226,8 @@ class TailscaleSidecarStatefulSetArgs(Model):
     ) -> Mapping[str, Input[str]]:
         for key in annotations:
             rules.map_key(key, str(info.field_name))
+            if key == COREFILE_ANNOTATION:
+                raise ValueError(f"{key} is the sidecar's own; use another key")
         return annotations
 
     @field_validator("name")
@@ -289,7 +292,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
                 "100.100.100.100. Use dns=ClusterDns(), and the proxy for tailnet names"
             )
         routes = bool(self.advertise_routes) or self.advertise_exit_node
-        if routes and self.networking.kernel and not self.networking.writes_sysctls and not self._forwarding_sysctl():
+        if routes and self.networking.kernel and not self.networking.is_privileged and not self._forwarding_sysctl():
             raise ValueError(
                 "advertise_routes and advertise_exit_node need IP forwarding, which KernelNetworking(tun_device=...) "
                 "cannot set: add {'name': 'net.ipv4.ip_forward', 'value': '1'} to pod_spec.securityContext.sysctls"

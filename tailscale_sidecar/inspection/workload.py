@@ -165,12 +165,13 @@ class Workload:
     @property
     def shares_resolv_conf(self) -> bool:
         """Whether the resolv.conf that tailscaled rewrites is the one that the pod's other containers read."""
-        return not any(m.get("mountPath") == "/etc/resolv.conf" for m in self.sidecar.get("volumeMounts", ()))
+        own = any(m.get("mountPath") == "/etc/resolv.conf" for m in self.sidecar.get("volumeMounts", ()))
+        return not own and not self.is_component
 
     @property
     def app_nameserver(self) -> str:
         """The resolver that the component gives the app; nothing where the app has the kubelet's own."""
-        return environment(self.init_container("tailscale-init")).get("APP_NAMESERVER", "")
+        return self.env.get("APP_NAMESERVER", "")
 
     @property
     def asks_tailscale_for_all(self) -> bool:
@@ -181,7 +182,7 @@ class Workload:
     @property
     def guarded_cidrs(self) -> list[str]:
         """CIDRs that the component's rules keep out of Tailscale's routing table."""
-        listed = environment(self.init_container("tailscale-init")).get("CLUSTER_CIDRS", "")
+        listed = self.env.get("CLUSTER_CIDRS", "")
         return [cidr for cidr in listed.split(",") if cidr]
 
     def init_container(self, name: str) -> Json:

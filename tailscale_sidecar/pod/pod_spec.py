@@ -14,6 +14,7 @@ from .objects import Json
 OWN_CONTAINERS = ("tailscale", "tailscale-init", "tailscale-dns")
 OWN_VOLUMES = (
     "tailscale-auth",
+    "tailscale-corefile",
     "tailscale-id-token",
     "tailscale-run",
     "tailscale-state",

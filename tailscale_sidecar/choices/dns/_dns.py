@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 RUN_VOLUME = "tailscale-run"
 """The volume in memory that scripts/prepare.sh and scripts/start.sh write to."""
+APP_RESOLV_CONF: Json = {"name": RUN_VOLUME, "mountPath": "/etc/resolv.conf", "subPath": "app.conf", "readOnly": True}
+"""What scripts/prepare.sh has written before any of the user's containers is made."""
 
 
 class Dns(Model):
@@ -29,14 +31,10 @@ class Dns(Model):
         return {}
 
 
-def resolvers(*, accept_dns: bool, app_nameserver: str = "", corefile: str = "") -> Additions:
+def resolvers(*, accept_dns: bool, app_nameserver: str = "") -> Additions:
     """Tells the scripts which resolv.conf the app gets: the kubelet's with this one nameserver, or the kubelet's own."""
     return Additions(
         env=(env_value("TS_ACCEPT_DNS", str(accept_dns).lower()),),
-        prepare_env=(env_value("APP_NAMESERVER", app_nameserver), env_value("COREFILE", corefile)),
-        app_mounts=(_file("app.conf", "/etc/resolv.conf"),) if app_nameserver else (),
+        prepare_env=(env_value("APP_NAMESERVER", app_nameserver),),
+        app_mounts=(APP_RESOLV_CONF,) if app_nameserver else (),
     )
-
-
-def _file(name: str, path: str) -> Json:
-    return {"name": RUN_VOLUME, "mountPath": path, "subPath": name, "readOnly": True}
