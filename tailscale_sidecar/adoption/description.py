@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..component.args import BURST_REPLICAS
 from ..inspection.workload import Workload
 from ..pod import rules
+from ..pod.contract import BURST_REPLICAS
 from ..pod.objects import Json
 from . import defaults
 from .credential import credential

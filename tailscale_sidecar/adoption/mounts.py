@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..inspection.workload import Workload
+from ..pod.contract import RESOLV_CONF, SERVICE_ACCOUNT_DIR
 from ..pod.objects import Json
-from ..pod.pod_spec import SERVICE_ACCOUNT_DIR
 
-OWN_PATHS = ("/etc/resolv.conf", SERVICE_ACCOUNT_DIR)
+OWN_PATHS = (RESOLV_CONF, SERVICE_ACCOUNT_DIR)
 FILES = ("TS_AUTHKEY", "TS_AUTH_KEY", "TS_CLIENT_ID", "TS_CLIENT_SECRET", "TS_ID_TOKEN")
 """Variables that may have `file:` and a path (tailscale.com@v1.102.5 cmd/tailscale/cli/up.go:237)."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..component.args import TAILSCALE_IMAGE
-from ..inspection.workload import DEFAULT_METRICS_PORT, POD_INDEX, POD_NAME, Workload, is_true
+from ..inspection.workload import POD_INDEX, POD_NAME, Workload, is_true
+from ..pod.contract import METRICS_PORT, TAILSCALE_IMAGE
 from ..pod.rules import ENV_FIELDS, FLAG_FIELDS, FREE_FLAGS, hostname_prefix, tailscale_image
 from . import commands, defaults
 from .mounts import kept_mounts
@@ -136,7 +136,7 @@ def metrics(workload: Workload) -> Part:
     arguments: dict[str, Any] = {}
     if not is_true(workload.env.get("TS_ENABLE_METRICS", "")):
         arguments["metrics"] = False
-    if workload.health_ports != (DEFAULT_METRICS_PORT,):
+    if workload.health_ports != (METRICS_PORT,):
         (arguments["metrics_port"],) = workload.health_ports
     return Part(arguments=arguments)
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..choices.state._state import STATE_DIR, VOLUME_DIR
 from ..inspection.workload import POD_INDEX, POD_NAME, Workload, for_pod
+from ..pod.contract import STATE_DIR, STATE_VOLUME, VOLUME_DIR
 from ..pod.objects import Json
 from . import commands
 from .mounts import state_mount
 from .source import call
 from .translation import Part, note
 
-CLAIM = "tailscale-state"
-"""Name of the claims of `PersistentVolumeState`."""
 STATE_FILE = "tailscaled.state"
 """In TS_STATE_DIR (tailscale.com@v1.102.5 cmd/tailscaled/tailscaled.go). It is a JSON object of the same keys and
 base64 values as the data of a state Secret (ipn/store/stores.go, ipn/store/kubestore)."""
@@ -51,7 +49,7 @@ def in_secrets(workload: Workload, spare: int) -> Part:
 def on_volume(workload: Workload) -> Part:
     """`TS_STATE_DIR` on a volume: a claim of each replica's that is called like the component's stays."""
     mount = state_mount(workload) or {}
-    claim = next((c for c in claims(workload) if c["metadata"]["name"] == mount.get("name") == CLAIM), None)
+    claim = next((c for c in claims(workload) if c["metadata"]["name"] == mount.get("name") == STATE_VOLUME), None)
     if claim is None or "subPath" in mount:
         return into_secrets(workload)
     spec = claim["spec"]
@@ -78,7 +76,7 @@ def into_secrets(workload: Workload) -> Part:
     moves = [commands.file_to_secret(workload, pod, state_file(workload, pod)) for pod in workload.pod_names]
     return Part(before=tuple(moves), makes=tuple(workload.pod_names)) + note(
         "state: it moves from a volume to Secrets. PersistentVolumeState() needs claims of the StatefulSet's own that "
-        f"are called {CLAIM}."
+        f"are called {STATE_VOLUME}."
     )
 
 

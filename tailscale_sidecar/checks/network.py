@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..inspection.cidrs import DNS, Range, is_within, overlap, parsed
 from ..inspection.snapshot import Inside, Replica, Snapshot, guards
 from ..inspection.tailnet import Device, Tailnet, TailnetDns
-from ..pod.rules import TAILNET_RANGES
+from ..pod.contract import TAILNET_RANGES
 from ..report.findings import GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Finding, Severity
 
 ROUTE_OVERLAP = Defect(

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from ..inspection.snapshot import Replica, Snapshot
 from ..inspection.tailnet import Device
 from ..inspection.workload import Workload
-from ..pod.pod_spec import QUAD100
+from ..pod.contract import QUAD100
 from ..report.findings import GUIDE, UPSTREAM, Defect, Finding, Severity, quoted
 from .logs import LOCKED_OUT, NOT_APPROVED, STUCK_AFTER_CRASH, cause
 from .template import DEFAULT_RELEASE, OLD_RELEASE

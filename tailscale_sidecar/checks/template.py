@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
-from ..component.args import BURST_REPLICAS, TAILSCALE_IMAGE
 from ..inspection.unknown_values import KnownWorkload, UnknownError
 from ..inspection.workload import POD_INDEX, POD_NAME, Workload, is_true
 from ..pod import rules
+from ..pod.contract import BURST_REPLICAS, TAILSCALE_IMAGE
 from ..pod.objects import Json
 from ..pod.pod_spec import asked_of_the_tailnet
 from ..pod.rules import release

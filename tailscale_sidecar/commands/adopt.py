@@ -67,7 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints the program, and what to do with it; returns the exit status."""
     try:
-        rules.cidrs(tuple(options.cluster_cidr))
+        for cidr in options.cluster_cidr:
+            rules.cidr(cidr)
         with looking(options) as found:
             return adopt(found, options)
     except (ClusterError, ExtraMissingError, CannotAdoptError, OSError, ValueError, yaml.YAMLError) as error:

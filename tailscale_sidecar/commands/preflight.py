@@ -69,7 +69,8 @@ def run(options: argparse.Namespace) -> int:
     """Looks, prints what was found, and returns the exit status."""
     progress = Progress()
     try:
-        rules.cidrs(tuple(options.cluster_cidr))
+        for cidr in options.cluster_cidr:
+            rules.cidr(cidr)
         with connect(ClusterAccess(options.kubeconfig, options.context), None, "preflight") as cluster:
             planned = planned_by(options, options.namespace or cluster.namespace)
             ground = survey(cluster, planned, options.cluster_cidr, progress)

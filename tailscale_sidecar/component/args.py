@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -17,22 +18,27 @@ from pydantic import Field, InstanceOf, ValidationInfo, field_validator, model_v
 
 from ..choices.auth import Auth
 from ..choices.dns import ClusterDns, Dns, InPodSplitDns
-from ..choices.dns.in_pod_split_dns import COREFILE_ANNOTATION
-from ..choices.networking import KernelNetworking, Networking
+from ..choices.networking import KernelNetworking, Networking, UserspaceNetworking
 from ..choices.state import SecretState, State
 from ..clients.tailscale import TAILSCALE_API
 from ..devices.cleanup import DeviceCleanup
 from ..pod import pod_spec as _pod_spec
 from ..pod import rules
+from ..pod.additions import Surroundings
 from ..pod.camel_case import to_camel_case
-from ..pod.model import Input, Items, Model
+from ..pod.contract import (
+    BURST_REPLICAS,
+    COREFILE_ANNOTATION,
+    DNS_IMAGE,
+    METRICS_PORT,
+    OWN_VOLUMES,
+    RESOLV_CONF,
+    RUN_DIR,
+    SERVICE_ACCOUNT_DIR,
+    TAILSCALE_IMAGE,
+)
+from ..pod.model import Input, Items, Model, when_known
 from ..pod.objects import Json
-
-TAILSCALE_IMAGE = "ghcr.io/tailscale/tailscale:v1.102.5"
-DNS_IMAGE = "coredns/coredns:1.15.0"
-RESOLV_CONF = "/etc/resolv.conf"
-BURST_REPLICAS = 10
-"""Above this, `Parallel` must be asked for twice: all replicas would register at once (the guide, troubleshooting)."""
 
 
 class TailscaleSidecarStatefulSetArgs(Model):
@@ -101,7 +107,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
 
     metrics: bool = True
     """Whether the sidecar serves Prometheus metrics at `/metrics` on the pod's address."""
-    metrics_port: int = Field(default=9002, ge=1, le=65535)
+    metrics_port: int = Field(default=METRICS_PORT, ge=1, le=65535)
     """Port of `/metrics` and `/healthz`."""
     wait_for_tailnet: bool = True
     """Whether the app's containers start only when the replica is on the tailnet, however long that takes."""
@@ -113,7 +119,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """Of the sidecar's images. Default: Kubernetes' own rule."""
     resources: Any = None
-    """Resource requests and limits of the sidecar. Default: requests of 10m CPU and 96Mi as measured, no limits."""
+    """Resource requests and limits of the sidecar. Default: requests of 15m CPU and 96Mi as measured, no limits."""
     service_account_name: Input[str] | None = None
     """Name of an existing ServiceAccount to use; else the component makes one."""
     service_account_annotations: Mapping[str, Input[str]] = Field(default={})
@@ -146,7 +152,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
             name, path = _name_of_claim(claim), f"volume_claim_templates[{index}].metadata.name"
             if name is None:
                 raise ValueError(f"{path} is missing; volume mounts are of it")
-            if isinstance(name, str) and name in _pod_spec.OWN_VOLUMES:
+            if isinstance(name, str) and name in OWN_VOLUMES:
                 raise ValueError(f"{path} is the sidecar's own; rename the claim")
         return claims
 
@@ -182,19 +188,25 @@ class TailscaleSidecarStatefulSetArgs(Model):
 
     @field_validator("advertise_routes", "cluster_cidrs")
     @classmethod
-    def _check_cidrs(cls, cidrs: tuple[Input[str], ...]) -> tuple[Input[str], ...]:
-        rules.cidrs(cidrs)
-        return cidrs
+    def _check_cidrs(cls, cidrs: tuple[Input[str], ...], info: ValidationInfo) -> tuple[Input[str], ...]:
+        return tuple(when_known(cidr, rules.cidr, str(info.field_name)) for cidr in cidrs)
+
+    @field_validator("cluster_cidrs")
+    @classmethod
+    def _keep_out_of_tailnet(cls, cidrs: tuple[Input[str], ...], info: ValidationInfo) -> tuple[Input[str], ...]:
+        if not isinstance(info.data.get("networking"), KernelNetworking):
+            return cidrs
+        return tuple(when_known(cidr, rules.outside_tailnet, "cluster_cidrs") for cidr in cidrs)
 
     @field_validator("image")
     @classmethod
     def _check_image(cls, image: Input[str]) -> Input[str]:
-        return rules.tailscale_image(image) if isinstance(image, str) else image
+        return when_known(image, rules.tailscale_image, "image")
 
     @field_validator("dns_image")
     @classmethod
     def _check_dns_image(cls, image: Input[str]) -> Input[str]:
-        return rules.dns_image(image) if isinstance(image, str) else image
+        return when_known(image, rules.dns_image, "dns_image")
 
     @field_validator("hostname")
     @classmethod
@@ -204,7 +216,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     @field_validator("login_server")
     @classmethod
     def _check_login_server(cls, url: Input[str] | None) -> Input[str] | None:
-        return rules.login_server(url) if isinstance(url, str) else url
+        return None if url is None else when_known(url, rules.login_server, "login_server")
 
     @field_validator("extra_args")
     @classmethod
@@ -216,8 +228,11 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _check_labels(cls, labels: Mapping[str, Input[str]]) -> Mapping[str, Input[str]]:
         if "app" in labels:
             raise ValueError("labels: app is the selector's own, with the component's name as its value; remove it")
-        rules.labels(labels, "labels")
-        return labels
+        for key in labels:
+            rules.map_key(key, "labels")
+        return {
+            key: when_known(value, partial(rules.label, key, field="labels"), "labels") for key, value in labels.items()
+        }
 
     @field_validator("annotations", "service_account_annotations")
     @classmethod
@@ -238,9 +253,14 @@ class TailscaleSidecarStatefulSetArgs(Model):
     @field_validator("namespace", "service_account_name")
     @classmethod
     def _check_object_name(cls, name: Input[str] | None, info: ValidationInfo) -> Input[str] | None:
-        if name is not None:
-            rules.object_name(name, str(info.field_name))
-        return name
+        field = str(info.field_name)
+        return None if name is None else when_known(name, partial(rules.object_name, field=field), field)
+
+    @field_validator("env")
+    @classmethod
+    def _check_env(cls, env: Mapping[str, Input[str]], info: ValidationInfo) -> Mapping[str, Input[str]]:
+        rules.env(env, kernel=not isinstance(info.data.get("networking"), UserspaceNetworking))
+        return {name: when_known(value, partial(rules.env_value, name), "env") for name, value in env.items()}
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -252,7 +272,6 @@ class TailscaleSidecarStatefulSetArgs(Model):
         self._check_rollout()
         self._check_device_cleanup()
         self._check_service_account()
-        rules.env(self.env, kernel=self.networking.kernel)
         return self
 
     def _check_tags_given(self) -> None:
@@ -268,8 +287,6 @@ class TailscaleSidecarStatefulSetArgs(Model):
         for cidr in self.advertise_routes:
             if cidr in ("0.0.0.0/0", "::/0"):
                 raise ValueError(f"advertise_routes: {cidr} makes an exit node; use advertise_exit_node=True")
-        if self.networking.kernel:
-            rules.outside_tailnet(self.cluster_cidrs)
 
     def _check_exit_node(self) -> None:
         used = any(flag.startswith("--exit-node=") for flag in self.extra_args)
@@ -308,19 +325,36 @@ class TailscaleSidecarStatefulSetArgs(Model):
         _pod_spec.refuse_ports(self.pod_spec, self.taken_ports)
         paths = {RESOLV_CONF: f"dns={type(self.dns).__name__}()"} if self.dns.needs_tun else {}
         if self.mount_token_in_app:
-            paths[_pod_spec.SERVICE_ACCOUNT_DIR] = "mount_token_in_app=True"
+            paths[SERVICE_ACCOUNT_DIR] = "mount_token_in_app=True"
         _pod_spec.refuse_mounts(self.pod_spec, paths)
         _pod_spec.refuse_probes(self.pod_spec, (self.metrics_port,) if self.metrics or self.wait_for_tailnet else ())
         self._check_sidecar_mounts()
-        rules.fs_group(self)
+        self._check_fs_group()
+
+    def _check_fs_group(self) -> None:
+        """Where the sidecar is not root, its volume claim must belong to a group; asks for it if other claims would change.
+
+        Kubernetes has one fsGroup for all volumes of a pod. Some databases refuse to start on a directory that belongs
+        to an unexpected group, so the component chooses one only where no other volume claim is there.
+        """
+        claims_state = bool(self.state.additions(Surroundings()).volume_claim_templates)
+        context = self.pod_spec.get("securityContext") or {}
+        if self.networking.kernel or not claims_state or isinstance(context, pulumi.Output) or "fsGroup" in context:
+            return
+        mounts_claims = any("persistentVolumeClaim" in volume for volume in self.pod_spec.get("volumes", ()))
+        if self.volume_claim_templates or mounts_claims:
+            raise ValueError(
+                "pod_spec.securityContext.fsGroup is required with PersistentVolumeState() and UserspaceNetworking() where "
+                "the app has volume claims of its own: it applies to all of them, so choose the app's group"
+            )
 
     def _check_sidecar_mounts(self) -> None:
-        added = (self.auth.additions("", ephemeral=False), self.state.additions("", 0), self.networking.additions())
+        added = [choice.additions(Surroundings()) for choice in (self.auth, self.state, self.networking)]
         own = {mount["mountPath"] for choice in added for mount in choice.mounts}
         volumes = [volume.get("name") for volume in self.pod_spec.get("volumes", ())]
         volumes += [_name_of_claim(claim) for claim in self.volume_claim_templates]
         _pod_spec.refuse_sidecar_mounts(
-            self.sidecar_volume_mounts, {*own, _pod_spec.RUN_DIR, _pod_spec.SERVICE_ACCOUNT_DIR, RESOLV_CONF}, volumes
+            self.sidecar_volume_mounts, {*own, RUN_DIR, SERVICE_ACCOUNT_DIR, RESOLV_CONF}, volumes
         )
 
     def _check_rollout(self) -> None:
@@ -336,9 +370,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
                 "registration_rate, such as 2 a second, or set allow_registration_burst=True"
             )
         self._check_registration_rate()
-        limit = self.state.max_replicas if isinstance(self.state, SecretState) else None
-        if limit is not None and limit < self.replicas:
-            raise ValueError(f"state.max_replicas {limit} is less than replicas {self.replicas}; raise it")
+        self.state.room(self.replicas)
         if self.shields_up:
             warnings.warn(
                 "shields_up=True: no device of the tailnet can open a connection to these pods, "
@@ -370,12 +402,12 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _check_device_cleanup(self) -> None:
         if self.device_cleanup is None:
             return
-        if not isinstance(self.state, SecretState):
+        if not self.state.in_secrets:
             raise ValueError(
                 f"device_cleanup needs state=SecretState(): with {type(self.state).__name__} only the pod can read which "
                 "device is its own"
             )
-        if self.state.retain_state:
+        if self.state.retained:
             raise ValueError(
                 "device_cleanup cannot be given with state=SecretState(retain_state=True), which keeps the identities of "
                 "the replicas that go; choose one"

@@ -13,7 +13,6 @@ from pulumi_kubernetes.apps.v1 import StatefulSet
 from pulumi_kubernetes.core.v1 import Secret, SecretPatch, Service, ServiceAccount
 from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 
-from ..choices.state import SecretState, own_secret_policy
 from ..clients import extras
 from ..devices import outputs as _devices
 from ..devices.cleanup_provider import DeviceCleanupResource
@@ -62,6 +61,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         )
         self._kubernetes_name = kubernetes_name
         self._args = args
+        self._surroundings = pod_template.surroundings(kubernetes_name, args)
         self._timeouts = opts.custom_timeouts if opts else None  # Pulumi's engine does not pass them on to children
         # Typed here: annotations of the class are what Pulumi's SDK would resolve anew for each component.
         self.service: Service = self._service()
@@ -97,7 +97,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         Raises:
             ValueError: The state is not in Secrets.
         """
-        if not isinstance(self._args.state, SecretState):
+        if not self._args.state.in_secrets:
             raise ValueError(
                 f"devices needs state=SecretState(): what {type(self._args.state).__name__} keeps, only the pod can read"
             )
@@ -122,7 +122,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         )
 
     def _rbac(self) -> tuple[Role | None, RoleBinding | None]:
-        role_rules: Any = list(self._args.state.additions(self._kubernetes_name, self._args.replicas).rules)
+        role_rules: Any = list(self._args.state.additions(self._surroundings).rules)
         if not role_rules:
             return None, None
         role = Role(
@@ -144,15 +144,15 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         return role, binding
 
     def _policy(self) -> tuple[Any, Any]:
-        state = self._args.state
-        if not isinstance(state, SecretState) or state.access != "guarded" or self.role is None:
+        if self.role is None:
             return None, None
         namespace = _namespace_of(self.role)
         account = self._args.service_account_name or self._kubernetes_name
-        user = pulumi.Output.concat("system:serviceaccount:", namespace, ":", account)
+        spec: Any = self._args.state.policy(pulumi.Output.concat("system:serviceaccount:", namespace, ":", account))
+        if spec is None:
+            return None, None
         # Policies belong to the whole cluster: the namespace keeps those of two components with one name apart.
         unique: Any = {"name": pulumi.Output.concat(namespace, ".", self._kubernetes_name, ".own-secret")}
-        spec: Any = own_secret_policy.spec(user)
         policy = admission.ValidatingAdmissionPolicy(
             f"{self._name}-own-secret", metadata=unique, spec=spec, opts=self._child()
         )
@@ -178,11 +178,9 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
 
     def _state_secrets(self) -> list[Secret | SecretPatch]:
         state = self._args.state
-        if not isinstance(state, SecretState) or state.access != "scoped":
-            return []
-        kind, other = (SecretPatch, Secret) if state.retain_state else (Secret, SecretPatch)
+        kind, other = (SecretPatch, Secret) if state.retained else (Secret, SecretPatch)
         # What a Secret of an earlier `up` has is another field manager's: without this, a changed label is a conflict.
-        annotations = {"pulumi.com/patchForce": "true"} if state.retain_state else None
+        annotations = {"pulumi.com/patchForce": "true"} if state.retained else None
         own = pulumi.ResourceOptions(
             # The arguments have no `data`, so that what tailscaled writes there is never Pulumi's to change. But in
             # Pulumi's state an imported Secret has.
@@ -196,12 +194,12 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
                 type="Opaque",
                 opts=pulumi.ResourceOptions.merge(self._child(), own),
             )
-            for ordinal, secret in enumerate(state.secret_names(self._kubernetes_name, self._args.replicas))
+            for ordinal, secret in enumerate(state.secrets_made_beforehand(self._kubernetes_name, self._args.replicas))
         ]
 
     def _device_cleanups(self) -> list[DeviceCleanupResource]:
         state, cleanup = self._args.state, self._args.device_cleanup
-        if cleanup is None or not isinstance(state, SecretState):
+        if cleanup is None:
             return []
         extras.DEVICES.require("device_cleanup")
         access = cleanup.access(_kubernetes_provider.access_of(self))
@@ -211,7 +209,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
             "service_uid": self.service.metadata.apply(
                 lambda metadata: metadata.uid
             ),  # without a cluster, there is none
-            "secret_is_ours": state.access == "scoped",
+            "secret_is_ours": bool(self.state_secrets),
             "api_url": cleanup.api_url,
             "client_secret": cleanup.client_secret,
             "access_token": cleanup.access_token,
@@ -225,7 +223,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
                 {**shared, "ordinal": ordinal},
                 self._device_cleanup_options(ordinal),
             )
-            for ordinal in range(len(state.secret_names(self._kubernetes_name, self._args.replicas)))
+            for ordinal in range(state.room(self._args.replicas))
         ]
 
     def _device_cleanup_options(self, ordinal: int) -> pulumi.ResourceOptions:
@@ -237,8 +235,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
 
     def _stateful_set(self) -> StatefulSet:
         before = [self.service, self.service_account, self.role_binding, self.policy_binding, self.auth_secret]
-        auth_secret = self._args.auth.existing_secret or f"{self._kubernetes_name}-auth"
-        spec: Any = pod_template.stateful_set_spec(self._kubernetes_name, self._args, auth_secret)
+        spec: Any = pod_template.stateful_set_spec(self._surroundings, self._args)
         own = pulumi.ResourceOptions(
             custom_timeouts=rollout.custom_timeouts(self._args, self._timeouts),
             # An imported StatefulSet has Kubernetes' default in its inputs; Pulumi would replace it to take that away.

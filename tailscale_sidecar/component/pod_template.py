@@ -10,13 +10,22 @@ from typing import Any
 
 import pulumi
 
-from ..choices.dns._dns import RUN_VOLUME
 from ..choices.networking.kernel_networking import ROOT
-from ..choices.networking.userspace_networking import UID
-from ..pod.additions import Additions
+from ..pod.additions import Additions, Surroundings
+from ..pod.contract import (
+    INIT,
+    PREPARED,
+    RESOLV_CONF,
+    RUN_DIR,
+    RUN_VOLUME,
+    SERVICE_ACCOUNT_DIR,
+    SIDECAR,
+    SIDECAR_RESOLV_CONF,
+    TOKEN_VOLUME,
+    USERSPACE_UID,
+)
 from ..pod.model import Input
 from ..pod.objects import Json, env_field, env_value, startup_probe
-from ..pod.pod_spec import RUN_DIR, SERVICE_ACCOUNT_DIR
 from .args import TailscaleSidecarStatefulSetArgs
 
 TOKEN_SECONDS = 3607
@@ -25,9 +34,22 @@ DEFAULT_RESOURCES: Json = {"requests": {"cpu": "15m", "memory": "96Mi"}}
 """As measured, see docs/benchmarks.md#cost: CPU as used while idle, memory as used under load; no limits."""
 
 
-def stateful_set_spec(name: str, args: TailscaleSidecarStatefulSetArgs, auth_secret: Input[str]) -> Json:
-    """The StatefulSet's `spec`. `auth_secret` is the name of the Secret with the credential."""
-    added = additions(name, args, auth_secret)
+def surroundings(name: str, args: TailscaleSidecarStatefulSetArgs) -> Surroundings:
+    """What the choices are told. `name` is the StatefulSet's."""
+    return Surroundings(
+        name=name,
+        replicas=args.replicas,
+        auth_secret=f"{name}-auth" if args.auth.existing_secret is None else args.auth.existing_secret,
+        outlives_pod=args.state.outlives_pod,
+        waits_for_tailnet=args.wait_for_tailnet,
+        dns_image=args.dns_image,
+        image_pull_policy=args.image_pull_policy,
+    )
+
+
+def stateful_set_spec(pod: Surroundings, args: TailscaleSidecarStatefulSetArgs) -> Json:
+    """The StatefulSet's `spec`."""
+    name, added = pod.name, additions(pod, args)
     claims = [*args.volume_claim_templates, *added.volume_claim_templates]
     spec: Json = {
         "replicas": args.replicas,
@@ -53,16 +75,11 @@ def pod_metadata(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additi
     return {**metadata, "annotations": annotations} if annotations else metadata
 
 
-def additions(name: str, args: TailscaleSidecarStatefulSetArgs, auth_secret: Input[str]) -> Additions:
+def additions(pod: Surroundings, args: TailscaleSidecarStatefulSetArgs) -> Additions:
     """What all choices together add to the pod."""
-    choices = (
-        args.auth.additions(auth_secret, ephemeral=not args.state.outlives_pod),
-        args.dns.additions(args),
-        args.state.additions(name, args.replicas),
-        args.networking.additions(),
-        Additions(volumes=({"name": RUN_VOLUME, "emptyDir": {"medium": "Memory"}},)),
-    )
-    return reduce(add, choices)
+    run = Additions(volumes=({"name": RUN_VOLUME, "emptyDir": {"medium": "Memory"}},))
+    choices = (args.auth, args.dns, args.state, args.networking)
+    return reduce(add, [*(choice.additions(pod) for choice in choices), run])
 
 
 def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions) -> Json:
@@ -81,8 +98,8 @@ def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions)
         "volumes": [*user.get("volumes", ()), *added.volumes, *token],
     }
     if not args.networking.kernel and added.volume_claim_templates:
-        # The sidecar is not root and must be able to write its claim; rules.fs_group saw to it that this hurts no other.
-        default = {"fsGroup": UID, "fsGroupChangePolicy": "OnRootMismatch"}
+        # The sidecar is not root and must be able to write its claim; args.py saw to it that this hurts no other.
+        default = {"fsGroup": USERSPACE_UID, "fsGroupChangePolicy": "OnRootMismatch"}
         context = user.get("securityContext") or {}
         spec["securityContext"] = context if _is_output(context) or "fsGroup" in context else {**context, **default}
     return spec
@@ -93,14 +110,16 @@ def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_to
     script = (_script("keep.sh") + _script("prepare.sh") if kernel else "") + _script("start.sh")
     mounts = [{"name": RUN_VOLUME, "mountPath": RUN_DIR}]
     if kernel and not args.networking.is_privileged:
-        mounts.append({"name": RUN_VOLUME, "mountPath": "/etc/resolv.conf", "subPath": "sidecar.conf"})
+        mounts.append({"name": RUN_VOLUME, "mountPath": RESOLV_CONF, "subPath": SIDECAR_RESOLV_CONF})
     mounts += [*added.mounts, *([_token_mount()] if with_token else []), *args.sidecar_volume_mounts]
     container: Json = {
-        "name": "tailscale",
+        "name": SIDECAR,
         **_image(args),
         "restartPolicy": "Always",
         "command": ["/bin/sh", "-c", script, "start.sh", _connect_script(args), _script("tailscaled.sh")],
-        "env": _with_user_env([*_pod_fields(args), *added.env, *_prepare_env(args, added), *_settings(args, added)], args),
+        "env": _with_user_env(
+            [*_pod_fields(args), *added.env, *_prepare_env(args, added), *_settings(args, added)], args
+        ),
         "volumeMounts": mounts,
         "resources": _resources(args),
         "securityContext": args.networking.security_context,
@@ -109,7 +128,7 @@ def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_to
     if kernel:
         # Without it the app would start beside the first lines of prepare.sh where it does not wait for the tailnet, and
         # on Kubernetes 1.35 after a reboot of the node too (https://github.com/kubernetes/kubernetes/issues/137710).
-        prepared = ["/bin/sh", "-c", f"until [ -e {RUN_DIR}/prepared ]; do sleep 0.05; done"]
+        prepared = ["/bin/sh", "-c", f"until [ -e {RUN_DIR}/{PREPARED} ]; do sleep 0.05; done"]
         container["lifecycle"] = {"postStart": {"exec": {"command": prepared}}}
     if args.metrics:
         container["ports"] = [{"name": "metrics", "containerPort": args.metrics_port, "protocol": "TCP"}]
@@ -138,7 +157,7 @@ def _keep_container(args: TailscaleSidecarStatefulSetArgs) -> Json:
     """
     resources = args.resources or DEFAULT_RESOURCES
     return {
-        "name": "tailscale-init",
+        "name": INIT,
         **_image(args),
         "command": ["/bin/sh", "-c", _script("keep.sh")],
         "volumeMounts": [{"name": RUN_VOLUME, "mountPath": RUN_DIR}],
@@ -222,11 +241,11 @@ def _token_volume() -> Json:
     token = {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": "token"}}
     root = {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}}
     namespace = {"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}
-    return {"name": "tailscale-token", "projected": {"sources": [token, root, {"downwardAPI": {"items": [namespace]}}]}}
+    return {"name": TOKEN_VOLUME, "projected": {"sources": [token, root, {"downwardAPI": {"items": [namespace]}}]}}
 
 
 def _token_mount() -> Json:
-    return {"name": "tailscale-token", "mountPath": SERVICE_ACCOUNT_DIR, "readOnly": True}
+    return {"name": TOKEN_VOLUME, "mountPath": SERVICE_ACCOUNT_DIR, "readOnly": True}
 
 
 def _with_mounts(containers: Iterable[Json], mounts: list[Json]) -> list[Json]:

@@ -14,6 +14,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime import mocks, settings
 
+from ..pod.additions import Surroundings
 from ..pod.objects import Json
 from .args import TailscaleSidecarStatefulSetArgs
 
@@ -25,7 +26,10 @@ COUNT = itertools.count()
 
 def remembered(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
     """What the next `up` is compared with. `name` is the one in Kubernetes."""
-    claims = [*args.volume_claim_templates, *args.state.additions(name, args.replicas).volume_claim_templates]
+    claims = [
+        *args.volume_claim_templates,
+        *args.state.additions(Surroundings(name=name, replicas=args.replicas)).volume_claim_templates,
+    ]
     found: Json = {
         "name": name,
         "namespace": args.namespace,

@@ -9,7 +9,7 @@ from ..choices.auth._auth import refuse_prefixes
 from ..clients.kubeconfig import ClusterAccess
 from ..clients.tailscale import TAILSCALE_API
 from ..pod import rules
-from ..pod.model import Input, Model
+from ..pod.model import Input, Model, when_known
 
 
 class DeviceCleanup(Model):
@@ -45,30 +45,12 @@ class DeviceCleanup(Model):
     @field_validator("client_secret")
     @classmethod
     def _check_client_secret(cls, value: Input[str] | None) -> Input[str] | None:
-        refuse_prefixes(
-            value,
-            "client_secret",
-            {
-                "tskey-auth-": "that is an auth key, which removes no devices; use an OAuth client's secret",
-                "tskey-api-": "that is an API access token; use access_token=",
-            },
-        )
-        if isinstance(value, str) and "?" in value:
-            raise ValueError("client_secret has attributes (?...), which are for logins; leave them out")
-        return value
+        return None if value is None else when_known(value, _is_client_secret, "client_secret")
 
     @field_validator("access_token")
     @classmethod
     def _check_access_token(cls, value: Input[str] | None) -> Input[str] | None:
-        refuse_prefixes(
-            value,
-            "access_token",
-            {
-                "tskey-auth-": "that is an auth key, which removes no devices; use an API access token",
-                "tskey-client-": "that is an OAuth client's secret; use client_secret=",
-            },
-        )
-        return value
+        return None if value is None else when_known(value, _is_access_token, "access_token")
 
     @field_validator("api_url")
     @classmethod
@@ -83,3 +65,27 @@ class DeviceCleanup(Model):
         if not given and not self.retain:
             raise ValueError("give client_secret, of an OAuth client with the scope devices:core, or access_token")
         return self
+
+
+def _is_client_secret(value: str) -> None:
+    refuse_prefixes(
+        value,
+        "client_secret",
+        {
+            "tskey-auth-": "that is an auth key, which removes no devices; use an OAuth client's secret",
+            "tskey-api-": "that is an API access token; use access_token=",
+        },
+    )
+    if "?" in value:
+        raise ValueError("client_secret has attributes (?...), which are for logins; leave them out")
+
+
+def _is_access_token(value: str) -> None:
+    refuse_prefixes(
+        value,
+        "access_token",
+        {
+            "tskey-auth-": "that is an auth key, which removes no devices; use an API access token",
+            "tskey-client-": "that is an OAuth client's secret; use client_secret=",
+        },
+    )

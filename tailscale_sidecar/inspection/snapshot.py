@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ..pod.contract import INIT, QUAD100
 from ..pod.objects import Json
-from ..pod.pod_spec import QUAD100
 from ..report.findings import Gap
 from .cidrs import Range
 from .tailnet import Device, Tailnet
@@ -146,7 +146,7 @@ class Replica:
     @property
     def troubled_container(self) -> str:
         """The container whose log says most: the one that waits for something, else the sidecar."""
-        own = {str(c.get("name")) for c in (self.workload.sidecar, self.workload.init_container("tailscale-init"))}
+        own = {str(c.get("name")) for c in (self.workload.sidecar, self.workload.init_container(INIT))}
         waiting = self.waiting[0] if self.waiting else ""
         return waiting if waiting in own else str(self.workload.sidecar["name"])
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from ..pod.contract import AUTH_VOLUME, METRICS_PORT, QUAD100, RESOLV_CONF
 from ..pod.objects import Json
-from ..pod.pod_spec import QUAD100
 from ..pod.rules import release
 
 POD_NAME = "{metadata.name}"
@@ -19,7 +19,6 @@ OPERATOR_LABEL = "tailscale.com/managed"
 """On what Tailscale's operator makes (tailscale.com@v1.102.5 kube/kubetypes/types.go:61): that is the operator's to tend."""
 TAILSCALE_VARIABLES = ("TS_AUTHKEY", "TS_CLIENT_ID", "TS_EXTRA_ARGS", "TS_KUBE_SECRET", "TS_STATE_DIR", "TS_USERSPACE")
 """A container that has one of these runs containerboot, whatever its image is called."""
-DEFAULT_METRICS_PORT = 9002
 TRUE = ("1", "t", "true")
 """What Go's strconv.ParseBool takes for true, in lower case."""
 
@@ -165,7 +164,7 @@ class Workload:
     @property
     def shares_resolv_conf(self) -> bool:
         """Whether the resolv.conf that tailscaled rewrites is the one that the pod's other containers read."""
-        own = any(m.get("mountPath") == "/etc/resolv.conf" for m in self.sidecar.get("volumeMounts", ()))
+        own = any(m.get("mountPath") == RESOLV_CONF for m in self.sidecar.get("volumeMounts", ()))
         return not own and not self.is_component
 
     @property
@@ -207,7 +206,7 @@ class Workload:
         """The Secrets, each with a key, that hold what the sidecar logs in with."""
         file = self.env.get("CREDENTIAL_FILE", "").rpartition("/")[2]
         volumes = {v["name"]: v.get("secret") or {} for v in self.pod_spec.get("volumes") or ()}
-        mounted = volumes.get("tailscale-auth", {}).get("secretName")
+        mounted = volumes.get(AUTH_VOLUME, {}).get("secretName")
         if file and mounted:
             return [(mounted, file)]
         sources = {v["name"]: (v.get("valueFrom") or {}).get("secretKeyRef") for v in self.sidecar.get("env") or ()}
@@ -219,7 +218,7 @@ class Workload:
     def health_ports(self) -> tuple[int, ...]:
         """Ports of the sidecar's `/healthz` and `/metrics`."""
         port = self.env.get("TS_LOCAL_ADDR_PORT", "").rpartition(":")[2]
-        return (int(port) if port.isdigit() else DEFAULT_METRICS_PORT,)
+        return (int(port) if port.isdigit() else METRICS_PORT,)
 
     @cached_property
     def state(self) -> StateStore:

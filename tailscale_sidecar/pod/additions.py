@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from .objects import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a choice is told of the pod that it adds to: plain values, and Outputs where the argument may be one."""
+
+    name: str = ""
+    """Of the StatefulSet."""
+    replicas: int = 0
+    auth_secret: Any = ""
+    """Name of the Secret with the credential."""
+    outlives_pod: bool = True
+    """Whether a deleted pod comes back as the same device."""
+    waits_for_tailnet: bool = True
+    """Whether the app's containers wait until the replica is on the tailnet."""
+    dns_image: Any = ""
+    image_pull_policy: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import pulumi
@@ -33,6 +33,26 @@ else:
     Input = Annotated[T, WrapValidator(_pass_outputs)]
     # Users write lists; what is kept cannot be changed.
     Items = Annotated[tuple[T, ...], Field(strict=False)]
+
+
+def when_known(value: Input[T], check: Callable[[T], object], field: str) -> Input[T]:
+    """Checks a value now, or, where it is an Output, as soon as it is known: then the error names the field itself.
+
+    Returns the value; an Output has to be used from there on, or nothing would ever check it.
+    """
+    if not isinstance(value, pulumi.Output):
+        check(value)
+        return value
+
+    def checked(known: T) -> T:
+        try:
+            check(known)
+        except ValueError as error:
+            message = str(error)
+            raise ValueError(message if message.startswith(field) else f"{field}: {message}") from None
+        return known
+
+    return value.apply(checked)
 
 
 class Model(BaseModel):

@@ -9,24 +9,8 @@ import pulumi
 from pulumi_kubernetes.core.v1 import PodSpecArgs
 
 from .camel_case import to_camel_case
+from .contract import MAGIC_DNS, OWN_CONTAINERS, OWN_VOLUMES
 from .objects import Json
-
-OWN_CONTAINERS = ("tailscale", "tailscale-init", "tailscale-dns")
-OWN_VOLUMES = (
-    "tailscale-auth",
-    "tailscale-corefile",
-    "tailscale-id-token",
-    "tailscale-run",
-    "tailscale-state",
-    "tailscale-tmp",
-    "tailscale-token",
-)
-RUN_DIR = "/run/tailscale-sidecar"
-"""Where the sidecar's containers find the scripts, and the files that these write."""
-SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"
-QUAD100 = "100.100.100.100"
-MAGIC_DNS = (QUAD100, "fd7a:115c:a1e0::53")
-"""Addresses of Tailscale's resolver (tailscale.com@v1.102.5 net/tsaddr)."""
 
 
 def normalised(value: Any) -> Json:

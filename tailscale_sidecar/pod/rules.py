@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
-import pulumi
-
-from .model import Input
-
-if TYPE_CHECKING:
-    from ..component.args import TailscaleSidecarStatefulSetArgs
+from .contract import TAILNET_RANGES
 
 DNS_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 IMAGE = re.compile(
@@ -31,10 +26,6 @@ OLDEST_RELEASE = (1, 94)
 OLDEST_COREDNS = (1, 15)
 LAST_TPM_PATCH = 4
 """Releases 1.92.0 to 1.92.4 seal state to the node's TPM (github.com/tailscale/tailscale/issues/18302)."""
-TAILNET_RANGES = (ipaddress.IPv4Network("100.64.0.0/10"), ipaddress.IPv6Network("fd7a:115c:a1e0::/48"))
-"""Addresses of tailnet devices (tailscale.com@v1.102.5 net/tsaddr). Of IPv4, Linux hosts drop packets that come by
-another way (util/linuxfw/iptables_runner.go:700)."""
-
 FLAG_FIELDS = {
     "accept-dns": "dns",
     "accept-routes": "accept_routes",
@@ -135,26 +126,22 @@ def name(value: str) -> str:
     return value
 
 
-def object_name(value: Input[str], field: str) -> None:
-    """Checks the name of an object that exists already. An Output is not known yet.
+def object_name(value: str, field: str) -> None:
+    """Checks the name of an object that exists already.
 
     The error does not show the name: where a Secret's is asked for, it may be a credential by mistake.
     """
-    if isinstance(value, str) and (
-        len(value) > MAX_OBJECT_NAME or not re.fullmatch(rf"{DNS_LABEL}(\.{DNS_LABEL})*", value)
-    ):
+    if len(value) > MAX_OBJECT_NAME or not re.fullmatch(rf"{DNS_LABEL}(\.{DNS_LABEL})*", value):
         raise ValueError(f"{field} is no name of a Kubernetes object: use a-z, 0-9, '-' and '.'")
 
 
-def labels(values: Mapping[str, Any], field: str) -> None:
-    """Checks keys and plain values of labels (kubernetes.io/docs/concepts/overview/working-with-objects/labels/)."""
-    for key, value in values.items():
-        map_key(key, field)
-        if isinstance(value, str) and value and not re.fullmatch(QUALIFIED_NAME, value):
-            raise ValueError(
-                f"{field}: the value of {key} must be at most 63 letters, digits, '-', '_' or '.', with a letter or "
-                "digit at both ends; use annotations for other text"
-            )
+def label(key: str, value: str, field: str) -> None:
+    """Checks the value of a label (kubernetes.io/docs/concepts/overview/working-with-objects/labels/)."""
+    if value and not re.fullmatch(QUALIFIED_NAME, value):
+        raise ValueError(
+            f"{field}: the value of {key} must be at most 63 letters, digits, '-', '_' or '.', with a letter or digit at "
+            "both ends; use annotations for other text"
+        )
 
 
 def map_key(key: str, field: str) -> None:
@@ -174,28 +161,26 @@ def tags(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def cidrs(values: Iterable[Input[str]]) -> None:
-    """Checks CIDRs, IPv4 or IPv6, with no bits of an address beyond the prefix. An Output is not known yet."""
-    for value in (known for known in values if isinstance(known, str)):
-        try:
-            network = ipaddress.ip_network(value, strict=False)
-        except ValueError:
-            raise ValueError(f"{value!r} is not a CIDR such as 10.0.0.0/16") from None
-        if str(network) != value:
-            raise ValueError(f"{value!r} must be written {network}")
+def cidr(value: str) -> None:
+    """Checks a CIDR, IPv4 or IPv6, with no bits of an address beyond the prefix."""
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a CIDR such as 10.0.0.0/16") from None
+    if str(network) != value:
+        raise ValueError(f"{value!r} must be written {network}")
 
 
-def outside_tailnet(values: Iterable[Input[str]]) -> None:
-    """Refuses cluster CIDRs with addresses of the tailnet: kernel networking would cut the pods off from one of them."""
-    for value in (known for known in values if isinstance(known, str)):
-        network = ipaddress.ip_network(value)
-        for tailnet in TAILNET_RANGES:
-            if network.version == tailnet.version and network.overlaps(tailnet):
-                raise ValueError(
-                    f"cluster_cidrs: {value} overlaps {tailnet}, the tailnet's own addresses; with kernel networking "
-                    "the pods would be cut off from one of them. Give no more than the cluster's own CIDRs, or, if they "
-                    "do lie there, use networking=UserspaceNetworking()"
-                )
+def outside_tailnet(value: str) -> None:
+    """Refuses a cluster CIDR with addresses of the tailnet: kernel networking would cut the pods off from one of them."""
+    network = ipaddress.ip_network(value)
+    for tailnet in TAILNET_RANGES:
+        if network.version == tailnet.version and network.overlaps(tailnet):
+            raise ValueError(
+                f"{value} overlaps {tailnet}, the tailnet's own addresses; with kernel networking the pods "
+                "would be cut off from one of them. Give no more than the cluster's own CIDRs, or, if they do lie there, "
+                "use networking=UserspaceNetworking()"
+            )
 
 
 def image(value: str) -> str:
@@ -312,10 +297,20 @@ def env(values: Mapping[str, Any], *, kernel: bool) -> None:
         if variable in ENV_FIELDS:
             field = ENV_FIELDS[variable]
             raise ValueError(f"env: {variable} cannot be set" + (f"; use the argument {field}" if field else ""))
-    address = values.get("TS_DEBUG_ADDR_PORT")
-    if isinstance(address, str) and not _is_address_with_port(address):
-        raise ValueError("env: TS_DEBUG_ADDR_PORT must be ip:port, an IPv6 address in brackets")
     containerboot_env(values, kernel=kernel)
+
+
+def env_value(variable: str, value: str) -> None:
+    """Refuses a variable's value with which containerboot does not start. Empty is as not set."""
+    if variable == "TS_DEBUG_ADDR_PORT" and value and not _is_address_with_port(value):
+        raise ValueError("env: TS_DEBUG_ADDR_PORT must be ip:port, an IPv6 address in brackets")
+    if variable == "TS_BOOT_TIMEOUT" and value:
+        _duration(variable, value)
+
+
+def _duration(variable: str, value: str) -> None:
+    if not re.fullmatch(r"(\d+(\.\d+)?(ns|us|ms|s|m|h))+", value):
+        raise ValueError(f"env: {variable} must be a Go duration such as 10m")
 
 
 def containerboot_env(values: Mapping[str, Any], *, kernel: bool) -> None:
@@ -327,9 +322,9 @@ def containerboot_env(values: Mapping[str, Any], *, kernel: bool) -> None:
     for one, other in EXCLUSIVE_ENV:
         if {one, other} <= given:
             raise ValueError(f"env: {one} and {other} cannot both be set; remove one")
-    timeout = values["TS_BOOT_TIMEOUT"] if "TS_BOOT_TIMEOUT" in given else None
-    if isinstance(timeout, str) and not re.fullmatch(r"(\d+(\.\d+)?(ns|us|ms|s|m|h))+", timeout):
-        raise ValueError("env: TS_BOOT_TIMEOUT must be a Go duration such as 10m")
+    timeout = values.get("TS_BOOT_TIMEOUT")
+    if isinstance(timeout, str) and timeout:
+        _duration("TS_BOOT_TIMEOUT", timeout)
 
 
 def _is_address_with_port(text: str) -> bool:
@@ -338,21 +333,3 @@ def _is_address_with_port(text: str) -> bool:
     bracketed = host.startswith("[") and host.endswith("]")
     is_host = host == "$(POD_IP)" or (address is not None and bracketed == (address.version == IPV6))
     return is_host and port.isdecimal() and int(port) <= MAX_PORT
-
-
-def fs_group(args: TailscaleSidecarStatefulSetArgs) -> None:
-    """Where the sidecar is not root, its volume claim must belong to a group; asks for it if other claims would change.
-
-    Kubernetes has one fsGroup for all volumes of a pod. Some databases refuse to start on a directory that belongs to
-    an unexpected group, so the component chooses one only where no other volume claim is there.
-    """
-    claims_state = bool(args.state.additions("", 0).volume_claim_templates)
-    context = args.pod_spec.get("securityContext") or {}
-    if args.networking.kernel or not claims_state or isinstance(context, pulumi.Output) or "fsGroup" in context:
-        return
-    mounts_claims = any("persistentVolumeClaim" in volume for volume in args.pod_spec.get("volumes", ()))
-    if args.volume_claim_templates or mounts_claims:
-        raise ValueError(
-            "pod_spec.securityContext.fsGroup is required with PersistentVolumeState() and UserspaceNetworking() where "
-            "the app has volume claims of its own: it applies to all of them, so choose the app's group"
-        )

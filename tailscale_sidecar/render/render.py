@@ -195,7 +195,10 @@ class _Recorder(pulumi.runtime.Mocks):
             return args.name, dict(args.inputs)
         found = self.sent.pop((args.typ, args.name))
         if args.typ.startswith("tailscale:"):
-            return AFTER_UP, {**dict.fromkeys(GIVEN_BY_TAILSCALE, AFTER_UP), **args.inputs}
+            given_out = dict.fromkeys(GIVEN_BY_TAILSCALE, AFTER_UP)
+            if args.typ.endswith(":OauthClient"):
+                given_out["key"] = f"tskey-client-{AFTER_UP}"  # it is checked for that
+            return AFTER_UP, {**given_out, **args.inputs}
         if not is_kubernetes or "kind" not in found or (args.typ.endswith("Patch") and args.typ != APPLIED_PATCH):
             return self._refuse(f"{args.typ} {args.name!r}")
         if UNKNOWN in str(found):

@@ -82,7 +82,7 @@ def test_the_pods_ask_for_a_token_with_the_audience_that_tailscale_gave_the_iden
     (token,) = (
         v["projected"]["sources"][0]["serviceAccountToken"] for v in pod["volumes"] if v["name"] == "tailscale-id-token"
     )
-    assert token["audience"] == MADE_BY_TAILSCALE["audience"]
+    assert token["audience"] == MADE_BY_TAILSCALE["FederatedIdentity"]["audience"]
 
 
 @pytest.mark.parametrize(("kind", "key"), [("OauthClient", "TS_CLIENT_SECRET"), ("TailnetKey", "TS_AUTHKEY")])
@@ -93,8 +93,10 @@ def test_the_secret_that_tailscale_gave_out_is_one_in_pulumi_and_reaches_the_pod
     auth = one(found, "Secret", "db-auth")
     assert one(found, kind).urn in auth.dependencies
     assert is_secret(auth.inputs["stringData"])
-    assert auth.inputs["stringData"]["value"][key] == MADE_BY_TAILSCALE["key"]
-    assert {SECRET_KEY, "tskey-made"}.isdisjoint(re.findall(r"[\w-]+", str(one(found, "StatefulSet").inputs)))
+    assert auth.inputs["stringData"]["value"][key] == MADE_BY_TAILSCALE[kind]["key"]
+    assert {SECRET_KEY, MADE_BY_TAILSCALE[kind]["key"]}.isdisjoint(
+        re.findall(r"[\w-]+", str(one(found, "StatefulSet").inputs))
+    )
 
 
 @EVERY_KIND

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
@@ -495,3 +496,56 @@ def test_a_clean_up_knows_whether_the_state_must_be_there(access: Any, *, is_our
 def test_devices_of_a_state_that_only_the_pod_can_read_are_refused(state: Any) -> None:
     with pytest.raises(ValueError, match=f"devices needs state=SecretState.*{type(state).__name__}"):
         registered(lambda: TailscaleSidecarStatefulSet("db", arguments(state=state)).devices)
+
+
+# Arguments that are known late
+
+
+LATE = {
+    "a CIDR of the tailnet's": (
+        {"cluster_cidrs": ["100.64.0.0/10"]},
+        "cluster_cidrs: 100.64.0.0/10 overlaps 100.64.0.0/10",
+    ),
+    "no CIDR": ({"cluster_cidrs": ["10.0.0.1/8"]}, "cluster_cidrs: '10.0.0.1/8' must be written 10.0.0.0/8"),
+    "an image that is too old": ({"image": "ghcr.io/tailscale/tailscale:v1.60.1"}, "image: v1.60.1 is too old"),
+    "a resolver that is too old": ({"dns_image": "coredns/coredns:1.11.1"}, "dns_image: 1.11.1 is too old"),
+    "no URL": ({"login_server": "headscale.example.com"}, "login_server: 'headscale.example.com' is not a URL"),
+    "no namespace": ({"namespace": "My Apps"}, "namespace is no name"),
+    "no account": ({"service_account_name": "My Account"}, "service_account_name is no name"),
+    "no label": ({"labels": {"team": "a b"}}, "labels: the value of team"),
+    "no address": ({"env": {"TS_DEBUG_ADDR_PORT": "9010"}}, "env: TS_DEBUG_ADDR_PORT must be ip:port"),
+}
+
+
+def as_outputs(value: Any) -> Any:
+    if isinstance(value, list):
+        return [as_outputs(item) for item in value]
+    if isinstance(value, dict):
+        return {key: as_outputs(item) for key, item in value.items()}
+    return pulumi.Output.from_input(value)
+
+
+@pytest.mark.parametrize(("changes", "message"), LATE.values(), ids=LATE.keys())
+def test_an_output_is_checked_as_soon_as_it_is_known(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        children({key: as_outputs(value) for key, value in changes.items()})
+
+
+@pytest.mark.parametrize(
+    ("auth", "message"),
+    [
+        (lambda wrong: AuthKey(auth_key=wrong("tskey-api-s3cr3t")), "auth_key starts with tskey-api-"),
+        (lambda wrong: OAuthClient(client_secret=wrong("tskey-auth-s3cr3t")), "client_secret starts with tskey-auth-"),
+        (lambda wrong: OAuthClient(existing_secret=wrong("tskey-client-s3cr3t")), "existing_secret starts with tskey-"),
+        (
+            lambda wrong: WorkloadIdentity(client_id=wrong("tskey-client-s3cr3t"), audience="y"),
+            "client_id starts with tskey-",
+        ),
+    ],
+)
+def test_a_credential_of_another_kind_is_refused_when_it_is_known_and_not_shown(
+    auth: Callable[[Any], Auth], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message) as failure:
+        children({"auth": auth(pulumi.Output.secret)})
+    assert "s3cr3t" not in str(failure.value)

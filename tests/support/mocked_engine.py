@@ -12,8 +12,12 @@ from pulumi.runtime.mocks import MockMonitor
 COMPONENT = "tailscale-sidecar:index:TailscaleSidecarStatefulSet"
 SECRET_KEY = "4dabf18193072939515e22adb298388d"
 
-MADE_BY_TAILSCALE = {"key": "tskey-made", "audience": "api.tailscale.com/made"}
-"""What a credential has when Pulumi's provider has made it."""
+MADE_BY_TAILSCALE = {
+    "OauthClient": {"key": "tskey-client-made"},
+    "TailnetKey": {"key": "tskey-auth-made"},
+    "FederatedIdentity": {"audience": "api.tailscale.com/made"},
+}
+"""What a credential has, by its kind, when Pulumi's provider has made it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Registration:
 class _Mocks(pulumi.runtime.Mocks):
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         if not args.typ.startswith("kubernetes:"):
-            return f"{args.name}-id", {**MADE_BY_TAILSCALE, **args.inputs}
+            return f"{args.name}-id", {**MADE_BY_TAILSCALE.get(args.typ.rpartition(":")[2], {}), **args.inputs}
         # As the provider does, gives names and a namespace to what has none.
         metadata = {"name": f"{args.name}-1a2b3c4d", "namespace": "default", **args.inputs.get("metadata", {})}
         return f"{args.name}-id", {**args.inputs, "metadata": metadata}

@@ -86,7 +86,8 @@ class Pod:
 
 def pod(**changes: Any) -> Pod:
     """The pod of the least arguments, with changes."""
-    return Pod(pod_template.stateful_set_spec(NAME, arguments(**changes), AUTH_SECRET))
+    args = arguments(**changes)
+    return Pod(pod_template.stateful_set_spec(pod_template.surroundings(NAME, args), args))
 
 
 def expanded(text: str, env: Mapping[str, str]) -> str:

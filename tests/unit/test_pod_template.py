@@ -28,9 +28,10 @@ from tailscale_sidecar.choices.auth import Auth
 from tailscale_sidecar.choices.dns import Dns
 from tailscale_sidecar.choices.networking import Networking
 from tailscale_sidecar.choices.state import State
+from tailscale_sidecar.pod.additions import Surroundings
 from tests.support.arguments import APP, SECRET, app
 from tests.support.mocked_engine import value_of
-from tests.support.pod import AUTH_SECRET, NAME, expanded, pod
+from tests.support.pod import AUTH_SECRET, NAME, Pod, expanded, pod
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 KERNEL, TUN, USERSPACE = KernelNetworking(), KernelNetworking(tun_device="devic.es/tun"), UserspaceNetworking()
@@ -128,8 +129,8 @@ def test_outputs_stay_where_they_are() -> None:
     )
     assert made.containers["app"]["image"] is image
     assert made.containers["app"]["env"][0]["value"] is hidden
-    assert made.template["metadata"]["labels"]["team"] is hidden
-    assert {"name": "TS_SERVE_CONFIG", "value": hidden} in made.sidecar["env"]
+    assert isinstance(made.template["metadata"]["labels"]["team"], pulumi.Output)
+    assert isinstance({v["name"]: v.get("value") for v in made.sidecar["env"]}["TS_SERVE_CONFIG"], pulumi.Output)
 
 
 def test_what_another_resource_makes_can_be_given_before_it_is_known() -> None:
@@ -283,7 +284,11 @@ def test_the_users_group_for_volumes_is_kept(group: Any) -> None:
 def test_the_role_names_the_secrets_of_the_replicas_that_there_may_be(
     access: Any, replicas: int, max_replicas: int | None, count: int
 ) -> None:
-    rules = SecretState(access=access, max_replicas=max_replicas).additions(NAME, replicas).rules
+    rules = (
+        SecretState(access=access, max_replicas=max_replicas)
+        .additions(Surroundings(name=NAME, replicas=replicas))
+        .rules
+    )
     named = [name for rule in rules for name in rule.get("resourceNames", ())]
     assert named == [f"{NAME}-{ordinal}" for ordinal in range(count)]
     unnamed = {
@@ -296,13 +301,13 @@ def test_the_role_names_the_secrets_of_the_replicas_that_there_may_be(
 
 
 def test_open_access_is_the_guides_role() -> None:
-    secrets, _ = SecretState(access="open").additions(NAME, 2).rules
+    secrets, _ = SecretState(access="open").additions(Surroundings(name=NAME, replicas=2)).rules
     assert secrets == {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update", "patch"]}
 
 
 def test_without_replicas_the_role_gives_no_secret_away() -> None:
     # RBAC reads an empty list of names as all names.
-    for rule in SecretState().additions(NAME, 0).rules:
+    for rule in SecretState().additions(Surroundings(name=NAME, replicas=0)).rules:
         assert "secrets" not in rule["resources"] or rule["resourceNames"]
 
 
@@ -507,7 +512,10 @@ def test_where_the_app_waits_for_the_tailnet_the_sidecar_waits_for_the_resolver_
 def test_kernel_networking_is_root_whatever_the_pod_asks_of_the_app() -> None:
     for networking in (KERNEL, TUN):
         made = pod(pod_spec=RICH, networking=networking)
-        assert (made.sidecar["securityContext"]["runAsUser"], made.sidecar["securityContext"]["runAsNonRoot"]) == (0, False)
+        assert (made.sidecar["securityContext"]["runAsUser"], made.sidecar["securityContext"]["runAsNonRoot"]) == (
+            0,
+            False,
+        )
 
 
 def test_a_privileged_sidecar_needs_no_init_container() -> None:

@@ -4,16 +4,13 @@ from abc import abstractmethod
 from typing import ClassVar, Self
 from urllib.parse import parse_qsl
 
-import pulumi
 from pydantic import field_validator, model_validator
 
 from ...pod import rules
-from ...pod.additions import Additions
-from ...pod.model import Input, Model
+from ...pod.additions import Additions, Surroundings
+from ...pod.contract import AUTH_VOLUME, CREDENTIAL_DIR
+from ...pod.model import Input, Model, when_known
 from ...pod.objects import env_value
-
-CREDENTIAL_DIR = "/etc/tailscale-sidecar/auth"
-"""Where the sidecar finds the auth Secret's keys as files; the app's containers do not mount it."""
 
 
 class Auth(Model):
@@ -30,8 +27,8 @@ class Auth(Model):
         """Keys and values of the auth Secret that the component makes; empty with `existing_secret`."""
 
     @abstractmethod
-    def additions(self, secret_name: Input[str], *, ephemeral: bool) -> Additions:
-        """What this method adds to the pod. `ephemeral`: whether the state is lost with the pod."""
+    def additions(self, pod: Surroundings) -> Additions:
+        """What this method adds to the pod."""
 
     def plain_secrets(self) -> list[str]:
         """The values that were given as plain strings, so that callers can keep them out of what they print."""
@@ -40,10 +37,7 @@ class Auth(Model):
     @field_validator("existing_secret")
     @classmethod
     def _check_existing_secret(cls, name: Input[str] | None) -> Input[str] | None:
-        refuse_credential(name, "existing_secret", "give the name of the Secret that it is in")
-        if name is not None:
-            rules.object_name(name, "existing_secret")
-        return name
+        return None if name is None else when_known(name, _secret_name, "existing_secret")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -70,8 +64,8 @@ def credential(secret_name: Input[str], key: str, flag: str, attributes: str = "
             env_value("CREDENTIAL_FILE", f"{CREDENTIAL_DIR}/{key}"),
             env_value("CREDENTIAL_ATTRIBUTES", attributes),
         ),
-        volumes=({"name": "tailscale-auth", "secret": {"secretName": secret_name}},),
-        mounts=({"name": "tailscale-auth", "mountPath": CREDENTIAL_DIR, "readOnly": True},),
+        volumes=({"name": AUTH_VOLUME, "secret": {"secretName": secret_name}},),
+        mounts=({"name": AUTH_VOLUME, "mountPath": CREDENTIAL_DIR, "readOnly": True},),
     )
 
 
@@ -84,10 +78,13 @@ def attributes(*, ephemeral: bool) -> str:
     return f"ephemeral={str(ephemeral).lower()} preauthorized=true"
 
 
-def refuse_prefixes(value: Input[str] | None, field: str, wrong: dict[str, str]) -> None:
+def _secret_name(value: str) -> None:
+    refuse_credential(value, "existing_secret", "give the name of the Secret that it is in")
+    rules.object_name(value, "existing_secret")
+
+
+def refuse_prefixes(value: str, field: str, wrong: dict[str, str]) -> None:
     """Refuses a credential that by its prefix is surely of another kind. The prefix is all that the error shows."""
-    if value is None or isinstance(value, pulumi.Output):
-        return
     for prefix, instead in wrong.items():
         if value.startswith(prefix):
             raise ValueError(f"{field} starts with {prefix}: {instead}")
@@ -97,15 +94,14 @@ def refuse_prefixes(value: Input[str] | None, field: str, wrong: dict[str, str])
         raise ValueError(f"{field} has white space around it; strip it")
 
 
-def refuse_credential(value: Input[str] | None, field: str, instead: str) -> None:
+def refuse_credential(value: str, field: str, instead: str) -> None:
     """Refuses a credential where something else is asked for, which would be shown to everybody."""
     refuse_prefixes(value, field, dict.fromkeys(("tskey-", "hskey-"), f"that is a credential; {instead}"))
 
 
-def check_attributes(value: Input[str] | None, field: str, known: tuple[str, ...], *, ephemeral: bool | None) -> None:
+def check_attributes(value: str, field: str, known: tuple[str, ...], *, ephemeral: bool | None) -> None:
     """Checks what follows the `?` of a credential: with what Tailscale does not take, no login would ever succeed."""
-    given = value.partition("?")[2] if isinstance(value, str) else ""
-    for name, chosen in parse_qsl(given, keep_blank_values=True):
+    for name, chosen in parse_qsl(value.partition("?")[2], keep_blank_values=True):
         if name not in known:
             raise ValueError(f"{field} has an unknown attribute; Tailscale knows {', '.join(known)}")
         if name != "baseURL" and chosen not in ("true", "false"):

@@ -8,8 +8,8 @@ from pydantic import Field, field_validator
 from typing_extensions import override
 
 from ...clients import extras
-from ...pod.additions import Additions
-from ...pod.model import Input
+from ...pod.additions import Additions, Surroundings
+from ...pod.model import Input, when_known
 from ._auth import Auth, credential, refuse_prefixes
 from ._creation import checked_tags, description
 
@@ -80,21 +80,24 @@ class AuthKey(Auth):
     @field_validator("auth_key")
     @classmethod
     def _check_auth_key(cls, value: Input[str] | None) -> Input[str] | None:
-        refuse_prefixes(
-            value,
-            "auth_key",
-            {
-                "tskey-client-": "that is an OAuth client secret; use auth=OAuthClient(client_secret=...)",
-                "tskey-api-": "that is an API access token; create an auth key in the admin console",
-            },
-        )
-        return value
+        return None if value is None else when_known(value, _is_auth_key, "auth_key")
 
     @override
     def secret_data(self) -> dict[str, Input[str]]:
         return {} if self.auth_key is None else {"TS_AUTHKEY": self.auth_key}
 
     @override
-    def additions(self, secret_name: Input[str], *, ephemeral: bool) -> Additions:
-        del ephemeral  # the key says it
-        return credential(secret_name, "TS_AUTHKEY", "--auth-key")
+    def additions(self, pod: Surroundings) -> Additions:
+        # Whether devices are ephemeral, the key says itself.
+        return credential(pod.auth_secret, "TS_AUTHKEY", "--auth-key")
+
+
+def _is_auth_key(value: str) -> None:
+    refuse_prefixes(
+        value,
+        "auth_key",
+        {
+            "tskey-client-": "that is an OAuth client secret; use auth=OAuthClient(client_secret=...)",
+            "tskey-api-": "that is an API access token; create an auth key in the admin console",
+        },
+    )

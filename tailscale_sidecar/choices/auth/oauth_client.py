@@ -8,8 +8,8 @@ from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
 
 from ...clients import extras
-from ...pod.additions import Additions
-from ...pod.model import Input
+from ...pod.additions import Additions, Surroundings
+from ...pod.model import Input, when_known
 from ._auth import Auth, attributes, check_attributes, credential, refuse_credential, refuse_prefixes
 from ._creation import SCOPES, checked_tags, description
 
@@ -60,36 +60,48 @@ class OAuthClient(Auth):
     @field_validator("client_id")
     @classmethod
     def _check_client_id(cls, value: Input[str] | None) -> Input[str] | None:
-        refuse_credential(value, "client_id", "the ID is what stands beside it in the admin console")
-        return value
+        return None if value is None else when_known(value, _is_client_id, "client_id")
 
     @field_validator("client_secret")
     @classmethod
     def _check_client_secret(cls, value: Input[str] | None) -> Input[str] | None:
-        refuse_prefixes(
-            value,
-            "client_secret",
-            {
-                "tskey-auth-": "that is an auth key; use auth=AuthKey(auth_key=...)",
-                "hskey-auth-": "that is a Headscale auth key; use auth=AuthKey(auth_key=...)",
-                "tskey-api-": "that is an API access token; create an OAuth client with the scope auth_keys",
-            },
-        )
-        if isinstance(value, str) and not value.startswith("tskey-client-"):
-            raise ValueError("client_secret must start with tskey-client-")
-        return value
+        return None if value is None else when_known(value, _is_client_secret, "client_secret")
 
     @model_validator(mode="after")
     def _check_attributes(self) -> Self:
-        check_attributes(self.client_secret, "client_secret", KNOWN_ATTRIBUTES, ephemeral=self.ephemeral)
+        if isinstance(self.client_secret, str):
+            self._refuse_attributes(self.client_secret)
         return self
+
+    def _refuse_attributes(self, client_secret: str) -> None:
+        check_attributes(client_secret, "client_secret", KNOWN_ATTRIBUTES, ephemeral=self.ephemeral)
 
     @override
     def secret_data(self) -> dict[str, Input[str]]:
-        data = {"TS_CLIENT_ID": self.client_id, "TS_CLIENT_SECRET": self.client_secret}
-        return {key: value for key, value in data.items() if value is not None}
+        if self.client_secret is None:
+            return {}
+        data = {"TS_CLIENT_SECRET": when_known(self.client_secret, self._refuse_attributes, "client_secret")}
+        return data if self.client_id is None else {"TS_CLIENT_ID": self.client_id, **data}
 
     @override
-    def additions(self, secret_name: Input[str], *, ephemeral: bool) -> Additions:
-        chosen = ephemeral if self.ephemeral is None else self.ephemeral
-        return credential(secret_name, "TS_CLIENT_SECRET", "--client-secret", attributes(ephemeral=chosen))
+    def additions(self, pod: Surroundings) -> Additions:
+        chosen = not pod.outlives_pod if self.ephemeral is None else self.ephemeral
+        return credential(pod.auth_secret, "TS_CLIENT_SECRET", "--client-secret", attributes(ephemeral=chosen))
+
+
+def _is_client_id(value: str) -> None:
+    refuse_credential(value, "client_id", "the ID is what stands beside it in the admin console")
+
+
+def _is_client_secret(value: str) -> None:
+    refuse_prefixes(
+        value,
+        "client_secret",
+        {
+            "tskey-auth-": "that is an auth key; use auth=AuthKey(auth_key=...)",
+            "hskey-auth-": "that is a Headscale auth key; use auth=AuthKey(auth_key=...)",
+            "tskey-api-": "that is an API access token; create an OAuth client with the scope auth_keys",
+        },
+    )
+    if not value.startswith("tskey-client-"):
+        raise ValueError("client_secret must start with tskey-client-")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, Literal, Self
 
 import pulumi
@@ -9,15 +10,15 @@ from typing_extensions import override
 
 from ...clients import extras
 from ...pod import rules
-from ...pod.additions import Additions
-from ...pod.model import Input
+from ...pod.additions import Additions, Surroundings
+from ...pod.contract import ID_TOKEN_DIR, ID_TOKEN_VOLUME
+from ...pod.model import Input, when_known
 from ...pod.objects import env_value
 from ._auth import Auth, attributes, check_attributes, credential, refuse_credential
 from ._creation import SCOPES, checked_tags, description
 
 KNOWN_ATTRIBUTES = ("ephemeral", "preauthorized")
 """What may follow the `?` of a client ID (feature/identityfederation/identityfederation.go:95)."""
-TOKEN_DIR = "/var/run/secrets/tailscale-sidecar"
 TOKEN_SECONDS = 3600
 """Life of a projected token. The kubelet renews it at 80 %; Kubernetes allows no less than 600."""
 
@@ -72,7 +73,9 @@ class WorkloadIdentity(Auth):
             ExtraMissingError: The extra `tailscale` is not installed.
         """
         account = name if service_account is None else service_account
-        _check_subject(issuer, namespace, account)
+        issuer = when_known(issuer, _check_issuer, "issuer")
+        namespace = when_known(namespace, partial(rules.object_name, field="namespace"), "namespace")
+        account = when_known(account, partial(rules.object_name, field="service_account"), "service_account")
         with extras.TAILSCALE.needed_for("WorkloadIdentity.create"):
             import pulumi_tailscale as tailscale  # noqa: PLC0415 - an extra
         made = tailscale.FederatedIdentity(
@@ -89,15 +92,21 @@ class WorkloadIdentity(Auth):
     @field_validator("client_id", "audience")
     @classmethod
     def _check_text(cls, value: Input[str] | None, info: ValidationInfo) -> Input[str] | None:
-        refuse_credential(
-            value, str(info.field_name), "a workload identity has none; give what the admin console shows"
+        field, instead = str(info.field_name), "a workload identity has none; give what the admin console shows"
+        return (
+            None
+            if value is None
+            else when_known(value, partial(refuse_credential, field=field, instead=instead), field)
         )
-        return value
 
     @model_validator(mode="after")
     def _check_attributes(self) -> Self:
-        check_attributes(self.client_id, "client_id", KNOWN_ATTRIBUTES, ephemeral=self.ephemeral)
+        if isinstance(self.client_id, str):
+            self._refuse_attributes(self.client_id)
         return self
+
+    def _refuse_attributes(self, client_id: str) -> None:
+        check_attributes(client_id, "client_id", KNOWN_ATTRIBUTES, ephemeral=self.ephemeral)
 
     @model_validator(mode="after")
     def _check_audience(self) -> Self:
@@ -111,28 +120,26 @@ class WorkloadIdentity(Auth):
     def secret_data(self) -> dict[str, Input[str]]:
         if self.client_id is None:
             return {}
-        data = {"TS_CLIENT_ID": self.client_id}
+        data = {"TS_CLIENT_ID": when_known(self.client_id, self._refuse_attributes, "client_id")}
         if self.audience is not None:
             data["TS_AUDIENCE"] = self.audience
         return data
 
     @override
-    def additions(self, secret_name: Input[str], *, ephemeral: bool) -> Additions:
-        chosen = ephemeral if self.ephemeral is None else self.ephemeral
-        login = credential(secret_name, "TS_CLIENT_ID", "--client-id", attributes(ephemeral=chosen))
+    def additions(self, pod: Surroundings) -> Additions:
+        chosen = not pod.outlives_pod if self.ephemeral is None else self.ephemeral
+        login = credential(pod.auth_secret, "TS_CLIENT_ID", "--client-id", attributes(ephemeral=chosen))
         if self.token == "ambient":
             return login + Additions(env=(env_value("ID_TOKEN_FILE", ""),))
         source = {"audience": self.audience, "expirationSeconds": TOKEN_SECONDS, "path": "token"}
-        volume = {"name": "tailscale-id-token", "projected": {"sources": [{"serviceAccountToken": source}]}}
+        volume = {"name": ID_TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": source}]}}
         return login + Additions(
-            env=(env_value("ID_TOKEN_FILE", f"{TOKEN_DIR}/token"),),
+            env=(env_value("ID_TOKEN_FILE", f"{ID_TOKEN_DIR}/token"),),
             volumes=(volume,),
-            mounts=({"name": "tailscale-id-token", "mountPath": TOKEN_DIR, "readOnly": True},),
+            mounts=({"name": ID_TOKEN_VOLUME, "mountPath": ID_TOKEN_DIR, "readOnly": True},),
         )
 
 
-def _check_subject(issuer: Input[str], namespace: Input[str], service_account: Input[str]) -> None:
-    if isinstance(issuer, str) and not issuer.startswith("https://"):
+def _check_issuer(issuer: str) -> None:
+    if not issuer.startswith("https://"):
         raise ValueError("issuer must be an https:// URL that Tailscale can reach")
-    rules.object_name(namespace, "namespace")
-    rules.object_name(service_account, "service_account")

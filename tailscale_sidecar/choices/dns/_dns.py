@@ -1,19 +1,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from ...pod.additions import Additions
+from ...pod.additions import Additions, Surroundings
+from ...pod.contract import APP_RESOLV_CONF, RESOLV_CONF, RUN_VOLUME
 from ...pod.model import Model
 from ...pod.objects import Json, env_value
-
-if TYPE_CHECKING:
-    from ...component.args import TailscaleSidecarStatefulSetArgs
-
-RUN_VOLUME = "tailscale-run"
-"""The volume in memory that scripts/prepare.sh and scripts/start.sh write to."""
-APP_RESOLV_CONF: Json = {"name": RUN_VOLUME, "mountPath": "/etc/resolv.conf", "subPath": "app.conf", "readOnly": True}
-"""What scripts/prepare.sh has written before any of the user's containers is made."""
 
 
 class Dns(Model):
@@ -23,7 +16,7 @@ class Dns(Model):
     """Whether the app must reach Tailscale's resolver 100.100.100.100, which only kernel networking gives it."""
 
     @abstractmethod
-    def additions(self, args: TailscaleSidecarStatefulSetArgs) -> Additions:
+    def additions(self, pod: Surroundings) -> Additions:
         """What this mode adds to the pod."""
 
     def ports(self) -> dict[int, str]:
@@ -33,8 +26,10 @@ class Dns(Model):
 
 def resolvers(*, accept_dns: bool, app_nameserver: str = "") -> Additions:
     """Tells the scripts which resolv.conf the app gets: the kubelet's with this one nameserver, or the kubelet's own."""
+    # scripts/prepare.sh has written it before any of the user's containers is made.
+    app_file: Json = {"name": RUN_VOLUME, "mountPath": RESOLV_CONF, "subPath": APP_RESOLV_CONF, "readOnly": True}
     return Additions(
         env=(env_value("TS_ACCEPT_DNS", str(accept_dns).lower()),),
         prepare_env=(env_value("APP_NAMESERVER", app_nameserver),),
-        app_mounts=(APP_RESOLV_CONF,) if app_nameserver else (),
+        app_mounts=(app_file,) if app_nameserver else (),
     )

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from typing_extensions import override
 
-from ...pod.additions import Additions
+from ...pod.additions import Additions, Surroundings
 from ._dns import Dns, resolvers
-
-if TYPE_CHECKING:
-    from ...component.args import TailscaleSidecarStatefulSetArgs
 
 
 class ClusterDns(Dns):
@@ -17,6 +14,6 @@ class ClusterDns(Dns):
     needs_tun: ClassVar[bool] = False
 
     @override
-    def additions(self, args: TailscaleSidecarStatefulSetArgs) -> Additions:
-        del args
+    def additions(self, pod: Surroundings) -> Additions:
+        del pod
         return resolvers(accept_dns=False)

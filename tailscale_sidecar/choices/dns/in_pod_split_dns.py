@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pydantic import Field, field_validator
 from typing_extensions import override
 
-from ...pod.additions import Additions
+from ...pod.additions import Additions, Surroundings
+from ...pod.contract import COREFILE_ANNOTATION, COREFILE_VOLUME, RESOLVER
 from ...pod.model import Items
 from ...pod.objects import Json, env_field, env_value, startup_probe
 from ._dns import Dns, resolvers
-
-if TYPE_CHECKING:
-    from ...component.args import TailscaleSidecarStatefulSetArgs
 
 # The first server is the app's, the second a store of last answers, for a tailscaled that is down. Each question of the app
 # goes to the store, whatever that answers (`next`), so that it asks tailscaled itself and has the newest answer of each
@@ -62,10 +60,6 @@ COREFILE = """\
   forward . /etc/resolv.conf
 }}
 """
-COREFILE_ANNOTATION = "tailscale-sidecar/corefile"
-"""Annotation of the pods that the resolver's configuration is in, from where Kubernetes makes a file of it."""
-COREFILE_VOLUME = "tailscale-corefile"
-
 RESOURCES: Json = {"requests": {"cpu": "5m", "memory": "64Mi"}}
 """As pod_template.DEFAULT_RESOURCES."""
 
@@ -98,15 +92,15 @@ class InPodSplitDns(Dns):
         return domains
 
     @override
-    def additions(self, args: TailscaleSidecarStatefulSetArgs) -> Additions:
+    def additions(self, pod: Surroundings) -> Additions:
         corefile = COREFILE.format(domains=" ".join(self.tailnet_domains), ready_port=self.ready_port)
         file = {"path": "Corefile", "fieldRef": {"fieldPath": f"metadata.annotations['{COREFILE_ANNOTATION}']"}}
         app = resolvers(accept_dns=True, app_nameserver="127.0.0.1") + Additions(
             annotations=((COREFILE_ANNOTATION, corefile),),
             volumes=({"name": COREFILE_VOLUME, "downwardAPI": {"items": [file]}},),
         )
-        coredns = self._coredns(args)
-        if args.wait_for_tailnet:
+        coredns = self._coredns(pod)
+        if pod.waits_for_tailnet:
             # The app waits for the tailnet, and the sidecar that goes there for the resolver: scripts/start.sh.
             return app + Additions(env=(env_value("RESOLVER_READY_PORT", str(self.ready_port)),), sidecars=(coredns,))
         coredns["startupProbe"] = startup_probe("/ready", self.ready_port)
@@ -116,11 +110,11 @@ class InPodSplitDns(Dns):
     def ports(self) -> dict[int, str]:
         return {53: "dns=InPodSplitDns()", self.ready_port: "dns=InPodSplitDns(ready_port=...)"}
 
-    def _coredns(self, args: TailscaleSidecarStatefulSetArgs) -> Json:
+    def _coredns(self, pod: Surroundings) -> Json:
         return {
-            "name": "tailscale-dns",
-            "image": args.dns_image,
-            **({"imagePullPolicy": args.image_pull_policy} if args.image_pull_policy else {}),
+            "name": RESOLVER,
+            "image": pod.dns_image,
+            **({"imagePullPolicy": pod.image_pull_policy} if pod.image_pull_policy else {}),
             "restartPolicy": "Always",
             "args": ["-conf", "/etc/coredns/Corefile"],
             "env": [env_field("POD_IP", "status.podIP")],

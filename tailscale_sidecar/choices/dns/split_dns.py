@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from typing_extensions import override
 
-from ...pod.additions import Additions
+from ...pod.additions import Additions, Surroundings
+from ...pod.contract import QUAD100
 from ._dns import Dns, resolvers
-
-if TYPE_CHECKING:
-    from ...component.args import TailscaleSidecarStatefulSetArgs
 
 
 class SplitDns(Dns):
@@ -23,6 +21,6 @@ class SplitDns(Dns):
     needs_tun: ClassVar[bool] = True
 
     @override
-    def additions(self, args: TailscaleSidecarStatefulSetArgs) -> Additions:
-        del args
-        return resolvers(accept_dns=True, app_nameserver="100.100.100.100")
+    def additions(self, pod: Surroundings) -> Additions:
+        del pod
+        return resolvers(accept_dns=True, app_nameserver=QUAD100)

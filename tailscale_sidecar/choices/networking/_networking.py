@@ -3,7 +3,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
-from ...pod.additions import Additions
+from ...pod.additions import Additions, Surroundings
 from ...pod.model import Model
 from ...pod.objects import Json
 
@@ -20,7 +20,7 @@ class Networking(Model):
         """Security context of the sidecar; it stands on its own, whatever the pod's says."""
 
     @abstractmethod
-    def additions(self) -> Additions:
+    def additions(self, pod: Surroundings) -> Additions:
         """What this mode adds to the pod."""
 
     @property

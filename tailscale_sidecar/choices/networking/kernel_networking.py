@@ -6,7 +6,7 @@ from pydantic import field_validator
 from typing_extensions import override
 
 from ...pod import rules
-from ...pod.additions import Additions
+from ...pod.additions import Additions, Surroundings
 from ...pod.objects import Json, env_value
 from ._networking import Networking
 
@@ -45,7 +45,8 @@ class KernelNetworking(Networking):
         return {**ROOT, "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW"]}}
 
     @override
-    def additions(self) -> Additions:
+    def additions(self, pod: Surroundings) -> Additions:
+        del pod
         # `auto` picks iptables or nftables by what the node uses, as the operator's proxies do.
         return Additions(env=(env_value("TS_USERSPACE", "false"), env_value("TS_DEBUG_FIREWALL_MODE", "auto")))
 

@@ -5,12 +5,10 @@ from typing import ClassVar
 from pydantic import Field
 from typing_extensions import override
 
-from ...pod.additions import Additions
+from ...pod.additions import Additions, Surroundings
+from ...pod.contract import TMP_VOLUME, USERSPACE_UID
 from ...pod.objects import Json, env_value
 from ._networking import Networking
-
-UID = 1000
-"""The user that Tailscale's own userspace sidecar runs as (tailscale.com@v1.102.5 docs/k8s/userspace-sidecar.yaml)."""
 
 
 class UserspaceNetworking(Networking):
@@ -29,8 +27,8 @@ class UserspaceNetworking(Networking):
     @override
     def security_context(self) -> Json:
         return {
-            "runAsUser": UID,
-            "runAsGroup": UID,
+            "runAsUser": USERSPACE_UID,
+            "runAsGroup": USERSPACE_UID,
             "runAsNonRoot": True,
             "privileged": False,
             "allowPrivilegeEscalation": False,
@@ -40,7 +38,8 @@ class UserspaceNetworking(Networking):
         }
 
     @override
-    def additions(self) -> Additions:
+    def additions(self, pod: Surroundings) -> Additions:
+        del pod
         proxy = f"localhost:{self.proxy_port}"
         return Additions(
             env=(
@@ -48,8 +47,8 @@ class UserspaceNetworking(Networking):
                 env_value("TS_SOCKS5_SERVER", proxy),
                 env_value("TS_OUTBOUND_HTTP_PROXY_LISTEN", proxy),
             ),
-            volumes=({"name": "tailscale-tmp", "emptyDir": {}},),
-            mounts=({"name": "tailscale-tmp", "mountPath": "/tmp"},),  # noqa: S108 - containerboot's socket is there
+            volumes=({"name": TMP_VOLUME, "emptyDir": {}},),
+            mounts=({"name": TMP_VOLUME, "mountPath": "/tmp"},),  # noqa: S108 - containerboot's socket is there
         )
 
     @override

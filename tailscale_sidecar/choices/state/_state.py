@@ -3,13 +3,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
-from ...pod.additions import Additions
-from ...pod.model import Model
+from ...pod.additions import Additions, Surroundings
+from ...pod.contract import STATE_DIR, STATE_VOLUME, VOLUME_DIR
+from ...pod.model import Input, Model
 from ...pod.objects import Json, env_value
-
-VOLUME_DIR = "/var/lib/tailscale"
-STATE_DIR = f"{VOLUME_DIR}/state"
-"""A folder that tailscaled makes itself: it sets the mode of its state folder, and a volume's own is another user's."""
 
 
 class State(Model):
@@ -17,13 +14,34 @@ class State(Model):
 
     outlives_pod: ClassVar[bool]
     """Whether a deleted pod comes back as the same device."""
+    in_secrets: ClassVar[bool] = False
+    """Whether each replica's identity is in a Secret that is named like its pod, so that not only the pod can read it."""
 
     @abstractmethod
-    def additions(self, name: str, replicas: int) -> Additions:
-        """What this store adds to the pod of StatefulSet `name`."""
+    def additions(self, pod: Surroundings) -> Additions:
+        """What this store adds to the pod."""
+
+    def room(self, replicas: int) -> int:
+        """How many replicas may have an identity: `replicas`, or more where there is room to scale."""
+        return replicas
+
+    def secrets_made_beforehand(self, name: str, replicas: int) -> list[str]:
+        """Names of the Secrets that have to be there before the pods of StatefulSet `name`."""
+        del name, replicas
+        return []
+
+    @property
+    def retained(self) -> bool:
+        """Whether what was made beforehand stays when Pulumi would delete it."""
+        return False
+
+    def policy(self, user: Input[str]) -> Json | None:
+        """The `spec` of the admission policy that keeps the ServiceAccount `user` to its own state; None without one."""
+        del user
+        return None
 
     def remembered(self, replicas: int) -> Json:
-        """What protection.py compares at the next `up`."""
+        """What the next `up` compares with what will be, to say what a change would cost."""
         del replicas
         return {"store": type(self).__name__, "outlivesPod": self.outlives_pod}
 
@@ -32,7 +50,7 @@ def state_dir(*, volumes: tuple[Json, ...] = (), claims: tuple[Json, ...] = ()) 
     """State in files on the volume tailscale-state; an empty TS_KUBE_SECRET turns the Secret store off."""
     return Additions(
         env=(env_value("TS_KUBE_SECRET", ""), env_value("TS_STATE_DIR", STATE_DIR)),
-        mounts=({"name": "tailscale-state", "mountPath": VOLUME_DIR},),
+        mounts=({"name": STATE_VOLUME, "mountPath": VOLUME_DIR},),
         volumes=volumes,
         volume_claim_templates=claims,
     )

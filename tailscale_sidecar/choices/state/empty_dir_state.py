@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from ...pod.additions import Additions
+from ...pod.additions import Additions, Surroundings
+from ...pod.contract import STATE_VOLUME
 from ._state import State, state_dir
 
 
@@ -14,6 +15,6 @@ class EmptyDirState(State):
     outlives_pod: ClassVar[bool] = False
 
     @override
-    def additions(self, name: str, replicas: int) -> Additions:
-        del name, replicas
-        return state_dir(volumes=({"name": "tailscale-state", "emptyDir": {}},))
+    def additions(self, pod: Surroundings) -> Additions:
+        del pod
+        return state_dir(volumes=({"name": STATE_VOLUME, "emptyDir": {}},))

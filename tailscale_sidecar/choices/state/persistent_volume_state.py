@@ -3,13 +3,13 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-import pulumi
 from pydantic import field_validator
 from typing_extensions import override
 
 from ...pod import rules
-from ...pod.additions import Additions
-from ...pod.model import Input
+from ...pod.additions import Additions, Surroundings
+from ...pod.contract import STATE_VOLUME
+from ...pod.model import Input, when_known
 from ...pod.objects import Json
 from ._state import State, state_dir
 
@@ -27,23 +27,24 @@ class PersistentVolumeState(State):
     @field_validator("size")
     @classmethod
     def _check_size(cls, size: Input[str]) -> Input[str]:
-        if not isinstance(size, pulumi.Output) and not re.fullmatch(
-            r"(?=.*[1-9])\d+(\.\d+)?([KMGTPE]i|[kMGTPE])?", size
-        ):
-            raise ValueError(f"{size!r} is not a positive quantity such as '1Gi'")
-        return size
+        return when_known(size, _quantity, "size")
 
     @field_validator("storage_class")
     @classmethod
     def _check_storage_class(cls, name: Input[str] | None) -> Input[str] | None:
-        if name is not None:
-            rules.object_name(name, "storage_class")
-        return name
+        if name is None:
+            return None
+        return when_known(name, lambda known: rules.object_name(known, "storage_class"), "storage_class")
 
     @override
-    def additions(self, name: str, replicas: int) -> Additions:
-        del name, replicas
+    def additions(self, pod: Surroundings) -> Additions:
+        del pod
         spec: Json = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": self.size}}}
         if self.storage_class is not None:
             spec["storageClassName"] = self.storage_class
-        return state_dir(claims=({"metadata": {"name": "tailscale-state"}, "spec": spec},))
+        return state_dir(claims=({"metadata": {"name": STATE_VOLUME}, "spec": spec},))
+
+
+def _quantity(size: str) -> None:
+    if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)?([KMGTPE]i|[kMGTPE])?", size):
+        raise ValueError(f"{size!r} is not a positive quantity such as '1Gi'")

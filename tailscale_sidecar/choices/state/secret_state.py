@@ -5,8 +5,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from typing_extensions import override
 
-from ...pod.additions import Additions
+from ...pod.additions import Additions, Surroundings
+from ...pod.model import Input
 from ...pod.objects import Json, env_value
+from . import own_secret_policy
 from ._state import State
 
 EVENTS_RULE: Json = {"apiGroups": [""], "resources": ["events"], "verbs": ["get", "create", "patch"]}
@@ -17,6 +19,7 @@ class SecretState(State):
     """State in a Secret for each replica, named like its pod (`TS_KUBE_SECRET=$(POD_NAME)`)."""
 
     outlives_pod: ClassVar[bool] = True
+    in_secrets: ClassVar[bool] = True
 
     access: Literal["scoped", "guarded", "open"] = "scoped"
     """What the ServiceAccount may do.
@@ -32,22 +35,40 @@ class SecretState(State):
     """Whether the Secrets, and so the identities, stay when the stack is destroyed or scaled down, for the next `up` to
     pick up. With `guarded` and `open` they always do. Set it in an `up` of its own, before what would delete them."""
 
-    def secret_names(self, name: str, replicas: int) -> list[str]:
-        """Names of the state Secrets that the Role allows, one a replica."""
-        return [f"{name}-{ordinal}" for ordinal in range(self.max_replicas or replicas)]
+    @override
+    def room(self, replicas: int) -> int:
+        if self.max_replicas is not None and self.max_replicas < replicas:
+            raise ValueError(f"state.max_replicas {self.max_replicas} is less than replicas {replicas}; raise it")
+        return self.max_replicas or replicas
+
+    @override
+    def secrets_made_beforehand(self, name: str, replicas: int) -> list[str]:
+        return self._names(name, replicas) if self.access == "scoped" else []
+
+    @property
+    @override
+    def retained(self) -> bool:
+        return self.retain_state
+
+    @override
+    def policy(self, user: Input[str]) -> Json | None:
+        return own_secret_policy.spec(user) if self.access == "guarded" else None
 
     @override
     def remembered(self, replicas: int) -> Json:
-        secrets = {"access": self.access, "secrets": self.max_replicas or replicas, "retained": self.retain_state}
+        secrets = {"access": self.access, "secrets": self.room(replicas), "retained": self.retain_state}
         return {**super().remembered(replicas), **secrets}
 
     @override
-    def additions(self, name: str, replicas: int) -> Additions:
-        names = self.secret_names(name, replicas)
+    def additions(self, pod: Surroundings) -> Additions:
         return Additions(
             env=(env_value("TS_KUBE_SECRET", "$(POD_NAME)"),),
-            rules=(*self._rules(names), EVENTS_RULE),
+            rules=(*self._rules(self._names(pod.name, pod.replicas)), EVENTS_RULE),
         )
+
+    def _names(self, name: str, replicas: int) -> list[str]:
+        """Names of the state Secrets that the Role allows, one a replica."""
+        return [f"{name}-{ordinal}" for ordinal in range(self.room(replicas))]
 
     def _rules(self, names: list[str]) -> list[Json]:
         secrets = {"apiGroups": [""], "resources": ["secrets"]}
