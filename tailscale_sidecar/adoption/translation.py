@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-from .source import Source
+from .python_source import Source
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """Arguments of the component, and what a person has to know or to do for them. Parts can be summed."""
+class Translation:
+    """Arguments of the component, and what a person has to know or to do for them. They can be summed."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """By name; a `Source` is written as it is, all else as a literal."""
@@ -26,8 +26,8 @@ class Part:
     """Configuration that the program needs, by key: the shell command that prints the value, or nothing where the
     person must know it."""
 
-    def __add__(self, other: Part) -> Part:
-        return Part(
+    def __add__(self, other: Translation) -> Translation:
+        return Translation(
             arguments={**self.arguments, **other.arguments},
             notes=self.notes + other.notes,
             before=self.before + other.before,
@@ -36,14 +36,14 @@ class Part:
         )
 
 
-def note(text: str, *, when: bool = True) -> Part:
+def note(text: str, *, when: bool = True) -> Translation:
     """Something that a person has to know."""
-    return Part(notes=(text,)) if when else Part()
+    return Translation(notes=(text,)) if when else Translation()
 
 
-def total(*parts: Part) -> Part:
-    """The sum of parts."""
-    return reduce(Part.__add__, parts, Part())
+def total(*translations: Translation) -> Translation:
+    """The sum of translations."""
+    return reduce(Translation.__add__, translations, Translation())
 
 
 def secret(key: str) -> Source:

@@ -33,6 +33,8 @@ CONNECTIONS = 64
 PAGE = 500
 """Objects in a page, as kubectl asks for them."""
 KINDS = {
+    "ClusterRole": ("/apis/rbac.authorization.k8s.io/v1", "clusterroles"),
+    "ClusterRoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"),
     "ConfigMap": ("/api/v1", "configmaps"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Event": ("/api/v1", "events"),
@@ -48,7 +50,7 @@ KINDS = {
     "StatefulSet": ("/apis/apps/v1", "statefulsets"),
 }
 """Where the API server has what is read here."""
-CLUSTER_SCOPED = ("Namespace", "Node", "ServiceCIDR")
+CLUSTER_SCOPED = ("ClusterRole", "ClusterRoleBinding", "Namespace", "Node", "ServiceCIDR")
 CERTIFICATES = ("ssl_ca_cert", "cert_file", "key_file")
 """Settings of the client that are paths of files."""
 

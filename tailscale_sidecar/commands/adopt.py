@@ -17,10 +17,11 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from ..adoption import takeover
-from ..adoption.description import CannotAdoptError, describe
-from ..adoption.program import program
-from ..adoption.translation import Part
+from ..adoption import pulumi_import
+from ..adoption.component_arguments import CannotAdoptError, describe
+from ..adoption.pulumi_program import program
+from ..adoption.translation import Translation
+from ..adoption.wide_bindings import too_wide
 from ..clients.errors import ClusterError, ExtraMissingError
 from ..clients.kubeconfig import ClusterAccess
 from ..clients.kubernetes import Cluster, connect
@@ -43,12 +44,12 @@ class Found:
     """What is there."""
 
     workload: Workload
-    find: takeover.Find
+    find: pulumi_import.Find
     cluster_cidrs: Sequence[str] = ()
     spare: int = 0
     """State Secrets beyond the replicas."""
     too_wide: Sequence[str] = ()
-    """RoleBindings that give the sidecar's ServiceAccount more than it will need."""
+    """Bindings that give the sidecar's ServiceAccount more than it will need, each with what to do."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,41 +80,41 @@ def run(options: argparse.Namespace) -> int:
 def adopt(found: Found, options: argparse.Namespace) -> int:
     """Prints the program for what was found."""
     workload = found.workload
-    part = describe(workload, found.cluster_cidrs, found.spare)
+    translated = describe(workload, found.cluster_cidrs, found.spare)
     title = f"{workload.ref}, as `tailscale-sidecar adopt` found it."
-    text = program(workload.name, title, part, {})
+    text = program(workload.name, title, translated, {})
     try:
-        planned = takeover.run(text, workload.namespace, part.secrets)
+        planned = pulumi_import.run(text, workload.namespace, translated.secrets)
     except ValueError as error:
         print(text, end="")
         say(f"tailscale-sidecar adopt: the component refuses this program as it is: {reason(error)}")
         return ExitStatus.FINDINGS
-    kept = takeover.kept(workload, planned, found.find)
-    print(program(workload.name, title, part, kept), end="")
+    kept = pulumi_import.kept(workload, planned, found.find)
+    print(program(workload.name, title, translated, kept), end="")
     if options.import_file:
-        listed = takeover.import_file(workload, planned, found.find, part.makes)
+        listed = pulumi_import.import_file(workload, planned, found.find, translated.makes)
         options.import_file.write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
-    say("\n".join(steps(found, part, options)))
+    say("\n".join(steps(found, translated, options)))
     return ExitStatus.WELL
 
 
-def steps(found: Found, part: Part, options: argparse.Namespace) -> Iterator[str]:
+def steps(found: Found, translated: Translation, options: argparse.Namespace) -> Iterator[str]:
     """What to run, as lines for a shell."""
     yield "# In the folder of your Pulumi program, with its stack selected:"
     if options.import_file is None:
         yield f"# this command again, with `--import-file {IMPORT_FILE} > __main__.py`"
-    for key, command in part.secrets.items():
+    for key, command in translated.secrets.items():
         yield f"{command} | pulumi config set --secret {key}" if command else f"pulumi config set --secret {key}"
-    if part.before:
+    if translated.before:
         yield "# Brings the state to where the component looks for it:"
-        yield from part.before
+        yield from translated.before
     yield "# Takes over what is there, and changes nothing yet:"
     yield f"pulumi import --file {options.import_file or IMPORT_FILE} --protect=false --generate-code=false"
     yield "# Rolls the pods, which come back as the same devices. The variable is for this once:"
     yield f"{CLIENT_SIDE} pulumi up"
     yield "# (If it waits for an old pod that is not ready, delete that pod: Kubernetes does not go on without it.)"
     for binding in found.too_wide:
-        yield f"# RoleBinding {binding} lets the sidecar read all Secrets: delete it if nothing else needs it."
+        yield f"# {binding}"
 
 
 @contextmanager
@@ -150,10 +151,10 @@ def in_cluster(cluster: Cluster, name: str, given: Sequence[str]) -> Found:
         for gap in facts.gaps:
             say(f"{gap.what} was not found: {gap.why}; {gap.do}")
         cidrs = [] if facts.gaps else cluster_cidrs(facts.ranges)
-    return Found(workload, cluster.find, cidrs, spare(workload, cluster.find), too_wide(cluster, workload))
+    return Found(workload, cluster.find, cidrs, spare(workload, cluster.find), too_wide(workload, cluster.list))
 
 
-def spare(workload: Workload, find: takeover.Find) -> int:
+def spare(workload: Workload, find: pulumi_import.Find) -> int:
     """How many state Secrets there are beyond the replicas, without a gap."""
     beyond = takewhile(lambda ordinal: find("Secret", f"{workload.name}-{ordinal}"), count(workload.replicas))
     return len(list(beyond))
@@ -173,28 +174,6 @@ def in_file(file: Path, namespace: str, name: str, given: Sequence[str]) -> Foun
     there = {(o["kind"], o["metadata"]["name"]): o for o in objects}
     there |= {("Secret", workload.state_secret(pod)): {} for pod in workload.pod_names}
     return Found(workload, lambda kind, name: there.get((kind, name)), given)
-
-
-def too_wide(cluster: Cluster, workload: Workload) -> list[str]:
-    """RoleBindings of the sidecar's ServiceAccount, beside the component's own, for all Secrets of the namespace."""
-    account = workload.pod_spec.get("serviceAccountName")
-    try:
-        bindings = cluster.list("RoleBinding", workload.namespace)
-        roles = {role["metadata"]["name"]: role.get("rules") or () for role in cluster.list("Role", workload.namespace)}
-    except ClusterError:
-        return []
-    wide = {
-        name
-        for name, rules_of_role in roles.items()
-        if any("secrets" in r.get("resources", ()) and not r.get("resourceNames") for r in rules_of_role)
-    }
-    return [
-        binding["metadata"]["name"]
-        for binding in bindings
-        if binding["metadata"]["name"] != workload.name
-        and binding["roleRef"]["name"] in wide
-        and any(s["kind"] == "ServiceAccount" and s["name"] == account for s in binding.get("subjects") or ())
-    ]
 
 
 def reason(error: ValueError) -> str:

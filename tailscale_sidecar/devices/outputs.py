@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from ..clients.errors import ClusterError
 from ..clients.kubeconfig import ClusterAccess
 from ..clients.kubernetes import Cluster, connect
 from .device import Device
-from .state_secret import ReplicaState
+from .state_secret import StateSecret
 
 WAIT_SECONDS = 600
 """How long replicas may take to record their devices: as long as Pulumi waits for a StatefulSet. It takes no time where
@@ -96,10 +97,24 @@ def read(cluster: Cluster, pods: Sequence[str]) -> list[Device | None]:
 
     def one(pod: str) -> Device | None:
         secret = cluster.find("Secret", pod)
-        return ReplicaState.of(secret).device() if secret else None
+        return recorded(StateSecret.of(secret)) if secret else None
 
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         return list(pool.map(one, pods))
+
+
+def recorded(state: StateSecret) -> Device | None:
+    """The device; None until containerboot has recorded all of it."""
+    if not (state.device_id and state.fqdn and state.addresses):
+        return None
+    by_version = {ipaddress.ip_address(address).version: address for address in state.addresses}
+    return Device(
+        pod=state.name,
+        device_id=state.device_id,
+        fqdn=state.fqdn,
+        ipv4=by_version.get(4),
+        ipv6=by_version.get(6),
+    )
 
 
 def _unknown() -> list[Device]:

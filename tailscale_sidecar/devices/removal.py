@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ..clients.errors import ClusterError, TailscaleApiError
 from ..clients.kubernetes import Cluster
 from ..clients.tailscale import TailscaleApi
 from ..pod.objects import Json
-from .state_secret import ReplicaState
+from .state_secret import StateSecret, public_keys
 
 POD_END_SECONDS = 600
 """How long a pod may take to end: as long as Pulumi waits for the deletion of a StatefulSet. As a rule it has ended."""
@@ -57,11 +57,11 @@ def remove_device(
         if _is_wanted(replica, cluster):
             return
         _await_end(replica, cluster, sleep)
-        state = _state(replica, cluster)
+        secret = _state_secret(replica, cluster)
     except ClusterError as error:
         raise RemovalError(f"the device of {replica}: {error}") from error
-    if state is not None:
-        _delete_device(replica, state, api)
+    if secret is not None:
+        _delete_device(replica, secret, api)
 
 
 def _check_cluster(replica: Replica, cluster: Cluster) -> None:
@@ -89,39 +89,46 @@ def _await_end(replica: Replica, cluster: Cluster, sleep: Callable[[float], None
         sleep(POLL_SECONDS)
 
 
-def _state(replica: Replica, cluster: Cluster) -> ReplicaState | None:
-    """The replica's state; None if it never had one."""
-    secret: Json | None = cluster.find("Secret", replica.pod)
+def _state_secret(replica: Replica, cluster: Cluster) -> Json | None:
+    """The replica's state Secret; None if it never had one."""
+    secret = cluster.find("Secret", replica.pod)
     if secret is None and replica.secret_is_ours:
         raise RemovalError(
             f"the device of {replica}: its state Secret is not there, and nothing else says for sure which device it was; "
             "delete it in the admin console"
         )
-    return ReplicaState.of(secret) if secret else None
+    return secret
 
 
-def _delete_device(replica: Replica, state: ReplicaState, api: TailscaleApi) -> None:
+def _delete_device(replica: Replica, secret: Json, api: TailscaleApi) -> None:
+    recorded = StateSecret.of(secret).device_id
     try:
-        device = _device(state, api)
-        if device is not None and not state.owns(device):
+        keys = public_keys(secret)
+        device = _device(recorded, keys, api)
+        if device is not None and not _has(device, keys):
             raise RemovalError(
-                f"device {state.device_id}, which Secret {replica} names, has other keys than those in the Secret; if it "
+                f"device {recorded}, which Secret {replica} names, has other keys than those in the Secret; if it "
                 "is the replica's, delete it in the admin console"
             )
         if device is not None:
             api.delete(device["nodeId"])
     except TailscaleApiError as error:
-        raise RemovalError(f"device {state.device_id or 'without a recorded ID'} of {replica}: {error}") from error
+        raise RemovalError(f"device {recorded or 'without a recorded ID'} of {replica}: {error}") from error
     except ValueError as error:  # says where, but not what
         raise RemovalError(f"the device of {replica}: its Secret is not as tailscaled writes it: {error}") from None
 
 
-def _device(state: ReplicaState, api: TailscaleApi) -> Json | None:
-    """The device as the API has it, or None: by the ID that containerboot recorded, else by tailscaled's keys.
+def _device(recorded: str, keys: Collection[str], api: TailscaleApi) -> Json | None:
+    """The device as the API has it, or None: by the ID that containerboot `recorded`, else by tailscaled's keys.
 
     The ID alone does not do: sidecars can write each other's Secrets, but the keys in them prove whose they are.
     """
-    if state.device_id is None and not state.public_keys():
+    if not recorded and not keys:
         return None  # it has never started
-    recorded = api.device(state.device_id) if state.device_id else None
-    return recorded or next(filter(state.owns, api.devices()), None)
+    named = api.device(recorded) if recorded else None
+    return named or next((device for device in api.devices() if _has(device, keys)), None)
+
+
+def _has(device: Json, keys: Collection[str]) -> bool:
+    """Whether a device of the API's is the one with these keys."""
+    return device.get("nodeKey") in keys or device.get("machineKey") in keys

@@ -1,72 +1,77 @@
-"""What a replica's state Secret says about its device, as containerboot and tailscaled write it."""
+"""What a replica's state Secret says about its device, as containerboot and tailscaled write it.
+
+Sources: tailscale.com@v1.102.5 kube/kubetypes/types.go and cmd/containerboot/kube.go for the keys of containerboot,
+ipn/store.go and ipn/prefs.go for those of tailscaled.
+"""
 
 from __future__ import annotations
 
 import base64
 import ipaddress
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from ..clients import extras
 from ..pod.objects import Json
-from .device import Device
 
 
-@dataclass(frozen=True)
-class ReplicaState:
-    """The contents of one state Secret. It has private keys in it, so it is not shown."""
+@dataclass(frozen=True, kw_only=True)
+class StateSecret:
+    """What may be known of a state Secret: nothing that is secret."""
 
-    pod: str
-    _data: Mapping[str, str]
+    name: str
+    """That of the replica's pod."""
+    has_identity: bool
+    """Whether tailscaled has saved keys in it."""
+    device_id: str = ""
+    """The device's stable ID; empty before the replica's first login."""
+    fqdn: str = ""
+    """The device's name in MagicDNS, without a dot at the end."""
+    addresses: tuple[str, ...] = ()
+    """On the tailnet; none where the Secret has no list of addresses."""
 
     @classmethod
     def of(cls, secret: Json) -> Self:
         """Reads a Secret as the API server has it."""
         data = secret.get("data") or {}
         return cls(
-            secret["metadata"]["name"],
-            {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()},
+            name=secret["metadata"]["name"],
+            has_identity="_current-profile" in data and any(key.startswith("profile-") for key in data),
+            device_id=_text(secret, "device_id"),
+            fqdn=_text(secret, "device_fqdn").rstrip("."),
+            addresses=_addresses(_text(secret, "device_ips")),
         )
 
-    def __repr__(self) -> str:
-        return f"ReplicaState({self.pod!r})"
 
-    @property
-    def device_id(self) -> str | None:
-        """The device's stable ID; None before the replica's first login."""
-        return self._data.get("device_id")
+def public_keys(secret: Json) -> frozenset[str]:
+    """The node key and the machine key, as the API shows them; empty if tailscaled has never run with this state.
 
-    def device(self) -> Device | None:
-        """The device; None until containerboot has recorded all of it (tailscale.com@v1.102.5 cmd/containerboot/kube.go)."""
-        if not all(self._data.get(key) for key in ("device_id", "device_fqdn", "device_ips")):
-            return None
-        addresses = [ipaddress.ip_address(address) for address in json.loads(self._data["device_ips"])]
-        by_version = {address.version: str(address) for address in addresses}
-        return Device(
-            pod=self.pod,
-            device_id=self._data["device_id"],
-            fqdn=self._data["device_fqdn"].rstrip("."),
-            ipv4=by_version.get(4),
-            ipv6=by_version.get(6),
-        )
+    tailscaled has the machine key before its first login, and the node key after it.
 
-    def public_keys(self) -> frozenset[str]:
-        """The node key and the machine key, as the API shows them; empty if tailscaled has never run with this state.
+    Raises:
+        ValueError: The Secret is not as tailscaled writes it.
+        ExtraMissingError: The extra `devices` is not installed.
+    """
+    profile = json.loads(_text(secret, _text(secret, "_current-profile")) or "{}")
+    private = {
+        "nodekey": (profile.get("Config") or {}).get("PrivateNodeKey"),
+        "mkey": _text(secret, "_machinekey"),
+    }
+    return frozenset(f"{kind}:{_public(key)}" for kind, key in private.items() if key and set(key[8:]) != {"0"})
 
-        tailscaled has the machine key before its first login, and the node key after it (ipn/store.go, ipn/prefs.go).
-        """
-        profile = json.loads(self._data.get(self._data.get("_current-profile", ""), "{}"))
-        private = {
-            "nodekey": (profile.get("Config") or {}).get("PrivateNodeKey"),
-            "mkey": self._data.get("_machinekey"),
-        }
-        return frozenset(f"{kind}:{_public(key)}" for kind, key in private.items() if key and set(key[8:]) != {"0"})
 
-    def owns(self, device: Mapping[str, Any]) -> bool:
-        """Whether a device of the API's is the one whose private keys are in this state."""
-        return bool({device.get("nodeKey"), device.get("machineKey")} & self.public_keys())
+def _text(secret: Json, key: str) -> str:
+    """A value; empty where the Secret has none."""
+    return base64.b64decode((secret.get("data") or {}).get(key, "")).decode(errors="replace")
+
+
+def _addresses(recorded: str) -> tuple[str, ...]:
+    """The addresses of a JSON list. What anything else means is not guessed at."""
+    try:
+        return tuple(str(ipaddress.ip_address(str(address))) for address in json.loads(recorded))
+    except (ValueError, TypeError):
+        return ()
 
 
 def _public(private: str) -> str:

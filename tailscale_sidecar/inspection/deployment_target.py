@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ..clients.errors import ClusterError
 from ..clients.kubernetes import Cluster
+from ..clients.rbac import allows
 from ..pod.objects import Json
 from ..report.findings import Gap
 from ..report.progress import Progress
@@ -122,7 +123,11 @@ def refused(cluster: Cluster, namespace: str, plans: Iterable[Plan], gaps: list[
     try:
         rules = cluster.my_rules(namespace)["resourceRules"]
         # The review may leave out what a webhook would allow, and says nothing of what is outside of the namespace.
-        unsure = sorted(one for one in wanted if not allowed(rules, one))
+        unsure = sorted(
+            (verb, group, resource)
+            for verb, group, resource in wanted
+            if not allows(rules, verb, resource, group=group)
+        )
         return tuple(
             f"{verb} {resource}"
             for verb, group, resource in unsure
@@ -133,18 +138,6 @@ def refused(cluster: Cluster, namespace: str, plans: Iterable[Plan], gaps: list[
             Gap(what=f"your permissions in namespace {namespace}", why=str(error), do="ask who runs the cluster")
         )
         return ()
-
-
-def allowed(rules: Iterable[Json], wanted: tuple[str, str, str]) -> bool:
-    """Whether rules allow a verb on all objects of a resource."""
-    verb, group, resource = wanted
-    return any(
-        {verb, "*"} & set(rule.get("verbs") or ())
-        and {group, "*"} & set(rule.get("apiGroups") or ())
-        and {resource, "*"} & set(rule.get("resources") or ())
-        and not rule.get("resourceNames")
-        for rule in rules
-    )
 
 
 def is_there(cluster: Cluster, plan: Plan) -> bool:

@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl
 
 from ..clients.errors import ClusterError
 from ..clients.kubernetes import Cluster
+from ..devices.state_secret import StateSecret
 from ..pod.objects import Json
 from ..report.findings import Gap, natural, redacted
 from ..report.progress import Progress
 from .cidrs import PODS, Range, ranges
 from .cluster_facts import look_at_cluster
 from .inside_pod import look_inside
-from .snapshot import Credential, Replica, Snapshot, StateSecret
+from .snapshot import Credential, Replica, Snapshot
 from .tailnet import Device, Tailnet, from_status
 from .tailnet_view import by_api
 from .workload import Workload, workloads
@@ -171,17 +172,16 @@ class Gathering:
 
     def _with_insides(self, replicas: list[Replica], domain: str) -> list[Replica]:
         """The replicas, some of them looked into; one of each workload shows its peers too."""
-        chosen = {
-            id(r) for workload in self._workloads for r in to_look_into([r for r in replicas if r.workload is workload])
-        }
-        shows_peers: set[str] = set()
+        chosen = [
+            r for workload in self._workloads for r in to_look_into([r for r in replicas if r.workload is workload])
+        ]
+        shows_peers = {id(replica) for replica in first_of_each(chosen, lambda r: r.is_ready, 1)}
+        looked_into = {id(replica) for replica in chosen}
 
         def looked(replica: Replica) -> Replica:
-            if id(replica) not in chosen:
+            if id(replica) not in looked_into:
                 return replica
-            peers = replica.is_ready and replica.workload.ref not in shows_peers
-            if peers:
-                shows_peers.add(replica.workload.ref)
+            peers = id(replica) in shows_peers
             try:
                 inside = look_inside(self._cluster, replica.name, replica.workload, domain=domain, peers=peers)
             except ClusterError as error:
@@ -243,23 +243,7 @@ def to_look_into(replicas: Sequence[Replica]) -> list[Replica]:
 
 def state_secrets(listed: Iterable[Json]) -> dict[str, StateSecret]:
     """What may be known of each Secret that is not a credential of another kind: no value that is secret is kept."""
-    return {s["metadata"]["name"]: state_secret(s) for s in listed if s.get("type", "Opaque") == "Opaque"}
-
-
-def state_secret(secret: Json) -> StateSecret:
-    """By the keys that containerboot and tailscaled write (tailscale.com@v1.102.5 kube/kubetypes/types.go)."""
-    data = secret.get("data") or {}
-
-    def text(key: str) -> str:
-        return base64.b64decode(data.get(key, "")).decode(errors="replace")
-
-    return StateSecret(
-        name=secret["metadata"]["name"],
-        has_identity="_current-profile" in data and any(key.startswith("profile-") for key in data),
-        device_id=text("device_id"),
-        fqdn=text("device_fqdn").rstrip("."),
-        addresses=tuple(re.findall(r"[0-9a-f.:]+", text("device_ips"))),
-    )
+    return {s["metadata"]["name"]: StateSecret.of(s) for s in listed if s.get("type", "Opaque") == "Opaque"}
 
 
 def credentials(workload: Workload, listed: Sequence[Json] | None) -> Iterable[Credential]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ..devices.state_secret import StateSecret
 from ..pod.contract import INIT, QUAD100
 from ..pod.objects import Json
 from ..report.findings import Gap
@@ -22,18 +23,6 @@ class Termination:
     at: datetime
     reason: str
     exit_code: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class StateSecret:
-    """What may be known of a state Secret: nothing that is secret."""
-
-    name: str
-    has_identity: bool
-    """Whether tailscaled has saved keys in it."""
-    device_id: str = ""
-    fqdn: str = ""
-    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

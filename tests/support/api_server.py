@@ -19,6 +19,8 @@ from typing_extensions import override
 
 Json = dict[str, Any]
 PLURALS = {
+    "clusterrolebindings": "ClusterRoleBinding",
+    "clusterroles": "ClusterRole",
     "configmaps": "ConfigMap",
     "deployments": "Deployment",
     "events": "Event",

@@ -10,7 +10,7 @@ from typing import Any
 from typing_extensions import override
 
 from tailscale_sidecar.clients.kubernetes import Cluster
-from tailscale_sidecar.devices.state_secret import ReplicaState
+from tailscale_sidecar.devices.state_secret import public_keys
 from tests.support.tailnet_server import TailnetServer
 
 POD = "db-1"
@@ -28,7 +28,7 @@ def state_secret(node: str = "", machine: str = "", **recorded: str) -> dict[str
 
 def device(device_id: str, *, node: str = "", machine: str = "") -> dict[str, Any]:
     """The device that has the public halves of these keys, as the API shows it."""
-    keys = {key.partition(":")[0]: key for key in ReplicaState.of(state_secret(node, machine)).public_keys()}
+    keys = {key.partition(":")[0]: key for key in public_keys(state_secret(node, machine))}
     shown = {"nodeKey": keys.get("nodekey", "nodekey:0"), "machineKey": keys.get("mkey", "mkey:0")}
     return {"nodeId": device_id, "hostname": POD, "name": f"{POD}.example.ts.net", **shown}
 

@@ -19,9 +19,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from tailscale_sidecar.__main__ import main
-from tailscale_sidecar.adoption import defaults
-from tailscale_sidecar.adoption.own_pod import own_pod
-from tailscale_sidecar.adoption.source import literal
+from tailscale_sidecar.adoption import kubernetes_defaults
+from tailscale_sidecar.adoption.app_pod_spec import own_pod
+from tailscale_sidecar.adoption.python_source import literal
 from tailscale_sidecar.inspection.workload import Workload, lasting_containers
 from tailscale_sidecar.report.findings import ExitStatus
 from tests.support import mocked_engine as engine
@@ -435,11 +435,62 @@ def test_what_kubernetes_cannot_change_and_no_argument_covers_stays(site: Site, 
     assert [claim["metadata"]["name"] for claim in made.manifest["spec"]["volumeClaimTemplates"]] == ["data"]
 
 
-def test_a_role_that_opens_all_secrets_and_is_no_longer_needed_is_named(site: Site, tmp_path: Path) -> None:
-    for kind in ("Role", "RoleBinding"):
-        site.get(kind)["metadata"]["name"] = "tailscale"
-    site.get("RoleBinding", "tailscale")["roleRef"]["name"] = "tailscale"
-    assert "RoleBinding tailscale lets the sidecar read all Secrets" in adopt(site, tmp_path).said
+def binding_named(site: Site, binding: str, role: str = "Role", rules: Json | None = None, **subject: str) -> Json:
+    """A role, and a binding of it for the sidecar's ServiceAccount or another subject."""
+    everywhere = role == "ClusterRole"
+    everything = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
+    site.add(role, binding, None if everywhere else NAMESPACE, rules=[{**everything, **(rules or {})}])
+    subjects = [{"kind": "ServiceAccount", "name": NAME, **subject}]
+    return site.add("RoleBinding", binding, subjects=subjects, roleRef={"kind": role, "name": binding})
+
+
+TOO_WIDE: dict[str, Change] = {
+    "for secrets": lambda site: binding_named(site, "wide"),
+    "for every resource": lambda site: binding_named(site, "wide", rules={"resources": ["*"], "apiGroups": ["*"]}),
+    "by list alone": lambda site: binding_named(site, "wide", rules={"verbs": ["list"]}),
+    "of a ClusterRole": lambda site: binding_named(site, "wide", "ClusterRole"),
+    "for the default ServiceAccount": lambda site: (
+        site.pod_spec.pop("serviceAccountName"),
+        binding_named(site, "wide", name="default"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOO_WIDE)
+def test_a_binding_that_opens_all_secrets_and_is_no_longer_needed_is_named(
+    site: Site, tmp_path: Path, case: str
+) -> None:
+    TOO_WIDE[case](site)
+    assert "# RoleBinding wide lets" in adopt(site, tmp_path).said
+
+
+NARROW: dict[str, Change] = {
+    "for another resource": lambda site: binding_named(site, "wide", rules={"resources": ["configmaps"]}),
+    "for Secrets by name": lambda site: binding_named(site, "wide", rules={"resourceNames": ["my-app-0"]}),
+    "of a ClusterRole that only has a wide Role's name": lambda site: (
+        binding_named(site, "wide", "ClusterRole", rules={"resources": ["pods"]}),
+        site.add("Role", "wide", rules=[{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]),
+    ),
+    "for a subject of another namespace": lambda site: binding_named(site, "wide", namespace="web"),
+}
+
+
+@pytest.mark.parametrize("case", NARROW)
+def test_a_binding_that_gives_the_sidecar_less_is_not_named(site: Site, tmp_path: Path, case: str) -> None:
+    NARROW[case](site)
+    assert "RoleBinding wide" not in adopt(site, tmp_path).said
+
+
+def test_a_binding_for_all_namespaces_that_opens_all_secrets_is_named(site: Site, tmp_path: Path) -> None:
+    binding_named(site, "wide", "ClusterRole", name="other")
+    subject = {"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}
+    role = {"kind": "ClusterRole", "name": "wide"}
+    site.add("ClusterRoleBinding", "everywhere", None, subjects=[subject], roleRef=role)
+    assert "# ClusterRoleBinding everywhere lets ServiceAccount my-app" in adopt(site, tmp_path).said
+    site.server.forbidden.add("ClusterRoleBinding")
+    found = adopt(site, tmp_path)
+    assert found.status == ExitStatus.WELL
+    assert "everywhere" not in found.said
 
 
 def test_a_manifest_is_enough(site: Site, tmp_path: Path) -> None:
@@ -474,4 +525,4 @@ def test_whatever_else_is_in_the_pod_is_in_the_program(spec: Json) -> None:
     template = {"spec": {**spec, "containers": containers, "initContainers": init}}
     part = own_pod(Workload({**manifest, "spec": {**manifest["spec"], "template": template}}))
     assert part.secrets == {}
-    assert ast.literal_eval(literal(part.arguments["pod_spec"])) == defaults.pod(spec)
+    assert ast.literal_eval(literal(part.arguments["pod_spec"])) == kubernetes_defaults.pod(spec)

@@ -8,8 +8,10 @@ import io
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 from unittest import mock
@@ -19,6 +21,7 @@ import pytest
 from tailscale_sidecar.__main__ import main
 from tailscale_sidecar.clients.kubernetes import Cluster
 from tailscale_sidecar.commands.doctor import as_json, as_text, diagnose
+from tailscale_sidecar.inspection.workload import Workload
 from tailscale_sidecar.report.findings import ExitStatus
 from tailscale_sidecar.report.text import Style
 from tests.support.api_server import Json
@@ -74,6 +77,29 @@ def test_what_was_in_the_way_before_the_sidecar_was_on_the_tailnet_is_not_the_ca
             f"{LOGS['login-fails']}\nSwitching ipn state Starting -> Running (WantRunning=true, nm=true)\nmagicsock: idle"
         )
         assert [finding.name for finding in site.findings(tmp_path)] == ["device-offline"]
+
+
+def test_one_replica_of_a_workload_is_asked_for_its_peers_however_the_threads_take_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which one is settled before the threads start: a pause wherever they look at a workload changes nothing."""
+    monkeypatch.setattr(Workload, "ref", property(paused))
+    asked: list[bool] = []
+
+    def play(site: Site, *arguments: Any, **options: Any) -> str:
+        asked.append(arguments[3][5] == "true")
+        return Site.play(site, *arguments, **options)
+
+    with component(replicas=6) as site:
+        monkeypatch.setattr(site, "play", partial(play, site))
+        site.snapshot(tmp_path)
+    assert (len(asked), sum(asked)) == (6, 1)
+
+
+def paused(workload: Workload) -> str:
+    """How findings name a workload, after a pause that lets the other threads go on."""
+    time.sleep(0.05)
+    return f"{workload.kind} {workload.namespace}/{workload.name}"
 
 
 # -- how it looks ------------------------------------------------------------------------------

@@ -9,12 +9,12 @@ from ..inspection.workload import Workload
 from ..pod import rules
 from ..pod.contract import BURST_REPLICAS
 from ..pod.objects import Json
-from . import defaults
-from .credential import credential
-from .own_pod import own_pod
-from .settings import settings
+from . import kubernetes_defaults
+from .app_pod_spec import own_pod
+from .auth import auth
+from .sidecar_settings import settings
 from .state import own_claims, state
-from .translation import Part, note, total
+from .translation import Translation, note, total
 
 TOOLS = ("kubectl.kubernetes.io/", "deployment.kubernetes.io/")
 """Annotations that tools make for themselves. One of kubectl's has the whole manifest, secrets included."""
@@ -31,7 +31,7 @@ class CannotAdoptError(Exception):
     """The component is not for this workload, or its replicas would become other devices; the message says why."""
 
 
-def describe(workload: Workload, cluster_cidrs: Sequence[str], spare: int = 0) -> Part:
+def describe(workload: Workload, cluster_cidrs: Sequence[str], spare: int = 0) -> Translation:
     """The arguments, with what has to be known and done.
 
     Args:
@@ -47,7 +47,7 @@ def describe(workload: Workload, cluster_cidrs: Sequence[str], spare: int = 0) -
         around_the_pods(workload),
         metadata(workload),
         own_pod(workload),
-        credential(workload),
+        auth(workload),
         state(workload, spare),
         settings(workload, cluster_cidrs),
         service_account(workload),
@@ -75,24 +75,24 @@ def refuse(workload: Workload) -> None:
         )
 
 
-def around_the_pods(workload: Workload) -> Part:
+def around_the_pods(workload: Workload) -> Translation:
     """The StatefulSet's own fields."""
     spec = workload.manifest["spec"]
     policy = spec.get("podManagementPolicy", "OrderedReady")
     optional: Json = {
-        "volume_claim_templates": [defaults.claim(claim) for claim in own_claims(workload)],
-        "persistent_volume_claim_retention_policy": defaults.unless(
-            spec.get("persistentVolumeClaimRetentionPolicy"), defaults.RETENTION
+        "volume_claim_templates": [kubernetes_defaults.claim(claim) for claim in own_claims(workload)],
+        "persistent_volume_claim_retention_policy": kubernetes_defaults.unless(
+            spec.get("persistentVolumeClaimRetentionPolicy"), kubernetes_defaults.RETENTION
         ),
-        "update_strategy": defaults.unless(spec.get("updateStrategy"), *defaults.STRATEGIES),
+        "update_strategy": kubernetes_defaults.unless(spec.get("updateStrategy"), *kubernetes_defaults.STRATEGIES),
         "pod_management_policy": policy if policy != "OrderedReady" else None,
         "allow_registration_burst": policy == "Parallel" and workload.replicas > BURST_REPLICAS,
     }
     given = {name: value for name, value in optional.items() if value}
-    return Part(arguments={"namespace": workload.namespace, "replicas": workload.replicas, **given})
+    return Translation(arguments={"namespace": workload.namespace, "replicas": workload.replicas, **given})
 
 
-def metadata(workload: Workload) -> Part:
+def metadata(workload: Workload) -> Translation:
     """Labels and annotations; the component puts them on the StatefulSet and its pods alike."""
     own = workload.manifest["metadata"]
     pods = workload.manifest["spec"]["template"].get("metadata") or {}
@@ -104,7 +104,7 @@ def metadata(workload: Workload) -> Part:
     lost = [k for k in own.get("annotations") or {} if k not in annotations and not k.startswith(TOOLS)]
     given: dict[str, Any] = {"labels": labels, "annotations": annotations}
     return total(
-        Part(arguments={name: value for name, value in given.items() if value}),
+        Translation(arguments={name: value for name, value in given.items() if value}),
         note(
             f"labels: the pods' label app is {app}, and becomes {workload.name}, which the component's selector uses. "
             "Kubernetes cannot change a selector: the StatefulSet is replaced, and all its pods end at once. They come "
@@ -130,12 +130,12 @@ def other_tools(workload: Workload) -> list[str]:
     return sorted(name for name in names if not name.startswith(OVERTAKEN))
 
 
-def service_account(workload: Workload) -> Part:
+def service_account(workload: Workload) -> Translation:
     """The ServiceAccount that is there goes on being used."""
     name = workload.pod_spec.get("serviceAccountName") or workload.pod_spec.get("serviceAccount")
     if not name and workload.auth == "WorkloadIdentity":
         name = "default"  # the tailnet trusts it by its name
-    return Part(arguments={"service_account_name": name} if name else {}) + note(
+    return Translation(arguments={"service_account_name": name} if name else {}) + note(
         "mount_token_in_app: the app's containers no longer get the ServiceAccount's token. Set it to True if the app "
         "asks the Kubernetes API.",
         when=workload.pod_spec.get("automountServiceAccountToken") is not False,

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import tailscale_sidecar
 
 from ..component.args import TailscaleSidecarStatefulSetArgs
-from .source import INDENT, WIDEST, literal
-from .translation import Part
+from .python_source import INDENT, WIDEST, literal
+from .translation import Translation
 
 # Of the two kinds of transforms that Pulumi has, this one also works without an engine, as in `render`.
 KEEP = '''\
@@ -33,31 +33,31 @@ PROGRAM = """\
 """
 
 
-def program(name: str, title: str, part: Part, kept: Mapping[str, Sequence[str]]) -> str:
+def program(name: str, title: str, translated: Translation, kept: Mapping[str, Sequence[str]]) -> str:
     """The program for a component.
 
     Args:
         name: Of the StatefulSet, and of the component.
         title: What the program's first line says.
-        part: The arguments, and what has to be known of them.
+        translated: The arguments, and what has to be known of them.
         kept: By type of resource, the properties that stay as they are in the cluster.
     """
     order = list(TailscaleSidecarStatefulSetArgs.model_fields)
-    arguments = sorted(part.arguments.items(), key=lambda item: order.index(item[0]))
+    arguments = sorted(translated.arguments.items(), key=lambda item: order.index(item[0]))
     inner = " " * 2 * INDENT
     lines = [
         f"{inner}{key}={literal(value, indent=2 * INDENT, room=WIDEST - 2 * INDENT - len(key) - 2)},\n"
         for key, value in arguments
     ]
     body = PROGRAM.format(
-        config="config = pulumi.Config()\n\n" if part.secrets else "",
+        config="config = pulumi.Config()\n\n" if translated.secrets else "",
         keep=KEEP.format(kept=literal(kept)) if kept else "",
-        notes=comment(part.notes),
+        notes=comment(translated.notes),
         name=literal(name),
         arguments="".join(lines),
         options="    pulumi.ResourceOptions(transformations=[keep]),\n" if kept else "",
     )
-    return f'"""{title}"""\n\n{imports("".join(lines), uses_pulumi=bool(part.secrets or kept))}\n{body}'
+    return f'"""{title}"""\n\n{imports("".join(lines), uses_pulumi=bool(translated.secrets or kept))}\n{body}'
 
 
 def imports(arguments: str, *, uses_pulumi: bool) -> str:

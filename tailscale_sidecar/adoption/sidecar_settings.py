@@ -8,11 +8,11 @@ from typing import Any
 from ..inspection.workload import POD_INDEX, POD_NAME, Workload, is_true
 from ..pod.contract import METRICS_PORT, TAILSCALE_IMAGE
 from ..pod.rules import ENV_FIELDS, FLAG_FIELDS, FREE_FLAGS, hostname_prefix, tailscale_image
-from . import commands, defaults
-from .mounts import kept_mounts
-from .own_pod import config_key, looks_secret
-from .source import call
-from .translation import Part, note, secret, total
+from . import kubernetes_defaults, shell_commands
+from .app_pod_spec import config_key, looks_secret
+from .python_source import call
+from .sidecar_mounts import kept_mounts
+from .translation import Translation, note, secret, total
 
 TAILSCALE = "https://controlplane.tailscale.com"
 """The default of `--login-server`."""
@@ -24,7 +24,7 @@ NOT_GIVEN = ("TS_SOCKET", "TS_TAILSCALED_EXTRA_ARGS")
 """Variables that somebody may miss, and that the component has in its own way."""
 
 
-def settings(workload: Workload, cluster_cidrs: Sequence[str]) -> Part:
+def settings(workload: Workload, cluster_cidrs: Sequence[str]) -> Translation:
     """All arguments that variables and flags become, but auth, state and the pod."""
     return total(
         hostname(workload),
@@ -39,16 +39,16 @@ def settings(workload: Workload, cluster_cidrs: Sequence[str]) -> Part:
     )
 
 
-def hostname(workload: Workload) -> Part:
+def hostname(workload: Workload) -> Translation:
     """`TS_HOSTNAME`: the pod's name, or a prefix of it or of the ordinal."""
     asked = workload.flags.get("hostname") or workload.env.get("TS_HOSTNAME") or POD_NAME
     if asked == POD_NAME:
-        return Part()
+        return Translation()
     for ending, more in ((POD_NAME, workload.name), (f"-{POD_INDEX}", "")):
         prefix = asked.removesuffix(ending) + more
         try:
             if asked.endswith(ending) and hostname_prefix(prefix):
-                return Part(arguments={"hostname": prefix})
+                return Translation(arguments={"hostname": prefix})
         except ValueError:
             pass  # said below
     return note(
@@ -57,7 +57,7 @@ def hostname(workload: Workload) -> Part:
     )
 
 
-def image(workload: Workload) -> Part:
+def image(workload: Workload) -> Translation:
     """The sidecar's image, unless it is a stock one that moves, or too old: then the component's own."""
     try:
         tailscale_image(workload.image)
@@ -67,15 +67,17 @@ def image(workload: Workload) -> Part:
     if repository in STOCK and tag in MOVING_TAGS:
         return note(f"image: {workload.image} moves. The sidecars get {TAILSCALE_IMAGE}.")
     policy = workload.sidecar.get("imagePullPolicy")
-    given = {"image_pull_policy": policy} if policy not in (None, defaults.pull_policy(workload.image)) else {}
-    return Part(arguments={"image": workload.image, **given})
+    given = (
+        {"image_pull_policy": policy} if policy not in (None, kubernetes_defaults.pull_policy(workload.image)) else {}
+    )
+    return Translation(arguments={"image": workload.image, **given})
 
 
-def networking(workload: Workload) -> Part:
+def networking(workload: Workload) -> Translation:
     """Kernel or userspace."""
     if workload.is_kernel and workload.device_resources and not workload.is_privileged:
         device = workload.device_resources[0]
-        return Part(arguments={"networking": call("KernelNetworking", tun_device=device)})
+        return Translation(arguments={"networking": call("KernelNetworking", tun_device=device)})
     if workload.is_kernel:
         return note(
             "networking: the sidecar becomes privileged. KernelNetworking(tun_device=...) makes do without, where the "
@@ -85,24 +87,24 @@ def networking(workload: Workload) -> Part:
     listeners = [workload.env.get(v, "") for v in ("TS_SOCKS5_SERVER", "TS_OUTBOUND_HTTP_PROXY_LISTEN")]
     ports = [port for listener in listeners if (port := listener.rpartition(":")[2]).isdigit()]
     given = {"proxy_port": int(ports[0])} if ports else {}
-    return Part(arguments={"networking": call("UserspaceNetworking", **given)}) + note(
+    return Translation(arguments={"networking": call("UserspaceNetworking", **given)}) + note(
         f"networking: both proxies listen on port {'/'.join(ports[:1])} now.", when=len(set(ports)) > 1
     )
 
 
-def dns(workload: Workload) -> Part:
+def dns(workload: Workload) -> Translation:
     """`TS_ACCEPT_DNS`: as in the guide, Tailscale's resolver is then the app's only one."""
     if not workload.is_kernel:
-        return Part()
+        return Translation()
     if not workload.accepts_dns:
-        return Part(arguments={"dns": call("ClusterDns")})
-    return Part(arguments={"dns": call("SplitDns")}) + note(
+        return Translation(arguments={"dns": call("ClusterDns")})
+    return Translation(arguments={"dns": call("SplitDns")}) + note(
         "dns: the app asks Tailscale's resolver for everything, as before. The default, InPodSplitDns(), needs no split "
         "DNS route and goes on answering while the sidecar is down, but asks Tailscale for ts.net only."
     )
 
 
-def routes(workload: Workload, cluster_cidrs: Sequence[str]) -> Part:
+def routes(workload: Workload, cluster_cidrs: Sequence[str]) -> Translation:
     """Routes that are used, and routes that are offered."""
     offered = workload.flags.get("advertise-routes") or workload.env.get("TS_ROUTES", "")
     arguments: dict[str, Any] = {
@@ -113,12 +115,12 @@ def routes(workload: Workload, cluster_cidrs: Sequence[str]) -> Part:
     is_guarded = workload.accepts_routes and workload.is_kernel and bool(cluster_cidrs)
     if is_guarded:
         arguments["cluster_cidrs"] = list(cluster_cidrs)
-    return Part(arguments={name: value for name, value in arguments.items() if value}) + note(
+    return Translation(arguments={name: value for name, value in arguments.items() if value}) + note(
         "cluster_cidrs: the pods' and services' addresses, as found; add your nodes' network.", when=is_guarded
     )
 
 
-def others(workload: Workload) -> Part:
+def others(workload: Workload) -> Translation:
     """What is taken over as it is."""
     server = workload.flags.get("login-server", "").rstrip("/")
     given: dict[str, Any] = {
@@ -128,29 +130,29 @@ def others(workload: Workload) -> Part:
         "sidecar_volume_mounts": kept_mounts(workload),
         "resources": workload.sidecar.get("resources"),
     }
-    return Part(arguments={name: value for name, value in given.items() if value})
+    return Translation(arguments={name: value for name, value in given.items() if value})
 
 
-def metrics(workload: Workload) -> Part:
+def metrics(workload: Workload) -> Translation:
     """`/metrics`, which containerboot has off by default."""
     arguments: dict[str, Any] = {}
     if not is_true(workload.env.get("TS_ENABLE_METRICS", "")):
         arguments["metrics"] = False
     if workload.health_ports != (METRICS_PORT,):
         (arguments["metrics_port"],) = workload.health_ports
-    return Part(arguments=arguments)
+    return Translation(arguments=arguments)
 
 
-def flags(workload: Workload) -> Part:
+def flags(workload: Workload) -> Translation:
     """Further flags of `tailscale up`."""
     extra = [f"--{name}={value}" for name, value in workload.flags.items() if name in FREE_FLAGS]
     lost = [f"--{name}" for name in workload.flags if name not in {*FREE_FLAGS, *FLAG_FIELDS, *OF_THE_CALL}]
-    return Part(arguments={"extra_args": extra} if extra else {}) + note(
+    return Translation(arguments={"extra_args": extra} if extra else {}) + note(
         f"extra_args: {', '.join(lost)} cannot be given.", when=bool(lost)
     )
 
 
-def environment(workload: Workload) -> Part:
+def environment(workload: Workload) -> Translation:
     """Further variables of the sidecar."""
     given: dict[str, Any] = {}
     secrets: dict[str, str] = {}
@@ -164,11 +166,11 @@ def environment(workload: Workload) -> Part:
             continue  # it is the component's own, or another argument's
         elif looks_secret(name, value):
             key = config_key(workload.sidecar["name"], name)
-            secrets[key] = commands.sidecar_value(workload, index)
+            secrets[key] = shell_commands.sidecar_value(workload, index)
             given[name] = secret(key)
         else:
             given[name] = value
     lost += ["what comes by envFrom"] * bool(workload.sidecar.get("envFrom"))
-    return Part(arguments={"env": given} if given else {}, secrets=secrets) + note(
+    return Translation(arguments={"env": given} if given else {}, secrets=secrets) + note(
         f"env: {', '.join(lost)} cannot be given; env has plain values only.", when=bool(lost)
     )

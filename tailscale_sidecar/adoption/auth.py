@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from ..inspection.workload import Workload
 from ..pod.objects import Json
-from . import commands
-from .mounts import file_named_by
-from .source import call
-from .translation import Part, note, secret, total
+from . import shell_commands
+from .python_source import call
+from .sidecar_mounts import file_named_by
+from .translation import Translation, note, secret, total
 
 CLIENT_SECRET = "tskey-client-"
 """How an OAuth client's secret begins. As TS_AUTHKEY it works too (tailscale.com@v1.102.5 feature/oauthkey)."""
 
 
-def credential(workload: Workload) -> Part:
+def auth(workload: Workload) -> Translation:
     """The argument `auth`."""
     if workload.auth == "WorkloadIdentity":
         return workload_identity(workload)
@@ -31,24 +31,24 @@ def credential(workload: Workload) -> Part:
     )
 
 
-def from_secret(workload: Workload, method: str, argument: str, names: tuple[str, ...]) -> Part:
+def from_secret(workload: Workload, method: str, argument: str, names: tuple[str, ...]) -> Translation:
     """A method that has one credential: by the Secret that holds it, if its key is as expected, else inline."""
     env = workload.sidecar.get("env") or []
     found = next(((index, v) for index, v in enumerate(env) if v["name"] in names), None)
     where = reference(workload, found[1]) if found else None
     if where is not None and where[1] == names[0]:
-        return Part(arguments={"auth": call(method, existing_secret=where[0])})
+        return Translation(arguments={"auth": call(method, existing_secret=where[0])})
     first, *others = argument.split("_")
     key = first + "".join(word.capitalize() for word in others)
     command = ""
     if where is not None:
-        command = commands.secret_value(workload, *where)
+        command = shell_commands.secret_value(workload, *where)
     elif found and found[1].get("value"):
-        command = commands.sidecar_value(workload, found[0])
-    return Part(arguments={"auth": call(method, **{argument: secret(key)})}, secrets={key: command})
+        command = shell_commands.sidecar_value(workload, found[0])
+    return Translation(arguments={"auth": call(method, **{argument: secret(key)})}, secrets={key: command})
 
 
-def workload_identity(workload: Workload) -> Part:
+def workload_identity(workload: Workload) -> Translation:
     """A token of the platform; by Tailscale's own default the devices are ephemeral."""
     env = {variable["name"]: variable for variable in workload.sidecar.get("env") or ()}
     identifier, audience = env.get("TS_CLIENT_ID", {}), env.get("TS_AUDIENCE", {})
@@ -59,14 +59,17 @@ def workload_identity(workload: Workload) -> Part:
     if where and where[1] == "TS_CLIENT_ID" and bool(token) == bool(spoken):
         arguments = {"existing_secret": where[0]}
     elif where:
-        arguments, secrets = {"client_id": secret("clientId")}, {"clientId": commands.secret_value(workload, *where)}
+        arguments, secrets = (
+            {"client_id": secret("clientId")},
+            {"clientId": shell_commands.secret_value(workload, *where)},
+        )
     if spoken:
         arguments |= {"audience": spoken}
     if token:
         arguments |= {"token": "projected"}
     attributes = identifier.get("value", "")
     return total(
-        Part(arguments={"auth": call("WorkloadIdentity", **arguments)}, secrets=secrets),
+        Translation(arguments={"auth": call("WorkloadIdentity", **arguments)}, secrets=secrets),
         note(
             "auth: TS_ID_TOKEN is no token that Kubernetes projects into the pod. The component knows those, with "
             "token='projected', and the cloud's own.",

@@ -6,9 +6,9 @@ import re
 
 from ..inspection.workload import Workload
 from ..pod.objects import Json
-from . import commands, defaults
-from .mounts import kept_mounts, volumes_of
-from .translation import Part, secret
+from . import kubernetes_defaults, shell_commands
+from .sidecar_mounts import kept_mounts, volumes_of
+from .translation import Translation, secret
 
 NOT_CARRIED = ("serviceAccountName", "serviceAccount", "automountServiceAccountToken")
 """Fields for which the component has arguments of its own."""
@@ -17,7 +17,7 @@ SECRET_VALUE = re.compile(r"[th]skey-|://[^/\s:@]*:[^/\s@]+@")
 """Tailscale's and Headscale's keys, and a password in a URL."""
 
 
-def own_pod(workload: Workload) -> Part:
+def own_pod(workload: Workload) -> Translation:
     """The argument `pod_spec`. Values that look like secrets become configuration."""
     spec = {key: value for key, value in workload.pod_spec.items() if key not in NOT_CARRIED}
     removed = [workload.sidecar, *(c for c in spec.get("initContainers") or () if sets_sysctls(c))]
@@ -31,7 +31,7 @@ def own_pod(workload: Workload) -> Part:
     used = volumes_of([*spec["initContainers"], *spec["containers"]]) | {m["name"] for m in kept_mounts(workload)}
     gone = volumes_of(removed) - used
     spec["volumes"] = [volume for volume in spec.get("volumes") or () if volume["name"] not in gone]
-    return Part(arguments={"pod_spec": defaults.pod(spec)}, secrets=secrets)
+    return Translation(arguments={"pod_spec": kubernetes_defaults.pod(spec)}, secrets=secrets)
 
 
 def sets_sysctls(container: Json) -> bool:
@@ -47,7 +47,7 @@ def without_secrets(workload: Workload, path: str, container: Json, secrets: dic
         name, value = variable["name"], variable.get("value") or ""
         if looks_secret(name, value):
             key = config_key(container["name"], name)
-            secrets[key] = commands.template_value(workload, f"{path}.env[{index}].value")
+            secrets[key] = shell_commands.template_value(workload, f"{path}.env[{index}].value")
             env.append({**variable, "value": secret(key)})
         else:
             env.append(variable)
