@@ -118,7 +118,7 @@ def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_to
         "restartPolicy": "Always",
         "command": ["/bin/sh", "-c", script, "start.sh", _connect_script(args), _script("tailscaled.sh")],
         "env": _with_user_env(
-            [*_pod_fields(args), *added.env, *_prepare_env(args, added), *_settings(args, added)], args
+            [*_pod_fields(args), *_prepare_env(args, added), *added.env, *_settings(args, added)], args
         ),
         "volumeMounts": mounts,
         "resources": _resources(args),
