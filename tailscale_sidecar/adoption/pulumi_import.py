@@ -12,6 +12,8 @@ from ..render.render import Registered, plain, registered
 
 Find: TypeAlias = Callable[[str, str], Json | None]
 """An object as it is, by kind and name."""
+PROGRAM = "__main__.py"
+"""The file that the program's text is for."""
 COMPONENT = "tailscale-sidecar:index:TailscaleSidecarStatefulSet"
 ASSIGNED = ("clusterIPs", "internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy", "sessionAffinity", "type")
 """What Kubernetes gives to a Service that does not say it."""
@@ -21,11 +23,11 @@ def run(text: str, namespace: str, secrets: Iterable[str]) -> list[Registered]:
     """What a program's text registers. Its configuration is filled in.
 
     Raises:
-        ValueError: The component refuses the arguments.
+        Exception: The component refuses the arguments, or whatever else is wrong with it.
     """
     # A client secret is checked for how it starts.
     config = {f"adopt:{key}": "tskey-client-later" if key == "clientSecret" else "later" for key in secrets}
-    source = compile(text, "__main__.py", "exec")
+    source = compile(text, PROGRAM, "exec")
     found = registered(partial(exec, source, {}), namespace=namespace, project="adopt", config=config)
     return [Registered(one.type, one.name, plain(one.object, show_secrets=False)) for one in found]
 

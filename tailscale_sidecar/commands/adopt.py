@@ -15,7 +15,6 @@ from itertools import count, takewhile
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
 
 from ..adoption import pulumi_import
 from ..adoption.component_arguments import CannotAdoptError, describe
@@ -28,10 +27,12 @@ from ..clients.kubernetes import Cluster, connect
 from ..inspection.cidrs import cluster_cidrs
 from ..inspection.cluster_facts import look_at_cluster
 from ..inspection.workload import Workload, sidecar_of, workloads
-from ..pod import rules
 from ..pod.objects import Json
+from ..render.errors import ProgramError
+from ..render.program_errors import program_errors
 from ..report.findings import ExitStatus
-from .options import add_cluster_arguments
+from ..report.progress import Progress
+from .options import UsageError, add_cluster_arguments, add_target_arguments, add_traceback_argument, target
 
 IMPORT_FILE = "import.json"
 CLIENT_SIDE = "PULUMI_K8S_ENABLE_SERVER_SIDE_APPLY=false"
@@ -55,24 +56,33 @@ class Found:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.description = "Prints the Pulumi program that describes a StatefulSet made by hand, and how to take it over."
-    parser.add_argument("target", nargs="?", metavar="[NAMESPACE/]NAME", help="the StatefulSet")
-    parser.add_argument("-n", "--namespace", help="default: the target's, else the context's")
+    add_target_arguments(parser, "the StatefulSet", "the context's")
     parser.add_argument("-f", "--filename", type=Path, help="a manifest to read instead of the cluster")
     parser.add_argument(
         "--import-file", type=Path, metavar="FILE", help="write what `pulumi import --file` needs there"
     )
     add_cluster_arguments(parser)
-    parser.set_defaults(run=run)
+    add_traceback_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the program, and what to do with it; returns the exit status."""
+    """Prints the program, and what to do with it; returns the exit status.
+
+    Raises:
+        ProgramError: The component refuses the program as it is, which was printed.
+    """
     try:
-        for cidr in options.cluster_cidr:
-            rules.cidr(cidr)
         with looking(options) as found:
             return adopt(found, options)
-    except (ClusterError, ExtraMissingError, CannotAdoptError, OSError, ValueError, yaml.YAMLError) as error:
+    except (
+        ClusterError,
+        ExtraMissingError,
+        CannotAdoptError,
+        UsageError,
+        OSError,
+        ValueError,
+        yaml.YAMLError,
+    ) as error:
         say(f"tailscale-sidecar adopt: {error}")
         return ExitStatus.BLIND
 
@@ -84,11 +94,12 @@ def adopt(found: Found, options: argparse.Namespace) -> int:
     title = f"{workload.ref}, as `tailscale-sidecar adopt` found it."
     text = program(workload.name, title, translated, {})
     try:
-        planned = pulumi_import.run(text, workload.namespace, translated.secrets)
-    except ValueError as error:
+        with program_errors(pulumi_import.PROGRAM), Progress() as progress:
+            progress.step("running the program")
+            planned = pulumi_import.run(text, workload.namespace, translated.secrets)
+    except ProgramError:
         print(text, end="")
-        say(f"tailscale-sidecar adopt: the component refuses this program as it is: {reason(error)}")
-        return ExitStatus.FINDINGS
+        raise
     kept = pulumi_import.kept(workload, planned, found.find)
     print(program(workload.name, title, translated, kept), end="")
     if options.import_file:
@@ -126,14 +137,13 @@ def looking(options: argparse.Namespace) -> Iterator[Found]:
         ExtraMissingError: The extra `doctor` is not installed.
         CannotAdoptError: There is no such StatefulSet.
     """
-    namespace, _, name = (options.target or "").rpartition("/")
-    namespace = namespace or options.namespace or ""
+    namespace, name = target(options)
     if options.filename:
         yield in_file(options.filename, namespace, name, options.cluster_cidr)
         return
     if not name:
         raise CannotAdoptError("name the StatefulSet, or give its manifest with --filename")
-    with connect(ClusterAccess(options.kubeconfig, options.context), namespace or None, "adopt") as cluster:
+    with connect(ClusterAccess(options.kubeconfig, options.context), namespace, "adopt") as cluster:
         yield in_cluster(cluster, name, options.cluster_cidr)
 
 
@@ -147,7 +157,9 @@ def in_cluster(cluster: Cluster, name: str, given: Sequence[str]) -> Found:
     workload = Workload({**manifest, "kind": "StatefulSet"})
     cidrs: list[str] = []
     if workload.is_kernel and workload.accepts_routes:
-        facts = look_at_cluster(cluster, given)
+        with Progress() as progress:
+            progress.step("looking for the cluster's addresses")
+            facts = look_at_cluster(cluster, given)
         for gap in facts.gaps:
             say(f"{gap.what} was not found: {gap.why}; {gap.do}")
         cidrs = [] if facts.gaps else cluster_cidrs(facts.ranges)
@@ -160,12 +172,12 @@ def spare(workload: Workload, find: pulumi_import.Find) -> int:
     return len(list(beyond))
 
 
-def in_file(file: Path, namespace: str, name: str, given: Sequence[str]) -> Found:
+def in_file(file: Path, namespace: str | None, name: str | None, given: Sequence[str]) -> Found:
     """A StatefulSet that a manifest has. That its state Secrets are there is taken for granted."""
     objects: list[Json] = []
     for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
         objects += document["items"] if document and document.get("kind") == "List" else [document] if document else []
-    found = [w for w in workloads(objects) if name in ("", w.name) and namespace in ("", w.namespace)]
+    found = [w for w in workloads(objects) if name in (None, w.name) and namespace in (None, w.namespace)]
     if len(found) != 1:
         raise CannotAdoptError(
             f"{file} has {len(found)} such StatefulSets with a tailscale container: name one of them"
@@ -174,13 +186,6 @@ def in_file(file: Path, namespace: str, name: str, given: Sequence[str]) -> Foun
     there = {(o["kind"], o["metadata"]["name"]): o for o in objects}
     there |= {("Secret", workload.state_secret(pod)): {} for pod in workload.pod_names}
     return Found(workload, lambda kind, name: there.get((kind, name)), given)
-
-
-def reason(error: ValueError) -> str:
-    """What is wrong, in one line for each error."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    return "\n".join(found["msg"].removeprefix("Value error, ") for found in error.errors())
 
 
 def say(text: str) -> None:

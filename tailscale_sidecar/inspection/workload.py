@@ -3,34 +3,66 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+<<<<<<< HEAD
 from ..pod.contract import AUTH_VOLUME, METRICS_PORT, QUAD100, RESOLV_CONF
+=======
+from ..clients.rbac import service_account
+from ..pod.contract import AUTH_VOLUME, INIT, METRICS_PORT, QUAD100, RESOLV_CONF
+>>>>>>> main
 from ..pod.objects import Json
 from ..pod.rules import release
+from .start_command import Start, parsed_flags, start_of
+from .unknown_values import UnknownError, known_items
 
 POD_NAME = "{metadata.name}"
 """Stands for the pod's name in values that differ from pod to pod."""
 POD_INDEX = "{metadata.labels['apps.kubernetes.io/pod-index']}"
+KINDS = ("StatefulSet", "Deployment")
+"""Workloads that are looked for."""
 OPERATOR_LABEL = "tailscale.com/managed"
 """On what Tailscale's operator makes (tailscale.com@v1.102.5 kube/kubetypes/types.go:61): that is the operator's to tend."""
-TAILSCALE_VARIABLES = ("TS_AUTHKEY", "TS_CLIENT_ID", "TS_EXTRA_ARGS", "TS_KUBE_SECRET", "TS_STATE_DIR", "TS_USERSPACE")
-"""A container that has one of these runs containerboot, whatever its image is called."""
-TRUE = ("1", "t", "true")
-"""What Go's strconv.ParseBool takes for true, in lower case."""
+CONTAINERBOOT_VARIABLES = (
+    "TS_ACCEPT_DNS",
+    "TS_AUTH_ONCE",
+    "TS_DEST_IP",
+    "TS_EXTRA_ARGS",
+    "TS_KUBE_SECRET",
+    "TS_ROUTES",
+    "TS_SERVE_CONFIG",
+    "TS_TAILNET_TARGET_FQDN",
+    "TS_TAILNET_TARGET_IP",
+    "TS_TAILSCALED_EXTRA_ARGS",
+    "TS_USERSPACE",
+)
+"""A container that has one of these runs containerboot, whatever its image is called. Programs that are devices by
+themselves (tsnet) read others: TS_AUTHKEY, TS_CLIENT_ID and TS_CLIENT_SECRET, TS_HOSTNAME and TS_STATE_DIR by custom."""
+STATE_FILE = "tailscaled.state"
+"""In the state's folder. It is a JSON object of the same keys and base64 values as the data of a state Secret
+(tailscale.com@v1.102.5 ipn/store/stores.go, ipn/store/kubestore)."""
+BOOLEANS = {
+    **dict.fromkeys(("1", "t", "T", "true", "True", "TRUE"), True),
+    **dict.fromkeys(("0", "f", "F", "false", "False", "FALSE"), False),
+}
+"""What Go's strconv.ParseBool takes."""
 
 
 @dataclass(frozen=True)
 class StateStore:
     """Where tailscaled keeps the identity."""
 
-    kind: Literal["secret", "volume", "pod", "container", "memory"]
-    """`pod`: an emptyDir, gone with the pod. `container`: the container's own files, gone with each restart."""
+    kind: Literal["secret", "volume", "pod", "container", "memory", "elsewhere"]
+    """`pod`: an emptyDir, gone with the pod. `container`: the container's own files, gone with each restart.
+    `elsewhere`: a store outside of the cluster, such as AWS Systems Manager's."""
     name: str = ""
-    """Of the Secret, as a pattern of the pod's name."""
+    """Of the Secret, as a pattern of the pod's name, or of the store elsewhere."""
+    file: str = ""
+    """Path of the state in the container, if it is a file."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +84,7 @@ class Workload:
     @property
     def namespace(self) -> str:
         """Of the workload; `default` where the manifest names none."""
-        return str(self.manifest["metadata"].get("namespace", "default"))
+        return str(self.manifest["metadata"].get("namespace") or "default")
 
     @property
     def ref(self) -> str:
@@ -62,18 +94,24 @@ class Workload:
     @property
     def replicas(self) -> int:
         """How many pods it asks for."""
-        return int(self.manifest["spec"].get("replicas", 1))
+        replicas = self.manifest["spec"].get("replicas")
+        return 1 if replicas is None else int(replicas)
 
     @property
     def selector(self) -> dict[str, str]:
         """The labels that its pods have."""
-        return dict(self.manifest["spec"].get("selector", {}).get("matchLabels", {}))
+        return dict((self.manifest["spec"].get("selector") or {}).get("matchLabels") or {})
 
     @property
     def pod_spec(self) -> Json:
         """The pods' spec."""
-        spec: Json = self.manifest["spec"]["template"]["spec"]
+        spec: Json = self.pod_template["spec"]
         return spec
+
+    @property
+    def pod_template(self) -> Json:
+        """What its pods are made from; a Pod is its own."""
+        return pod_template(self.manifest)
 
     @property
     def pod_names(self) -> list[str]:
@@ -100,17 +138,50 @@ class Workload:
     @property
     def is_component(self) -> bool:
         """Whether this component made it: the scripts then do what a hand-written manifest leaves undone."""
-        return "CREDENTIAL_FILE" in self.env
+        return "CREDENTIAL_FILE" in self._own_env
 
     @cached_property
     def env(self) -> dict[str, str]:
-        """The sidecar's variables, `$(NAME)` filled in. What differs from pod to pod is in braces, such as `POD_NAME`."""
-        return environment(self.sidecar)
+        """The sidecar's variables, `$(NAME)` filled in. What differs from pod to pod is in braces, such as `POD_NAME`.
+
+        Where tailscaled is started by the author's own command, they are what containerboot would do the same with.
+        """
+        return {**self._own_env, **((self.start and self.start.variables) or {})}
+
+    @cached_property
+    def _own_env(self) -> dict[str, str]:
+        return {name: self._of_template(value) for name, value in environment(self.sidecar).items()}
+
+    def _of_template(self, value: str) -> str:
+        """A value with those fields of the pod filled in that are the same for each of its pods."""
+        return re.sub(r"\{(metadata|spec)\.([^{}]*)\}", lambda match: self._field(match[2]) or match[0], value)
+
+    def _field(self, path: str) -> str:
+        """A field of the pods, if all have the same; nothing where they have not."""
+        if path == "namespace":
+            return self.namespace
+        if path == "serviceAccountName":
+            return service_account(self.pod_spec)
+        if path == "labels['statefulset.kubernetes.io/pod-name']":
+            return POD_NAME
+        keyed = re.fullmatch(r"(labels|annotations)\['([^']*)'\]", path)
+        metadata = self.pod_template.get("metadata") or {}
+        return str((metadata.get(keyed[1]) or {}).get(keyed[2], "")) if keyed else ""
+
+    @cached_property
+    def start(self) -> Start | None:
+        """What the sidecar starts; None where its command does not tell."""
+        return Start() if self.is_component else start_of(self.sidecar, self._own_env, POD_NAME)
 
     @cached_property
     def flags(self) -> dict[str, str]:
         """Flags of `tailscale up`; one without a value has `true`."""
         return parsed_flags(self.env.get("TS_EXTRA_ARGS", ""))
+
+    @cached_property
+    def daemon_flags(self) -> dict[str, str]:
+        """Flags of tailscaled that are given beside containerboot's own, and after them."""
+        return parsed_flags(self.env.get("TS_TAILSCALED_EXTRA_ARGS", ""))
 
     @property
     def image(self) -> str:
@@ -119,16 +190,17 @@ class Workload:
 
     @property
     def release(self) -> tuple[int, int, int] | None:
-        """The release that the image's tag names, if it names one."""
-        return release(self.image)
+        """The release of Tailscale that the image's tag names, if it is an image of Tailscale's and names one."""
+        return release(self.image) if is_tailscale_image(self.image) else None
 
     # -- its choices -----------------------------------------------------------------------
 
     @property
     def is_kernel(self) -> bool:
         """Whether it makes a tun device in the pod (containerboot's own default is userspace)."""
-        userspace = is_true(self.env.get("TS_USERSPACE", "true"))
-        return not userspace and "userspace-networking" not in self.env.get("TS_TAILSCALED_EXTRA_ARGS", "")
+        userspace = is_true(self.env.get("TS_USERSPACE", ""), default=True)
+        device = self.daemon_flags.get("tun", "userspace-networking" if userspace else "tailscale0")
+        return "userspace-networking" not in device.split(",")
 
     @property
     def is_privileged(self) -> bool:
@@ -149,7 +221,7 @@ class Workload:
     @property
     def accepts_dns(self) -> bool:
         """Whether tailscaled takes over the resolv.conf that it sees."""
-        return is_true(self.flags.get("accept-dns", self.env.get("TS_ACCEPT_DNS", "false")))
+        return is_true(self.flags.get("accept-dns", ""), default=is_true(self.env.get("TS_ACCEPT_DNS", "")))
 
     @property
     def accepts_routes(self) -> bool:
@@ -164,8 +236,12 @@ class Workload:
     @property
     def shares_resolv_conf(self) -> bool:
         """Whether the resolv.conf that tailscaled rewrites is the one that the pod's other containers read."""
+<<<<<<< HEAD
         own = any(m.get("mountPath") == RESOLV_CONF for m in self.sidecar.get("volumeMounts", ()))
         return not own and not self.is_component
+=======
+        return not any(m.get("mountPath") == RESOLV_CONF for m in self.sidecar.get("volumeMounts") or ())
+>>>>>>> main
 
     @property
     def app_nameserver(self) -> str:
@@ -186,7 +262,7 @@ class Workload:
 
     def init_container(self, name: str) -> Json:
         """An init container; empty if there is none of that name."""
-        return next((c for c in self.pod_spec.get("initContainers", ()) if c.get("name") == name), {})
+        return next((c for c in self.pod_spec.get("initContainers") or () if c.get("name") == name), {})
 
     @property
     def auth(self) -> str:
@@ -216,32 +292,39 @@ class Workload:
 
     @property
     def health_ports(self) -> tuple[int, ...]:
-        """Ports of the sidecar's `/healthz` and `/metrics`."""
-        port = self.env.get("TS_LOCAL_ADDR_PORT", "").rpartition(":")[2]
-        return (int(port) if port.isdigit() else METRICS_PORT,)
+        """Ports of the sidecar's `/healthz` and `/metrics`, the metrics' first: one, unless an older variable has two."""
+        local, older = (
+            int(port) if (port := self.env.get(name, "").rpartition(":")[2]).isdigit() else None
+            for name in ("TS_LOCAL_ADDR_PORT", "TS_HEALTHCHECK_ADDR_PORT")
+        )
+        return tuple(dict.fromkeys([local or METRICS_PORT, *([older] if older else [])]))
 
     @cached_property
     def state(self) -> StateStore:
-        """By containerboot's own precedence (tailscale.com@v1.102.5 cmd/containerboot/tailscaled.go:69)."""
-        if "--state=mem:" in self.env.get("TS_TAILSCALED_EXTRA_ARGS", ""):
-            return StateStore("memory")
-        secret = self.env.get("TS_KUBE_SECRET", "tailscale")
-        if secret:
-            return StateStore("secret", secret)
-        folder = self.env.get("TS_STATE_DIR", "")
-        return StateStore(self._volume_kind(folder)) if folder else StateStore("memory")
+        """By containerboot's own precedence, and then tailscaled's.
 
-    def _volume_kind(self, folder: str) -> Literal["volume", "pod", "container"]:
-        """What a folder of the sidecar is on."""
-        mounts = {m["mountPath"].rstrip("/"): m["name"] for m in self.sidecar.get("volumeMounts", ())}
-        parents = [path for path in mounts if f"{folder}/".startswith(f"{path}/")]
-        if not parents:
+        tailscale.com@v1.102.5 cmd/containerboot/tailscaled.go:69, cmd/tailscaled/tailscaled.go (statePathOrDefault).
+        """
+        secret, folder = self.env.get("TS_KUBE_SECRET", "tailscale"), self.env.get("TS_STATE_DIR", "")
+        usual = f"kube:{secret}" if secret else "" if folder else "mem:"
+        where = self.daemon_flags.get("state", usual)
+        store, _, name = where.partition(":")
+        if store == "kube":
+            return StateStore("secret", name)
+        if store == "mem":
+            return StateStore("memory")
+        if store == "arn":
+            return StateStore("elsewhere", where)
+        file = where or f"{self.daemon_flags.get('statedir', folder).rstrip('/')}/{STATE_FILE}"
+        return StateStore(self._volume_kind(file), file=file)
+
+    def _volume_kind(self, file: str) -> Literal["volume", "pod", "container"]:
+        """What a file of the sidecar is on."""
+        mount = mount_at(self.sidecar, file)
+        if mount is None:
             return "container"
-        volume = mounts[max(parents, key=len)]
-        for found in self.pod_spec.get("volumes", ()):
-            if found["name"] == volume:
-                return "pod" if "emptyDir" in found else "volume"
-        return "volume"  # one of the StatefulSet's claims
+        volumes = {volume["name"]: volume for volume in self.pod_spec.get("volumes") or ()}
+        return "pod" if "emptyDir" in volumes.get(mount["name"], {}) else "volume"  # else one of the claims
 
     def state_secret(self, pod: str) -> str:
         """Name of a pod's state Secret; nothing where the state is elsewhere."""
@@ -252,29 +335,78 @@ class Workload:
         return for_pod(self.env.get("TS_HOSTNAME") or POD_NAME, pod)
 
 
-def workloads(manifests: Iterable[Json]) -> Iterator[Workload]:
+def workloads(manifests: Iterable[Json], kinds: Container[str] = KINDS) -> Iterator[Workload]:
     """Those of the manifests that run Tailscale, without what belongs to Tailscale's operator."""
     for manifest in manifests:
-        if manifest.get("kind") not in ("StatefulSet", "Deployment"):
+        if manifest.get("kind") not in kinds:
             continue
-        if (manifest["metadata"].get("labels") or {}).get(OPERATOR_LABEL) == "true":
-            continue
-        if sidecar_of(manifest["spec"]["template"]["spec"]) is not None:
-            yield Workload(manifest)
+        with suppress(UnknownError):  # what is not known to run Tailscale is none of them
+            if not is_operators(manifest) and sidecar_of(pod_template(manifest).get("spec") or {}) is not None:
+                yield Workload(manifest)
+
+
+def is_operators(manifest: Json) -> bool:
+    """Whether Tailscale's operator made it. That leaves nothing unknown."""
+    with suppress(UnknownError):
+        return bool((manifest["metadata"].get("labels") or {}).get(OPERATOR_LABEL) == "true")
+    return False
+
+
+def pod_template(manifest: Json) -> Json:
+    """What a workload's pods are made from: metadata and spec; empty where it has none."""
+    if manifest["kind"] == "Pod":
+        return manifest
+    spec = manifest.get("spec") or {}
+    if manifest["kind"] == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    return spec.get("template") or {}
 
 
 def sidecar_of(pod_spec: Json) -> Json | None:
-    """The container that runs containerboot, if there is one."""
-    lasting = lasting_containers(pod_spec)
-    named = [c for c in lasting if is_tailscale_image(str(c.get("image", "")))]
-    by_env = [c for c in lasting if any(v["name"] in TAILSCALE_VARIABLES for v in c.get("env") or ())]
-    return next(iter([*named, *by_env]), None)
+    """The container that runs containerboot or tailscaled, if there is one."""
+    return next(iter(sidecars_of(pod_spec)), None)
+
+
+def sidecars_of(pod_spec: Json) -> list[Json]:
+    """The containers that do, as far as is known: those of Tailscale's image, then those that are told what it is told."""
+    native = filter(is_native_sidecar, known_items(pod_spec, "initContainers"))
+    lasting: list[Json] = [*native, *known_items(pod_spec, "containers")]
+    found: list[Json] = []
+    for runs_it in (has_tailscale_image, has_variables, starts_tailscale):
+        for container in lasting:
+            with suppress(UnknownError):
+                if container not in found and runs_it(container):
+                    found.append(container)
+    return found
+
+
+def is_native_sidecar(container: Json) -> bool:
+    """Whether an init container goes on beside the pod's own containers, as far as that is known."""
+    with suppress(UnknownError):
+        return bool(container.get("restartPolicy") == "Always")
+    return False
+
+
+def has_tailscale_image(container: Json) -> bool:
+    """Whether a container's image is called `tailscale`."""
+    return is_tailscale_image(str(container.get("image", "")))
+
+
+def has_variables(container: Json) -> bool:
+    """Whether a container has variables that containerboot alone reads."""
+    return any(variable.get("name") in CONTAINERBOOT_VARIABLES for variable in known_items(container, "env"))
+
+
+def starts_tailscale(container: Json) -> bool:
+    """Whether a container's command starts tailscaled or containerboot."""
+    text = " ".join(map(str, (*(container.get("command") or ()), *(container.get("args") or ()))))
+    return re.search(r"(^|[\s;&|/(])(tailscaled|containerboot)($|[\s;&|)])", text) is not None
 
 
 def lasting_containers(pod_spec: Json) -> list[Json]:
     """A pod's native sidecars and containers, without the init containers that end."""
     native = [c for c in pod_spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
-    return [*native, *pod_spec.get("containers", ())]
+    return [*native, *(pod_spec.get("containers") or ())]
 
 
 def is_tailscale_image(image: str) -> bool:
@@ -290,28 +422,25 @@ def environment(container: Json) -> dict[str, str]:
         return "$" if match[0] == "$$" else env.get(match[1], match[0])
 
     for variable in container.get("env") or ():
-        field = ((variable.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath")
-        value = f"{{{field}}}" if field else re.sub(r"\$\$|\$\(([^)]*)\)", fill_in, variable.get("value") or "")
-        env[variable["name"]] = value
+        source, text = variable.get("valueFrom") or {}, variable.get("value") or ""
+        field = (source.get("fieldRef") or {}).get("fieldPath")
+        # With a source, the value is what was read from there (env_sources.py), in which Kubernetes fills in nothing.
+        env[variable["name"]] = (
+            f"{{{field}}}" if field else text if source else re.sub(r"\$\$|\$\(([^)]*)\)", fill_in, text)
+        )
     return env
 
 
-def parsed_flags(text: str) -> dict[str, str]:
-    """Flags in one string, as Go's flag package reads them: `--flag`, `--flag=value` or `--flag value`."""
-    flags: dict[str, str] = {}
-    name = ""
-    for word in text.split():
-        if word.startswith("-"):
-            name, _, value = word.lstrip("-").partition("=")
-            flags[name] = value if "=" in word else "true"
-        elif name:
-            flags[name] = word
-    return flags
+def is_true(text: str, *, default: bool = False) -> bool:
+    """A Boolean as Go reads it. What is none, such as `yes`, is containerboot's default."""
+    return BOOLEANS.get(text, default)
 
 
-def is_true(text: str) -> bool:
-    """A Boolean as Go reads it."""
-    return text.lower() in TRUE
+def mount_at(container: Json, path: str) -> Json | None:
+    """The volume mount that a path of a container lies in."""
+    mounts: list[Json] = container.get("volumeMounts") or []
+    parents = [m for m in mounts if path and f"{path}/".startswith(f"{m['mountPath'].rstrip('/')}/")]
+    return max(parents, key=lambda mount: len(mount["mountPath"]), default=None)
 
 
 def for_pod(pattern: str, pod: str) -> str:

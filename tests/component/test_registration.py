@@ -498,6 +498,21 @@ def test_devices_of_a_state_that_only_the_pod_can_read_are_refused(state: Any) -
         registered(lambda: TailscaleSidecarStatefulSet("db", arguments(state=state)).devices)
 
 
+def test_state_secrets_and_clean_ups_follow_the_number_of_the_first_replica() -> None:
+    found = children({"device_cleanup": DeviceCleanup(access_token="tskey-api-x"), "replicas": 2, "ordinals_start": 5})
+    secrets = [item for item in found if item.kind == "Secret" and "state" in item.name]
+    assert [name_of(item) for item in secrets] == ["db-5", "db-6"]
+    assert [item.inputs["ordinal"] for item in found if item.kind == "DeviceCleanup"] == [5, 6]
+
+
+def test_peers_can_find_each_other_before_they_are_ready() -> None:
+    service = one(
+        children({"publish_not_ready_addresses": True, "service_annotations": {"team": "data"}}), "Service"
+    ).inputs
+    assert service["spec"]["publishNotReadyAddresses"] is True
+    assert service["metadata"]["annotations"] == {"team": "data"}
+
+
 # Arguments that are known late
 
 

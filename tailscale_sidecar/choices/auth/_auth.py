@@ -19,6 +19,9 @@ class Auth(Model):
     requires_tags: ClassVar[bool]
     """Whether Tailscale refuses devices without tags for this method."""
 
+    carries_tags: ClassVar[bool] = False
+    """Whether the credential may have tags of its own."""
+
     existing_secret: Input[str] | None = None
     """Name of a Secret in the same namespace that holds the credential; keys as the component's own would have."""
 
@@ -29,6 +32,9 @@ class Auth(Model):
     @abstractmethod
     def additions(self, pod: Surroundings) -> Additions:
         """What this method adds to the pod."""
+
+    def refuse_elsewhere(self) -> None:
+        """Raises ValueError where only Tailscale's own control plane takes the credential."""
 
     def plain_secrets(self) -> list[str]:
         """The values that were given as plain strings, so that callers can keep them out of what they print."""

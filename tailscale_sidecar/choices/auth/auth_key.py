@@ -26,6 +26,7 @@ class AuthKey(Auth):
     """
 
     requires_tags: ClassVar[bool] = False
+    carries_tags: ClassVar[bool] = True
     _inline_fields: ClassVar = ("auth_key",)
     _required_inline: ClassVar = ("auth_key",)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
@@ -75,6 +76,21 @@ class OAuthClient(Auth):
 
     def _refuse_attributes(self, client_secret: str) -> None:
         check_attributes(client_secret, "client_secret", KNOWN_ATTRIBUTES, ephemeral=self.ephemeral)
+
+    @override
+    def refuse_elsewhere(self) -> None:
+        instead = "Use auth=AuthKey(...), or, where the control plane has an API like Tailscale's, append ?baseURL=https://..."
+        if isinstance(self.client_secret, str) and "baseURL=" not in self.client_secret:
+            raise ValueError(
+                "OAuthClient with login_server: without baseURL in client_secret each attempt would mint a key at Tailscale's "
+                f"own API, which the other control plane refuses. {instead}"
+            )
+        if self.client_secret is None:
+            warnings.warn(
+                "OAuthClient with login_server: unless the client secret in existing_secret has ?baseURL=..., each attempt "
+                f"mints a key at Tailscale's own API, which the other control plane refuses. {instead}",
+                stacklevel=6,  # the line that calls the constructor of the arguments
+            )
 
     @override
     def secret_data(self) -> dict[str, Input[str]]:

@@ -106,6 +106,11 @@ class InPodSplitDns(Dns):
         coredns["startupProbe"] = startup_probe("/ready", self.ready_port)
         return app + Additions(sidecars=(coredns,))
 
+    @property
+    @override
+    def takes_tailscales_domain(self) -> bool:
+        return "tailnet_domains" not in self.model_fields_set
+
     @override
     def ports(self) -> dict[int, str]:
         return {53: "dns=InPodSplitDns()", self.ready_port: "dns=InPodSplitDns(ready_port=...)"}
@@ -117,9 +122,16 @@ class InPodSplitDns(Dns):
             **({"imagePullPolicy": pod.image_pull_policy} if pod.image_pull_policy else {}),
             "restartPolicy": "Always",
             "args": ["-conf", "/etc/coredns/Corefile"],
+<<<<<<< HEAD
             "env": [env_field("POD_IP", "status.podIP")],
             "volumeMounts": [{"name": COREFILE_VOLUME, "mountPath": "/etc/coredns", "readOnly": True}],
             "resources": RESOURCES,
+=======
+            "volumeMounts": [
+                {"name": RUN_VOLUME, "mountPath": "/etc/coredns/Corefile", "subPath": "Corefile", "readOnly": True}
+            ],
+            "resources": RESOURCES if pod.dns_resources is None else pod.dns_resources,
+>>>>>>> main
             # Root with the one capability for port 53: the image's binary carries it as a file capability, and could
             # not even be executed without it in the bounding set.
             "securityContext": {
