@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-<<<<<<< HEAD
-from ..pod.contract import AUTH_VOLUME, METRICS_PORT, QUAD100, RESOLV_CONF
-=======
 from ..clients.rbac import service_account
-from ..pod.contract import AUTH_VOLUME, INIT, METRICS_PORT, QUAD100, RESOLV_CONF
->>>>>>> main
+from ..pod.contract import AUTH_VOLUME, METRICS_PORT, QUAD100, RESOLV_CONF
 from ..pod.objects import Json
 from ..pod.rules import release
 from .start_command import Start, parsed_flags, start_of
@@ -236,12 +232,8 @@ class Workload:
     @property
     def shares_resolv_conf(self) -> bool:
         """Whether the resolv.conf that tailscaled rewrites is the one that the pod's other containers read."""
-<<<<<<< HEAD
-        own = any(m.get("mountPath") == RESOLV_CONF for m in self.sidecar.get("volumeMounts", ()))
+        own = any(m.get("mountPath") == RESOLV_CONF for m in self.sidecar.get("volumeMounts") or ())
         return not own and not self.is_component
-=======
-        return not any(m.get("mountPath") == RESOLV_CONF for m in self.sidecar.get("volumeMounts") or ())
->>>>>>> main
 
     @property
     def app_nameserver(self) -> str:
@@ -259,10 +251,6 @@ class Workload:
         """CIDRs that the component's rules keep out of Tailscale's routing table."""
         listed = self.env.get("CLUSTER_CIDRS", "")
         return [cidr for cidr in listed.split(",") if cidr]
-
-    def init_container(self, name: str) -> Json:
-        """An init container; empty if there is none of that name."""
-        return next((c for c in self.pod_spec.get("initContainers") or () if c.get("name") == name), {})
 
     @property
     def auth(self) -> str:

@@ -122,16 +122,9 @@ class InPodSplitDns(Dns):
             **({"imagePullPolicy": pod.image_pull_policy} if pod.image_pull_policy else {}),
             "restartPolicy": "Always",
             "args": ["-conf", "/etc/coredns/Corefile"],
-<<<<<<< HEAD
             "env": [env_field("POD_IP", "status.podIP")],
             "volumeMounts": [{"name": COREFILE_VOLUME, "mountPath": "/etc/coredns", "readOnly": True}],
-            "resources": RESOURCES,
-=======
-            "volumeMounts": [
-                {"name": RUN_VOLUME, "mountPath": "/etc/coredns/Corefile", "subPath": "Corefile", "readOnly": True}
-            ],
             "resources": RESOURCES if pod.dns_resources is None else pod.dns_resources,
->>>>>>> main
             # Root with the one capability for port 53: the image's binary carries it as a file capability, and could
             # not even be executed without it in the bounding set.
             "securityContext": {
