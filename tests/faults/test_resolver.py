@@ -25,7 +25,7 @@ APP, PORT, UPSTREAM_PORT = "127.0.0.1", 5300, 5301
 FRESH = 1.0
 """Seconds that an answer may be old."""
 OLD, NEW = "100.64.0.1", "100.64.0.2"
-HISTORIES = {
+HISTORIES: dict[str, list[str | None]] = {
     "an address": [OLD],
     "no such name": [None],
     "a name that changed its address": [OLD, NEW],
@@ -77,7 +77,7 @@ def resolver(lab: Lab, tmp_path: Path) -> Iterator[Resolver]:
     text = text.replace(f":{UPSTREAM_PORT} 127.0.0.2 ", f":{UPSTREAM_PORT} 127.0.0.2:{PORT} ").replace("{$POD_IP}", APP)
     corefile = tmp_path / "Corefile"
     corefile.write_text(text, encoding="utf-8")
-    coredns = [binaries.ensure(binaries.COREDNS) / "coredns", f"-dns.port={PORT}", "-conf", corefile]
+    coredns = [str(binaries.ensure(binaries.COREDNS) / "coredns"), f"-dns.port={PORT}", "-conf", str(corefile)]
     tailscaled = NameServer({"ready.ts.net": OLD})
     with tailscaled.listening("127.0.0.1", UPSTREAM_PORT), (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(coredns, stdout=log, stderr=log)
