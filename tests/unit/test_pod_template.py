@@ -717,3 +717,10 @@ def test_the_role_follows_the_number_of_the_first_replica() -> None:
 
 def test_one_replica_can_have_a_name_of_its_own() -> None:
     assert pod(exact_hostname="db").env()["TS_HOSTNAME"] == "db"
+
+
+@pytest.mark.parametrize("networking", [KernelNetworking(), UserspaceNetworking()])
+def test_no_volume_on_the_nodes_disk_keeps_the_autoscaler_from_removing_it(networking: Any) -> None:
+    local = [volume["emptyDir"] for volume in pod(networking=networking).volumes.values() if "emptyDir" in volume]
+    assert local
+    assert all(volume.get("medium") == "Memory" for volume in local)
