@@ -51,7 +51,7 @@ if [ ! /etc/resolv.conf -ef $run/sidecar.conf ]; then mount -o bind $run/sidecar
 
 connected=$(
   ip -4 route show table main | awk '/scope link/ && $1 != "default" { print $1 }'
-  ip -6 route show table main 2>/dev/null | awk '/proto kernel/ && $1 !~ /^fe80:|^default$/ { print $1 }'
+  ip -6 route show table main 2>/dev/null | awk '/proto kernel/ && !/dev tailscale0/ && $1 !~ /^fe80:|^default$/ { print $1 }'
 )
 for destination in $cluster_dns $(words "$HOST_IPS") $KUBERNETES_SERVICE_HOST $connected $(words "$CLUSTER_CIDRS"); do
   keep_in_cluster "$destination"
