@@ -6,19 +6,21 @@ ROOT := $(filter 0,$(shell id -u))
 OWN_CLUSTER := $(filter command line,$(origin KUBECONFIG))
 TEST := $(BIN)/pytest -q --durations=8
 BESIDE := $(MAKE) --no-print-directory --output-sync=line --jobs=2
+# uv trusts whom the machine trusts, as pip does.
+export UV_SYSTEM_CERTS := true
 # Programs in Go collect less garbage where memory is to be had: a tenth of what Pulumi takes.
 test-lab test-timed soak-lab: export GOGC := 400
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
 test-lab test-timed soak-lab bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test test-code test-node test-lab test-timed soak soak-node soak-lab smoke bench check golden setup clean
+.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke bench check golden dist release publish-requirements floors setup clean
 
 # A KUBECONFIG that is only exported is not meant: the demo then uses the lab.
 demo: $(if $(OWN_CLUSTER),.venv/ready,setup) ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
 	$(BIN)/python -m tests.demo $(if $(OWN_CLUSTER),--kubeconfig='$(KUBECONFIG)')
 
 test: $(if $(ROOT),setup,.venv/ready) ## every check and test but the long ones
-	+@$(BESIDE) check test-code
+	+@$(BESIDE) check test-code $(if $(ROOT),test-go)
 ifdef ROOT
 	+@$(BESIDE) test-node test-lab
 	@$(MAKE) --no-print-directory test-timed
@@ -26,9 +28,13 @@ else
 	@echo "! cluster, fault and engine tests are skipped: the lab needs root (sudo make test)"
 endif
 
-test-code: ## what needs no lab
+test-code: .venv/ready ## what needs no lab: no root, and no Go
 	$(TEST) -m "not soak" -n 2 tests/unit tests/component
-	$(if $(ROOT),cd tests/lab/tailnet && go vet ./... && go test ./...)
+
+# The lab's own program in Go: whoever runs no lab needs no Go.
+test-go: .venv/ready
+	cd tests/lab/tailnet && export GOTOOLCHAIN=auto && go vet ./... && go test ./...
+	cd .github/actionlint && go tool actionlint -shellcheck=$(CURDIR)/$(BIN)/shellcheck -pyflakes= ../workflows/*.yml
 
 # They restart the node's programs, and wait more than they work: in a lab of their own, beside the others.
 test-node soak-node: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test-node
@@ -66,10 +72,34 @@ bench: setup ## figures beside the guide's manifest, into docs/benchmarks.md
 check: .venv/ready ## linters and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/mypy
 
 golden: .venv/ready ## accept changed pod templates; the CHANGELOG has to name them
 	$(BIN)/python -m tests.golden
+
+dist: .venv/ready ## wheel, sdist, bill of materials and checksums of the last commit, checked as a user would
+	$(BIN)/python -m tests.release
+
+release: .venv/ready ## the same, where the CHANGELOG has the version; TAG=v1.2.3 for what is published
+	$(BIN)/python -m tests.release --final $(if $(TAG),--tag="$$TAG")
+
+publish-requirements: .venv/ready ## what .github/workflows/publish.yml signs and uploads with, fixed by hash
+	printf 'pypi-attestations\ntwine\n' | $(BIN)/uv pip compile --quiet --constraint constraints.txt --python-version 3.11 \
+	--no-header --no-annotate --generate-hashes --output-file .github/publish-requirements.txt -
+
+# The extras raise what the component itself needs, so without them it is tested again: with the examples that need none.
+floors: .venv/ready ## tests with the lowest versions that pyproject.toml allows, in environments of their own
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-floors
+	$(BIN)/uv pip install --quiet --python .venv-floors --resolution lowest-direct --editable .
+	$(BIN)/uv pip install --quiet --python .venv-floors --constraint constraints.txt pytest pytest-xdist hypothesis
+	$(BIN)/uv pip list --python .venv-floors
+	.venv-floors/bin/pytest -q -n 2 -k "not created_credentials and not device_cleanup" \
+	tests/unit/test_pod_template.py tests/unit/test_refusals.py tests/unit/test_camel_case.py tests/unit/test_golden.py
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-floors
+	$(BIN)/uv pip install --quiet --python .venv-floors --resolution lowest-direct --editable '.[dev]'
+	$(BIN)/uv pip list --python .venv-floors
+	.venv-floors/bin/pytest -q -m "not soak" -n 2 tests/unit tests/component
 
 setup: .venv/ready ## install and build all that the tests use
 	$(LAB) setup
@@ -86,4 +116,4 @@ clean: ## stop the labs and remove what was installed here
 	-$(LAB) down
 	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-test $(LAB) down
 	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-test-node $(LAB) down
-	rm -rf .venv dist
+	rm -rf .venv .venv-floors dist

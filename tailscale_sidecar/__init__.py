@@ -1,14 +1,18 @@
 """A lasting tailnet identity for each replica of a Kubernetes StatefulSet, as a Pulumi component."""
 
-from .choices.auth import AuthKey, OAuthClient, WorkloadIdentity
-from .choices.dns import ClusterDns, InPodSplitDns, SplitDns
-from .choices.networking import KernelNetworking, UserspaceNetworking
-from .choices.state import EmptyDirState, PersistentVolumeState, SecretState
-from .component.args import TailscaleSidecarStatefulSetArgs
-from .component.component import TailscaleSidecarStatefulSet
-from .devices.cleanup import DeviceCleanup
-from .devices.device import Device
-from .split_dns_route import SplitDnsRoute
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .choices.auth import AuthKey, OAuthClient, WorkloadIdentity
+    from .choices.dns import ClusterDns, InPodSplitDns, SplitDns
+    from .choices.networking import KernelNetworking, UserspaceNetworking
+    from .choices.state import EmptyDirState, PersistentVolumeState, SecretState
+    from .component.args import TailscaleSidecarStatefulSetArgs
+    from .component.component import TailscaleSidecarStatefulSet
+    from .devices.cleanup import DeviceCleanup
+    from .devices.device import Device
+    from .split_dns_route import SplitDnsRoute
 
 __all__ = [
     "AuthKey",
@@ -28,3 +32,29 @@ __all__ = [
     "UserspaceNetworking",
     "WorkloadIdentity",
 ]
+
+_HOMES = {
+    ".choices.auth": ("AuthKey", "OAuthClient", "WorkloadIdentity"),
+    ".choices.dns": ("ClusterDns", "InPodSplitDns", "SplitDns"),
+    ".choices.networking": ("KernelNetworking", "UserspaceNetworking"),
+    ".choices.state": ("EmptyDirState", "PersistentVolumeState", "SecretState"),
+    ".component.args": ("TailscaleSidecarStatefulSetArgs",),
+    ".component.component": ("TailscaleSidecarStatefulSet",),
+    ".devices.cleanup": ("DeviceCleanup",),
+    ".devices.device": ("Device",),
+    ".split_dns_route": ("SplitDnsRoute",),
+}
+"""Where each public name is. It is imported when it is first asked for: the commands that need no Pulumi, which takes
+longer to load than they take to run, do not load it."""
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that is there
+
+    def __getattr__(name: str) -> Any:
+        for module, names in _HOMES.items():
+            if name in names:
+                globals()[name] = getattr(import_module(module, __name__), name)
+                return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -4,48 +4,41 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
-from pathlib import Path
+from importlib import import_module
 
-from .commands import adopt, doctor, preflight
-from .render.render import RenderError, render
+from .render.errors import ProgramError
+
+COMMANDS = {
+    "render": "print a Pulumi program's Kubernetes objects as YAML",
+    "preflight": "say what a cluster and a tailnet will object to",
+    "doctor": "say what is wrong with replicas that run",
+    "adopt": "print the program for a StatefulSet that was made by hand",
+}
+"""Each is a module of `commands`, which is imported only if it is the one that was asked for: that takes its time."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(prog="tailscale-sidecar", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    command = commands.add_parser("render", help="print a Pulumi program's Kubernetes objects as YAML")
-    command.add_argument("program", type=Path, help="folder with __main__.py, or a Python file")
-    command.add_argument(
-        "--config", action="append", default=[], metavar="KEY=VALUE", help="stack configuration; repeatable"
-    )
-    command.add_argument("--namespace", default="default", help="of objects that name none (default: %(default)s)")
-    command.add_argument("--show-secrets", action="store_true", help="print secret values too")
-    command.set_defaults(run=_render)
-    preflight.add_arguments(commands.add_parser("preflight", help="say what a cluster and a tailnet will object to"))
-    doctor.add_arguments(commands.add_parser("doctor", help="say what is wrong with replicas that run"))
-    adopt.add_arguments(commands.add_parser("adopt", help="print the program for a StatefulSet that was made by hand"))
-    options = parser.parse_args(arguments)
-    status: int = options.run(options)
-    return status
-
-
-def _render(options: argparse.Namespace) -> int:
-    for setting in options.config:
-        if "=" not in setting:
-            print(f"--config {setting}: write KEY=VALUE", file=sys.stderr)
-            return 2
-    config = dict(setting.split("=", 1) for setting in options.config)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        if given[:1] == [name]:
+            module = import_module(f".commands.{name}", __package__)
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    options = parser.parse_args(given)
     try:
-        print(
-            render(options.program, namespace=options.namespace, config=config, show_secrets=options.show_secrets),
-            end="",
-        )
-    except RenderError as error:
-        print(f"tailscale-sidecar render: {error}", file=sys.stderr)
+        status: int = options.run(options)
+    except ProgramError as error:
+        if options.traceback:
+            traceback.print_exception(error.__cause__)
+        print(f"tailscale-sidecar {options.command}: {error}", file=sys.stderr)
         return 1
-    return 0
+    return status
 
 
 if __name__ == "__main__":

@@ -6,11 +6,9 @@ Needs the extra `policy`. The folder policy/ of the repository is the pack; one 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi.runtime.rpc import UNKNOWN
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
@@ -25,10 +23,12 @@ from pulumi_policy import Severity as PolicySeverity
 from pulumi_policy.proxy import UnknownValueError
 from typing_extensions import override
 
-from .checks import catalogue, template
-from .inspection.unknown_values import KnownWorkload, UnknownError, known
-from .inspection.workload import workloads
-from .report.findings import Defect, Finding, Severity, redacted
+from .checks.registry import Check
+from .checks.template import check_template, check_templates
+from .inspection.known_workload import KnownWorkload
+from .inspection.unknown_values import UNKNOWN, known
+from .inspection.workload import Workload, workloads
+from .report.findings import Finding, Severity, redacted
 
 TYPES = ("kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:Deployment")
 LEVELS = {
@@ -36,7 +36,6 @@ LEVELS = {
     Severity.WARNING: (EnforcementLevel.ADVISORY, PolicySeverity.MEDIUM),
     Severity.NOTE: (EnforcementLevel.ADVISORY, PolicySeverity.LOW),
 }
-BETWEEN = f"{template.SHARED_STATE.name}-between-workloads"
 ANY_IMAGE = f"unknown@sha256:{'0' * 64}"
 """Stands for an image that is not known yet. A digest tells the checks nothing."""
 
@@ -67,31 +66,33 @@ def policies() -> list[Policy]:
 
     What is wrong between workloads has a policy of its own, as Pulumi tells what is in a stack only at its end.
     """
-    shared = template.SHARED_STATE
-    level, severity = LEVELS[shared.severity]
-    together = StackValidationPolicy(BETWEEN, shared.why, validate_together, level, severity=severity)
-    return [*(policy(defect) for defect in catalogue.policy()), together]
+    return [*map(policy, check_template), *map(policy_between, check_templates)]
 
 
-def policy(defect: Defect) -> Policy:
+def policy(check: Check[[Workload]]) -> Policy:
     """The policy that no workload has a defect."""
 
     def validate(resource: ResourceValidationArgs, report: ReportViolation) -> None:
         for workload in planned(resource):
-            for finding in template.check(workload):
-                if finding.name == defect.name:
-                    report(message(finding), None)
+            for finding in check(workload):
+                report(message(finding), None)
 
-    level, severity = LEVELS[defect.severity]
-    return ResourceValidationPolicy(defect.name, defect.why, validate, level, severity=severity)
+    level, severity = LEVELS[check.defect.severity]
+    return ResourceValidationPolicy(check.defect.name, check.defect.why, validate, level, severity=severity)
 
 
-def validate_together(stack: StackValidationArgs, report: ReportViolation) -> None:
-    """The policy that no two workloads are one device."""
-    every = [workload for resource in stack.resources for workload in planned(resource)]
-    urns = {workload.ref: workload.urn for workload in every}
-    for finding in template.check_together(every):
-        report(message(finding), urns[finding.object])
+def policy_between(check: Check[[Workload, Sequence[Workload]]]) -> Policy:
+    """The policy that no two workloads of a stack have a defect together."""
+
+    def validate(stack: StackValidationArgs, report: ReportViolation) -> None:
+        every = [workload for resource in stack.resources for workload in planned(resource)]
+        for index, workload in enumerate(every):
+            for finding in check(workload, every[:index]):
+                report(message(finding), workload.urn)
+
+    level, severity = LEVELS[check.defect.severity]
+    name = f"{check.defect.name}-between-workloads"
+    return StackValidationPolicy(name, check.defect.why, validate, level, severity=severity)
 
 
 def message(finding: Finding) -> str:
@@ -104,10 +105,9 @@ def planned(resource: ResourceValidationArgs | PolicyResource) -> Iterator[Plann
     if resource.resource_type not in TYPES:
         return
     manifest = known({**plain(resource.props), "kind": resource.resource_type.rpartition(":")[2]})
-    with suppress(UnknownError):
-        for workload in workloads([manifest]):
-            provider = resource.provider.urn if resource.provider else ""
-            yield PlannedWorkload(workload.manifest, resource.name, resource.urn, provider)
+    for workload in workloads([manifest]):
+        provider = resource.provider.urn if resource.provider else ""
+        yield PlannedWorkload(workload.manifest, resource.name, resource.urn, provider)
 
 
 def plain(value: object) -> Any:

@@ -15,6 +15,7 @@ from ..inspection.env_sources import Find, read_sources
 from ..inspection.manifests import objects
 from ..inspection.workload import Workload, pod_template, sidecar_of, workloads
 from ..pod.objects import Json
+from ..report.progress import Progress
 
 KINDS = ("StatefulSet", "Deployment", "Pod")
 """What can be adopted."""
@@ -68,7 +69,9 @@ def in_cluster(cluster: Cluster, name: str, given: Sequence[str], say: Callable[
     workload = with_sources(Workload({**manifest, "kind": kind}), cluster.find, "let yourself read it")
     cidrs: list[str] = []
     if workload.is_kernel and workload.accepts_routes:
-        facts = look_at_cluster(cluster, given)
+        with Progress() as progress:
+            progress.step("looking for the cluster's addresses")
+            facts = look_at_cluster(cluster, given)
         for gap in facts.gaps:
             say(f"{gap.what} was not found: {gap.why}; {gap.do}")
         cidrs = [] if facts.gaps else cluster_cidrs(facts.ranges)

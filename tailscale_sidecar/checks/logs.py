@@ -47,7 +47,7 @@ FLAGS_CHANGED = Defect(
 RATE_LIMITED = Defect(
     name="rate-limited",
     severity=Severity.ERROR,
-    why="Too many registrations or keys were asked for at once.",
+    why="The replicas asked for too many registrations or keys at once.",
     do="Wait, and do not restart anything. Then scale in steps, with OrderedReady, or set registration_rate.",
     source=f"{UPSTREAM}/14328",
 )
@@ -89,7 +89,7 @@ LOCKED_OUT = Defect(
 NOT_APPROVED = Defect(
     name="device-not-approved",
     severity=Severity.ERROR,
-    why="Device approval is on, and nobody has approved it.",
+    why="Device approval is on, and nobody has approved this device.",
     do="Approve it in the admin console, and append preauthorized=true to the client secret.",
     source=f"{GUIDE}#step-3-authenticate-the-sidecar",
 )
@@ -103,7 +103,7 @@ UNREACHABLE = Defect(
 LOGIN_FAILS = Defect(
     name="login-fails",
     severity=Severity.ERROR,
-    why="The sidecar has no device that will do, and its log-in does not succeed. It goes on trying.",
+    why="The sidecar has no device that it can use, and its log-in fails. It keeps trying.",
     do="kubectl logs {pod} --namespace {namespace} --container {container} has the API's answer.",
     source="docs/operations.md#day-two",
 )
@@ -111,33 +111,32 @@ LOGIN_FAILS = Defect(
 WAITS_FOR_TURN = Defect(
     name="waits-for-turn",
     severity=Severity.NOTE,
-    why="With `registration_rate` replicas log in for the first time one after the other, and its turn has not come.",
+    why="With `registration_rate` replicas log in for the first time one after the other. Its turn has not come yet.",
     do="Wait; kubectl logs {pod} --namespace {namespace} --container {container} says for how long.",
     source="docs/scale.md#1000-replicas-at-a-rate-that-you-set",
 )
 
-# The first that fits is the one that is told; so the general ones are last.
-CAUSES: tuple[tuple[re.Pattern[str], Defect], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), defect)
-    for pattern, defect in (
-        (r"getting Tailscale state Secret .*(context deadline exceeded|i/o timeout)", STUCK_AFTER_CRASH),
-        (r"Kubernetes permissions are missing|don't have permissions to create it", RBAC_MISSING),
-        (r"lies in 100\.64\.0\.0/10", ADDRESS_TAKEN),
-        (r"requires mentioning all", FLAGS_CHANGED),
-        (r"requested tags .* are invalid or not permitted|tags? .* not permitted", TAGS_REFUSED),
-        (r"invalid key|API token invalid|unable to validate API key|oauth2: .*(401|unauthorized)", KEY_REFUSED),
-        (r"node registration rate limited|429 too many requests|http 429|rate limited: ", RATE_LIMITED),
-        (r"tstun\.New\(|/dev/net/tun does not exist|/dev/net/tun: operation not permitted", TUN_REFUSED),
-        (r"failed to unseal", SEALED_STATE),
-        (r"404: node not found", DEVICE_DELETED),
-        (r"node is locked out", LOCKED_OUT),
-        (r"To approve your machine, visit", NOT_APPROVED),  # said by the control plane, which is so reached
-        (r"(lookup|dial tcp).*(controlplane\.tailscale\.com|log-in server|control server)", UNREACHABLE),
-        (r"Received error: (fetch control key|register request|PollNetMap): (Get|Post) ", UNREACHABLE),
-        (r"tailscale-sidecar: login failed", LOGIN_FAILS),
-        (r"tailscale-sidecar: the first login is in", WAITS_FOR_TURN),
-    )
+CAUSES: tuple[tuple[str, Defect], ...] = (
+    (r"getting Tailscale state Secret .*(context deadline exceeded|i/o timeout)", STUCK_AFTER_CRASH),
+    (r"Kubernetes permissions are missing|don't have permissions to create it", RBAC_MISSING),
+    (r"lies in 100\.64\.0\.0/10", ADDRESS_TAKEN),
+    (r"requires mentioning all", FLAGS_CHANGED),
+    (r"requested tags .* are invalid or not permitted|tags? .* not permitted", TAGS_REFUSED),
+    (r"invalid key|API token invalid|unable to validate API key|oauth2: .*(401|unauthorized)", KEY_REFUSED),
+    (r"node registration rate limited|429 too many requests|http 429|rate limited: ", RATE_LIMITED),
+    (r"tstun\.New\(|/dev/net/tun does not exist|/dev/net/tun: operation not permitted", TUN_REFUSED),
+    (r"failed to unseal", SEALED_STATE),
+    (r"404: node not found", DEVICE_DELETED),
+    (r"node is locked out", LOCKED_OUT),
+    (r"To approve your machine, visit", NOT_APPROVED),  # said by the control plane, which is so reached
+    (r"(lookup|dial tcp).*(controlplane\.tailscale\.com|log-in server|control server)", UNREACHABLE),
+    (r"Received error: (fetch control key|register request|PollNetMap): (Get|Post) ", UNREACHABLE),
+    (r"tailscale-sidecar: login failed", LOGIN_FAILS),
+    (r"tailscale-sidecar: the first login is in", WAITS_FOR_TURN),
 )
+"""What a log says, as a regular expression, and the defect that this tells of. The first that fits is told; so the general
+ones are last."""
+DEFECTS = tuple(dict.fromkeys(defect for _, defect in CAUSES))
 ON_THE_TAILNET = "-> Running "
 """tailscaled's word for it (tailscale.com@v1.102.5 ipn/ipnlocal/local.go, "Switching ipn state")."""
 
@@ -149,7 +148,7 @@ def cause(log: str) -> tuple[Defect, str] | None:
     """
     lines = log.rpartition(ON_THE_TAILNET)[2].splitlines()
     for pattern, defect in CAUSES:
-        line = next((line for line in reversed(lines) if pattern.search(line)), None)
+        line = next((line for line in reversed(lines) if re.search(pattern, line, re.IGNORECASE)), None)
         if line is not None:
             return defect, quoted(line)
     return None

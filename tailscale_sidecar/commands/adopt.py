@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ..adoption import pulumi_import
 from ..adoption.changes import changes
 from ..adoption.component_arguments import describe
@@ -25,9 +23,11 @@ from ..adoption.translation import Translation
 from ..clients.errors import ClusterError, ExtraMissingError
 from ..clients.kubeconfig import ClusterAccess
 from ..clients.kubernetes import connect
-from ..pod import rules
+from ..render.errors import ProgramError
+from ..render.program_errors import program_errors
 from ..report.findings import ExitStatus
-from .options import add_cluster_arguments
+from ..report.progress import Progress
+from .options import UsageError, add_cluster_arguments, add_target_arguments, add_traceback_argument, target
 
 IMPORT_FILE = "import.json"
 CLIENT_SIDE = "PULUMI_K8S_ENABLE_SERVER_SIDE_APPLY=false"
@@ -38,8 +38,7 @@ CLIENT_SIDE = "PULUMI_K8S_ENABLE_SERVER_SIDE_APPLY=false"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.description = "Prints the Pulumi program that describes a workload made by hand, and how to take it over."
-    parser.add_argument("target", nargs="?", metavar="[NAMESPACE/]NAME", help="the StatefulSet, Deployment or Pod")
-    parser.add_argument("-n", "--namespace", help="default: the target's, else the context's")
+    add_target_arguments(parser, "the StatefulSet, Deployment or Pod", "the context's, or default")
     parser.add_argument(
         "-f", "--filename", type=Path, help="a manifest to read instead of the cluster; - is standard input"
     )
@@ -47,17 +46,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--import-file", type=Path, metavar="FILE", help="write what `pulumi import --file` needs there"
     )
     add_cluster_arguments(parser)
-    parser.set_defaults(run=run)
+    add_traceback_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the program, and what to do with it; returns the exit status."""
+    """Prints the program, and what to do with it; returns the exit status.
+
+    Raises:
+        ProgramError: The component refuses the program as it is, which was printed.
+    """
     try:
-        for cidr in options.cluster_cidr:
-            rules.cidr(cidr)
         with looking(options) as found:
             return adopt(found, options)
-    except (ClusterError, ExtraMissingError, CannotAdoptError, OSError, ValueError) as error:
+    except (ClusterError, ExtraMissingError, CannotAdoptError, UsageError, OSError, ValueError) as error:
         say(f"tailscale-sidecar adopt: {error}")
         return ExitStatus.BLIND
 
@@ -68,14 +69,15 @@ def adopt(found: Found, options: argparse.Namespace) -> int:
     title = f"{found.workload.ref}, as `tailscale-sidecar adopt` found it."
     text = program(found.name, title, translated, Kept())
     try:
-        planned = pulumi_import.run(text, found.workload.namespace, translated.secrets)
-        stays = kept(found, planned)
-        text = program(found.name, title, translated, stays)
-        planned = pulumi_import.run(text, found.workload.namespace, translated.secrets)
-    except ValueError as error:
+        with program_errors(pulumi_import.PROGRAM), Progress() as progress:
+            progress.step("running the program")
+            planned = pulumi_import.run(text, found.workload.namespace, translated.secrets)
+    except ProgramError:
         print(text, end="")
-        say(f"tailscale-sidecar adopt: the component refuses this program as it is: {reason(error)}")
-        return ExitStatus.FINDINGS
+        raise
+    stays = kept(found, planned)
+    text = program(found.name, title, translated, stays)
+    planned = pulumi_import.run(text, found.workload.namespace, translated.secrets)
     print(text, end="")
     if options.import_file:
         listed = pulumi_import.import_file(found, planned, translated.makes)
@@ -126,29 +128,20 @@ def looking(options: argparse.Namespace) -> Iterator[Found]:
         ClusterError: The cluster cannot be looked at.
         ExtraMissingError: The extra `doctor` is not installed.
         CannotAdoptError: There is no such workload, or what it says cannot be read.
+        UsageError: The options contradict each other.
         ValueError: The manifest is none.
     """
-    namespace, _, name = (options.target or "").rpartition("/")
-    if namespace and options.namespace not in (None, namespace):
-        raise CannotAdoptError(f"{options.target} is not in the namespace {options.namespace}: name one of them")
-    namespace = namespace or options.namespace or ""
+    namespace, name = target(options)
     if options.filename:
         is_stdin = str(options.filename) == "-"
         text = sys.stdin.read() if is_stdin else options.filename.read_text(encoding="utf-8")
         source = "standard input" if is_stdin else str(options.filename)
-        yield in_file(text, source, namespace, name, options.cluster_cidr)
+        yield in_file(text, source, namespace or "", name or "", options.cluster_cidr)
         return
     if not name:
         raise CannotAdoptError("name the StatefulSet, Deployment or Pod, or give its manifest with --filename")
-    with connect(ClusterAccess(options.kubeconfig, options.context), namespace or None, "adopt") as cluster:
+    with connect(ClusterAccess(options.kubeconfig, options.context), namespace, "adopt") as cluster:
         yield in_cluster(cluster, name, options.cluster_cidr, say)
-
-
-def reason(error: ValueError) -> str:
-    """What is wrong, in one line for each error."""
-    if not isinstance(error, ValidationError):
-        return str(error).rpartition(" has risen: ")[2]  # without Pulumi's way to it
-    return "\n".join(found["msg"].removeprefix("Value error, ") for found in error.errors())
 
 
 def say(text: str) -> None:

@@ -8,20 +8,22 @@ import sys
 import time
 from collections.abc import Sequence
 
-from ..checks import access, network, replicas, template
-from ..checks.replicas import ago, device_name
+from ..checks import catalogue
+from ..checks.devices import device_name
+from ..checks.words import ago
 from ..clients.errors import ClusterError, ExtraMissingError
 from ..clients.kubeconfig import ClusterAccess
 from ..clients.kubernetes import Cluster, connect
 from ..inspection.gather import Scope, in_trouble, look
+from ..inspection.known_workload import KnownWorkload
 from ..inspection.snapshot import Replica, Snapshot
-from ..inspection.unknown_values import KnownWorkload, known
+from ..inspection.unknown_values import known
 from ..inspection.workload import Workload
 from ..pod.objects import Json
 from ..report.findings import ExitStatus, Finding, exit_status, sorted_findings
 from ..report.progress import Progress
 from ..report.text import ERASE_SCREEN, Style, findings_text, gaps_text, summary, table
-from .options import add_cluster_arguments
+from .options import UsageError, add_cluster_arguments, add_target_arguments, target
 
 FEW = 20
 """Replicas of one workload that are all shown; of more, only those with something to say, unless --all."""
@@ -32,17 +34,13 @@ UNKNOWN = "?"
 def diagnose(snapshot: Snapshot) -> list[Finding]:
     """All that is wrong, the worst first. Needs nothing but the snapshot."""
     workloads = [KnownWorkload(known(workload.manifest)) for workload in snapshot.workloads]
-    found = [finding for workload in workloads for finding in template.check(workload)]
-    found += template.check_together(workloads)
-    for check in (*replicas.CHECKS, *network.CHECKS, *access.CHECKS):
-        found += check(snapshot)
+    found = [*catalogue.of_templates(workloads), *catalogue.of_snapshot(snapshot)]
     return sorted_findings(dict.fromkeys(found))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("target", nargs="?", metavar="[NAMESPACE/]NAME", help="one StatefulSet or Deployment")
-    parser.add_argument("-n", "--namespace", help="look in this namespace only (default: in all of them)")
+    add_target_arguments(parser, "one StatefulSet or Deployment", "all namespaces; of NAME, the context's")
     add_cluster_arguments(parser)
     parser.add_argument("--no-exec", action="store_true", help="run no command in the sidecars' containers")
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
@@ -50,25 +48,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, one document for each look")
     parser.add_argument("--watch", action="store_true", help="look again and again, until interrupted")
     parser.add_argument("--interval", type=float, default=10, help="seconds between two looks (default: %(default)s)")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Does what the command line asks; returns the exit status."""
-    namespace, _, name = (options.target or "").rpartition("/")
-    if namespace and options.namespace and namespace != options.namespace:
-        print(f"tailscale-sidecar doctor: {options.target} is not in namespace {options.namespace}", file=sys.stderr)
-        return ExitStatus.BLIND
-    scope = Scope(
-        namespace=namespace or options.namespace,
-        name=name or None,
-        looks_inside=not options.no_exec,
-        cluster_cidrs=tuple(options.cluster_cidr),
-    )
     try:
+        namespace, name = target(options)
+        scope = Scope(
+            namespace=namespace,
+            name=name,
+            looks_inside=not options.no_exec,
+            cluster_cidrs=tuple(options.cluster_cidr),
+        )
         with connect(ClusterAccess(options.kubeconfig, options.context), None, "doctor") as cluster:
             return look_on(cluster, scope, options)
-    except (ClusterError, ExtraMissingError) as error:
+    except (ClusterError, ExtraMissingError, UsageError) as error:
         print(f"tailscale-sidecar doctor: {error}", file=sys.stderr)
         return ExitStatus.BLIND
 
@@ -91,11 +85,8 @@ def look_on(cluster: Cluster, scope: Scope, options: argparse.Namespace) -> int:
 
 def look_once(cluster: Cluster, scope: Scope, options: argparse.Namespace) -> int:
     """One look, printed."""
-    progress = Progress()
-    try:
+    with Progress() as progress:
         snapshot = look(cluster, scope, progress)
-    finally:
-        progress.done()
     findings = diagnose(snapshot)
     if options.json:
         print(json.dumps(as_json(snapshot, findings), indent=None if options.watch else 2), flush=True)

@@ -6,11 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import yaml
 
-from ..checks.plans import CHECKS
+from ..checks import catalogue
 from ..clients.errors import ClusterError, ExtraMissingError
 from ..clients.kubeconfig import ClusterAccess
 from ..clients.kubernetes import connect
@@ -19,11 +18,11 @@ from ..inspection.deployment_plan import KINDS, POLICIES, Plan, plans
 from ..inspection.deployment_target import Ground, survey
 from ..pod import rules
 from ..pod.objects import Json
-from ..render.render import RenderError, render
+from ..render.errors import RenderError
 from ..report.findings import ExitStatus, Finding, exit_status, sorted_findings
 from ..report.progress import Progress
 from ..report.text import Style, findings_text, gaps_text, summary, table
-from .options import add_cluster_arguments
+from .options import UsageError, add_cluster_arguments, add_program_arguments
 
 MOST_NODES = 3
 """Addresses of nodes that are shown."""
@@ -36,16 +35,12 @@ class PreflightError(Exception):
 
 def object_to(ground: Ground, planned: Sequence[Plan]) -> list[Finding]:
     """All that the cluster and the tailnet will object to, the worst first. Needs nothing but what was looked at."""
-    found = [finding for plan in planned for check in CHECKS for finding in check(ground, plan)]
-    return sorted_findings(dict.fromkeys(found))
+    return sorted_findings(dict.fromkeys(catalogue.of_plans(ground, planned)))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument(
-        "program", nargs="?", type=Path, help="a Pulumi program; without one, say what you mean to deploy"
-    )
-    parser.add_argument("--config", action="append", default=[], metavar="KEY=VALUE", help="of the program; repeatable")
+    add_program_arguments(parser, optional="without one, say what you mean to deploy")
     parser.add_argument("-n", "--namespace", help="default: the program's, else the context's")
     parser.add_argument("--name", default="my-app", help="of the component (default: %(default)s)")
     parser.add_argument("--replicas", type=int, default=1, help="default: %(default)s")
@@ -62,23 +57,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cluster_arguments(parser)
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Looks, prints what was found, and returns the exit status."""
-    progress = Progress()
+    """Looks, prints what was found, and returns the exit status.
+
+    Raises:
+        ProgramError: The program is wrong.
+    """
+    access = ClusterAccess(options.kubeconfig, options.context)
     try:
-        for cidr in options.cluster_cidr:
-            rules.cidr(cidr)
-        with connect(ClusterAccess(options.kubeconfig, options.context), None, "preflight") as cluster:
-            planned = planned_by(options, options.namespace or cluster.namespace)
+        with Progress() as progress, connect(access, None, "preflight") as cluster:
+            planned = planned_by(options, options.namespace or cluster.namespace, progress)
             ground = survey(cluster, planned, options.cluster_cidr, progress)
-    except (ClusterError, ExtraMissingError, PreflightError, RenderError, ValueError) as error:
-        progress.done()
+    except (ClusterError, ExtraMissingError, PreflightError, RenderError, UsageError, ValueError) as error:
         print(f"tailscale-sidecar preflight: {error}", file=sys.stderr)
         return ExitStatus.BLIND
-    progress.done()
     findings = object_to(ground, planned)
     if options.json:
         print(json.dumps(as_json(ground, planned, findings), indent=2))
@@ -87,17 +81,20 @@ def run(options: argparse.Namespace) -> int:
     return exit_status(findings, ground.gaps, strict=options.strict)
 
 
-def planned_by(options: argparse.Namespace, namespace: str) -> list[Plan]:
+def planned_by(options: argparse.Namespace, namespace: str, progress: Progress) -> list[Plan]:
     """What the program would deploy, or what the command line says.
 
     Raises:
         PreflightError: The program has no component.
         RenderError: It needs an engine.
+        ProgramError: It is wrong.
     """
     if options.program is None:
         return [described_by(options, namespace)]
-    config = dict(setting.partition("=")[::2] for setting in options.config)
-    objects = yaml.safe_load_all(render(options.program, namespace=namespace, config=config))
+    from ..render.render import render  # noqa: PLC0415 - with Pulumi, which only a program needs
+
+    progress.step(f"running {options.program}")
+    objects = yaml.safe_load_all(render(options.program, namespace=namespace, config=dict(options.config)))
     found = plans(item for item in objects if item)
     if not found:
         raise PreflightError(f"{options.program} deploys no TailscaleSidecarStatefulSet")
@@ -109,7 +106,7 @@ def described_by(options: argparse.Namespace, namespace: str) -> Plan:
     kernel = options.networking == "kernel"
     dns = options.dns or ("in-pod" if kernel else "cluster")
     if not kernel and dns != "cluster":
-        raise PreflightError(f"--dns {dns} needs --networking kernel")
+        raise UsageError(f"--dns {dns} needs --networking kernel")
     return Plan(
         name=rules.name(options.name),
         namespace=namespace,

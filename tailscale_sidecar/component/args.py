@@ -80,6 +80,16 @@ class TailscaleSidecarStatefulSetArgs(Model):
     """As in a StatefulSet."""
     update_strategy: Any = None
     """As in a StatefulSet."""
+    min_ready_seconds: int = Field(default=0, ge=0)
+    """As in a StatefulSet: seconds for which a new pod must be ready before the next one is replaced."""
+    revision_history_limit: int | None = Field(default=None, ge=0)
+    """As in a StatefulSet, when it is made: Pulumi would replace the StatefulSet for a later change, so none is made."""
+    ordinals_start: int = Field(default=0, ge=0)
+    """Number of the first replica, as `ordinals.start` in a StatefulSet. Devices and state Secrets are named after it."""
+    publish_not_ready_addresses: bool = False
+    """Whether the headless Service has the pods' names before they are ready, for apps that look for each other first."""
+    service_annotations: Mapping[str, Input[str]] = Field(default={})
+    """Annotations of the headless Service."""
     pod_management_policy: Literal["OrderedReady", "Parallel"] = "OrderedReady"
     """As in a StatefulSet. Kubernetes cannot change it later: a change replaces the StatefulSet."""
     allow_registration_burst: bool = False
@@ -90,6 +100,8 @@ class TailscaleSidecarStatefulSetArgs(Model):
 
     hostname: str | None = None
     """Prefix of the devices' names: `<hostname>-<ordinal>`. Default: the pods' names."""
+    exact_hostname: str | None = None
+    """The device's name as it is, for a component of one replica: what clients and certificates know it by."""
     accept_routes: bool = False
     """Whether the pods use subnet routes that other devices advertise. With kernel networking `cluster_cidrs` is then
     required."""
@@ -112,13 +124,15 @@ class TailscaleSidecarStatefulSetArgs(Model):
     """Whether the app's containers start only when the replica is on the tailnet, however long that takes."""
 
     image: Input[str] = TAILSCALE_IMAGE
-    """Image of the sidecar: a release from 1.94 on, by tag or digest, from any registry."""
+    """Image of the sidecar: a release from 1.94 on (1.96 with state outside of Secrets), by tag or digest, from any registry."""
     dns_image: Input[str] = DNS_IMAGE
     """Image of the resolver of `InPodSplitDns`: CoreDNS from 1.15 on, by tag or digest, from any registry."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """Of the sidecar's images. Default: Kubernetes' own rule."""
     resources: Any = None
     """Resource requests and limits of the sidecar. Default: requests of 15m CPU and 96Mi as measured, no limits."""
+    dns_resources: Any = None
+    """Resource requests and limits of the resolver of `InPodSplitDns`. Default: requests as measured, no limits."""
     service_account_name: Input[str] | None = None
     """Name of an existing ServiceAccount to use; else the component makes one."""
     service_account_annotations: Mapping[str, Input[str]] = Field(default={})
@@ -166,12 +180,12 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _normalise_update_strategy(cls, value: Any) -> Json | None:
         return None if value is None else to_camel_case(value, StatefulSetUpdateStrategyArgs, "update_strategy")
 
-    @field_validator("resources")
+    @field_validator("resources", "dns_resources")
     @classmethod
-    def _normalise_resources(cls, value: Any) -> Json | None:
+    def _normalise_resources(cls, value: Any, info: ValidationInfo) -> Json | None:
         if isinstance(value, pulumi.Output):
-            raise ValueError("resources is an Output; give a dict, with Outputs inside")
-        return None if value is None else to_camel_case(value, ResourceRequirementsArgs, "resources")
+            raise ValueError(f"{info.field_name} is an Output; give a dict, with Outputs inside")
+        return None if value is None else to_camel_case(value, ResourceRequirementsArgs, str(info.field_name))
 
     @field_validator("sidecar_volume_mounts")
     @classmethod
@@ -199,8 +213,13 @@ class TailscaleSidecarStatefulSetArgs(Model):
 
     @field_validator("image")
     @classmethod
-    def _check_image(cls, image: Input[str]) -> Input[str]:
-        return when_known(image, rules.tailscale_image, "image")
+    def _check_image(cls, image: Input[str], info: ValidationInfo) -> Input[str]:
+        image = when_known(image, rules.tailscale_image, "image")
+        state = info.data.get("state")
+        if not isinstance(state, State):  # it is wrong itself
+            return image
+        check = partial(rules.release_with, oldest=state.oldest_release, choice=f"state={type(state).__name__}()")
+        return when_known(image, check, "image")
 
     @field_validator("dns_image")
     @classmethod
@@ -211,6 +230,11 @@ class TailscaleSidecarStatefulSetArgs(Model):
     @classmethod
     def _check_hostname(cls, hostname: str | None) -> str | None:
         return None if hostname is None else rules.hostname_prefix(hostname)
+
+    @field_validator("exact_hostname")
+    @classmethod
+    def _check_exact_hostname(cls, hostname: str | None) -> str | None:
+        return None if hostname is None else rules.host_name(hostname)
 
     @field_validator("login_server")
     @classmethod
@@ -233,7 +257,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
             key: when_known(value, partial(rules.label, key, field="labels"), "labels") for key, value in labels.items()
         }
 
-    @field_validator("annotations", "service_account_annotations")
+    @field_validator("annotations", "service_account_annotations", "service_annotations")
     @classmethod
     def _check_annotations(
         cls, annotations: Mapping[str, Input[str]], info: ValidationInfo
@@ -262,6 +286,8 @@ class TailscaleSidecarStatefulSetArgs(Model):
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         self._check_tags_given()
+        self._check_hostname_of_one()
+        self._check_login_server_of_ones_own()
         self._check_routes()
         self._check_exit_node()
         self._check_networking()
@@ -274,6 +300,43 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _check_tags_given(self) -> None:
         if self.auth.requires_tags and not self.tags:
             raise ValueError(f"tags is required with {type(self.auth).__name__}, such as tags=['tag:k8s']")
+
+    def _check_hostname_of_one(self) -> None:
+        if self.exact_hostname is None:
+            return
+        if self.hostname is not None:
+            raise ValueError("give hostname, a prefix, or exact_hostname, not both")
+        if self.replicas > 1 or self.state.room(self.replicas) > 1:
+            raise ValueError(
+                "exact_hostname is for one replica: two devices cannot have one name. Use hostname, which is followed by "
+                "the replica's number, or replicas=1 without max_replicas"
+            )
+
+    def _check_login_server_of_ones_own(self) -> None:
+        if not self.is_elsewhere:
+            return
+        self.auth.check_elsewhere()
+        if self.auth.carries_tags and self.tags:
+            warnings.warn(
+                "tags with login_server and an AuthKey: Headscale refuses tags beside a key that has tags of its own, for "
+                "ever. Leave tags out, or give a key without tags",
+                stacklevel=5,  # the line that calls the constructor
+            )
+        if self.dns.takes_tailscales_domain:
+            warnings.warn(
+                "login_server with dns=InPodSplitDns(): tailnet_domains has Tailscale's ts.net alone, so that names of "
+                "another control plane's tailnet are looked up in the cluster. Give InPodSplitDns(tailnet_domains=[...]) "
+                "with its base domain",
+                stacklevel=5,
+            )
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the control plane is surely not Tailscale's own; that of an Output is not known yet."""
+        if not isinstance(self.login_server, str):
+            return False
+        host = urlsplit(self.login_server).hostname or ""
+        return host != "tailscale.com" and not host.endswith(".tailscale.com")
 
     def _check_routes(self) -> None:
         if self.accept_routes and self.networking.kernel and not self.cluster_cidrs:
@@ -409,8 +472,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
                 "device_cleanup cannot be given with state=SecretState(retain_state=True), which keeps the identities of "
                 "the replicas that go; choose one"
             )
-        server = urlsplit(self.login_server).netloc if isinstance(self.login_server, str) else ""
-        elsewhere = self.login_server is not None and not server.endswith(".tailscale.com")
+        elsewhere = self.is_elsewhere or isinstance(self.login_server, pulumi.Output)
         if elsewhere and self.device_cleanup.api_url == TAILSCALE_API and not self.device_cleanup.retain:
             raise ValueError(
                 "device_cleanup.api_url is required with login_server: the devices are not on Tailscale's own control "

@@ -102,13 +102,20 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
                 f"devices needs state=SecretState(): what {type(self._args.state).__name__} keeps, only the pod can read"
             )
         extras.DEVICES.require("devices")
-        pods = [f"{self._kubernetes_name}-{ordinal}" for ordinal in range(self._args.replicas)]
+        pods = [f"{self._kubernetes_name}-{ordinal}" for ordinal in self._surroundings.ordinals(self._args.replicas)]
         return _devices.devices(self.stateful_set, pods, _kubernetes_provider.access_of(self))
 
     def _service(self) -> Service:
-        spec: Any = {"clusterIP": "None", "selector": {"app": self._kubernetes_name}, "publishNotReadyAddresses": False}
+        spec: Any = {
+            "clusterIP": "None",
+            "selector": {"app": self._kubernetes_name},
+            "publishNotReadyAddresses": self._args.publish_not_ready_addresses,
+        }
         return Service(
-            f"{self._name}-service", metadata=self._metadata(self._kubernetes_name), spec=spec, opts=self._child()
+            f"{self._name}-service",
+            metadata=self._metadata(self._kubernetes_name, self._args.service_annotations),
+            spec=spec,
+            opts=self._child(),
         )
 
     def _service_account(self) -> ServiceAccount | None:
@@ -166,7 +173,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         return policy, binding
 
     def _auth_secret(self) -> Secret | None:
-        data = self._args.auth.secret_data()
+        data = self._args.auth.secret_data(elsewhere=self._args.is_elsewhere)
         if not data:
             return None
         return Secret(
@@ -194,7 +201,9 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
                 type="Opaque",
                 opts=pulumi.ResourceOptions.merge(self._child(), own),
             )
-            for ordinal, secret in enumerate(state.secrets_made_beforehand(self._kubernetes_name, self._args.replicas))
+            for ordinal, secret in enumerate(
+                state.secrets_made_beforehand(self._surroundings), start=self._surroundings.first
+            )
         ]
 
     def _device_cleanups(self) -> list[DeviceCleanupResource]:
@@ -219,18 +228,18 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         }
         return [
             DeviceCleanupResource(
-                f"{self._name}-{'' if ordinal < self._args.replicas else 'spare-'}device-{ordinal}",
+                f"{self._name}-{'' if index < self._args.replicas else 'spare-'}device-{ordinal}",
                 {**shared, "ordinal": ordinal},
-                self._device_cleanup_options(ordinal),
+                self._device_cleanup_options(index, ordinal),
             )
-            for ordinal in range(state.room(self._args.replicas))
+            for index, ordinal in enumerate(self._surroundings.ordinals(state.room(self._args.replicas)))
         ]
 
-    def _device_cleanup_options(self, ordinal: int) -> pulumi.ResourceOptions:
+    def _device_cleanup_options(self, index: int, ordinal: int) -> pulumi.ResourceOptions:
         # A spare's (max_replicas) becomes a replica's by its old name, when it scales up; never the other way round: to
         # scale down is to delete the replica's.
-        was_spare = [pulumi.Alias(name=f"{self._name}-spare-device-{ordinal}")] if ordinal < self._args.replicas else []
-        before = self._child(self.service, *self.state_secrets[ordinal : ordinal + 1])
+        was_spare = [pulumi.Alias(name=f"{self._name}-spare-device-{ordinal}")] if index < self._args.replicas else []
+        before = self._child(self.service, *self.state_secrets[index : index + 1])
         return pulumi.ResourceOptions.merge(before, pulumi.ResourceOptions(aliases=was_spare))
 
     def _stateful_set(self) -> StatefulSet:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, reduce
 from importlib.resources import files
 from operator import add
@@ -24,6 +24,7 @@ from ..pod.contract import (
 )
 from ..pod.model import Input
 from ..pod.objects import Json, env_field, env_value, startup_probe
+from ..pod.pod_resources import with_added
 from .args import TailscaleSidecarStatefulSetArgs
 
 TOKEN_SECONDS = 3607
@@ -38,9 +39,11 @@ def surroundings(name: str, args: TailscaleSidecarStatefulSetArgs) -> Surroundin
         name=name,
         replicas=args.replicas,
         auth_secret=f"{name}-auth" if args.auth.existing_secret is None else args.auth.existing_secret,
+        first=args.ordinals_start,
         outlives_pod=args.state.outlives_pod,
         waits_for_tailnet=args.wait_for_tailnet,
         dns_image=args.dns_image,
+        dns_resources=args.dns_resources,
         image_pull_policy=args.image_pull_policy,
     )
 
@@ -57,11 +60,14 @@ def stateful_set_spec(pod: Surroundings, args: TailscaleSidecarStatefulSetArgs) 
         "template": {"metadata": pod_metadata(name, args), "spec": pod_spec(name, args, added)},
     }
     optional = {
+        "minReadySeconds": args.min_ready_seconds,
+        "ordinals": {"start": args.ordinals_start} if args.ordinals_start else None,
         "updateStrategy": args.update_strategy,
         "volumeClaimTemplates": claims,
         "persistentVolumeClaimRetentionPolicy": args.persistent_volume_claim_retention_policy,
     }
-    return {**spec, **{key: value for key, value in optional.items() if value}}
+    history = {} if args.revision_history_limit is None else {"revisionHistoryLimit": args.revision_history_limit}
+    return {**spec, **{key: value for key, value in optional.items() if value}, **history}
 
 
 def pod_metadata(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
@@ -94,6 +100,8 @@ def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions)
         "containers": _with_mounts(user["containers"], app_mounts),
         "volumes": [*user.get("volumes", ()), *added.volumes, *token],
     }
+    if isinstance(user.get("resources"), Mapping):
+        spec["resources"] = with_added(user["resources"], sidecars)
     if not args.networking.kernel and added.volume_claim_templates:
         # The sidecar is not root and must be able to write its claim; args.py saw to it that this hurts no other.
         default = {"fsGroup": USERSPACE_UID, "fsGroupChangePolicy": "OnRootMismatch"}
@@ -159,7 +167,9 @@ def _settings(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> list[J
         *args.extra_args,
     ]
     return [
-        env_value("TS_HOSTNAME", "$(POD_NAME)" if args.hostname is None else f"{args.hostname}-$(POD_INDEX)"),
+        env_value(
+            "TS_HOSTNAME", args.exact_hostname or (f"{args.hostname}-$(POD_INDEX)" if args.hostname else "$(POD_NAME)")
+        ),
         env_value("TS_ROUTES", ",".join(args.advertise_routes)),
         env_value("TS_EXTRA_ARGS", _joined(flags, " ")),
         env_value("TS_TAILSCALED_EXTRA_ARGS", f"--config={RUN_DIR}/tailscaled.json"),

@@ -28,12 +28,15 @@ def remembered(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
     """What the next `up` is compared with. `name` is the one in Kubernetes."""
     claims = [
         *args.volume_claim_templates,
-        *args.state.additions(Surroundings(name=name, replicas=args.replicas)).volume_claim_templates,
+        *args.state.additions(
+            Surroundings(name=name, replicas=args.replicas, first=args.ordinals_start)
+        ).volume_claim_templates,
     ]
     found: Json = {
         "name": name,
         "namespace": args.namespace,
         "state": args.state.remembered(args.replicas),
+        "ordinalsStart": args.ordinals_start or None,
         "podManagementPolicy": args.pod_management_policy,
         "volumeClaimTemplates": claims,
         "persistentVolumeClaimRetentionPolicy": args.persistent_volume_claim_retention_policy,
@@ -110,6 +113,12 @@ def warnings(old: Json, new: Json) -> list[str]:
         said.append(
             f"state changes from {was['store']} to {will['store']}: each replica becomes a new device. The old devices "
             "stay on the tailnet until you delete them there"
+        )
+    first = [int(one.get("ordinalsStart", 0)) for one in (old, new)]
+    if first[0] != first[1]:
+        said.append(
+            f"ordinals_start changes from {first[0]} to {first[1]}: replicas whose numbers are new are new devices, and those "
+            "whose numbers go end"
         )
     changed = [field for field in IMMUTABLE if _changed(field, old, new)]
     if changed:

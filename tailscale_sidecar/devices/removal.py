@@ -78,7 +78,8 @@ def _is_wanted(replica: Replica, cluster: Cluster) -> bool:
     stateful_set = cluster.find("StatefulSet", replica.stateful_set)
     if stateful_set is None or stateful_set["metadata"].get("deletionTimestamp"):
         return False
-    return replica.ordinal < int(stateful_set["spec"]["replicas"])
+    first = int((stateful_set["spec"].get("ordinals") or {}).get("start", 0))
+    return first <= replica.ordinal < first + int(stateful_set["spec"]["replicas"])
 
 
 def _await_end(replica: Replica, cluster: Cluster, sleep: Callable[[float], None]) -> None:

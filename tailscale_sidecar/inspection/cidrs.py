@@ -31,6 +31,11 @@ class Range:
         """The same, to compute with."""
         return ipaddress.ip_network(self.cidr, strict=False)
 
+    @property
+    def address(self) -> str:
+        """The first of them; the only one of a Service."""
+        return str(self.network.network_address)
+
     def __str__(self) -> str:
         return f"{self.cidr} ({self.use} addresses, from {self.source})"
 

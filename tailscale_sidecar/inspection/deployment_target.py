@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..clients.errors import ClusterError
 from ..clients.kubernetes import Cluster
@@ -15,6 +16,7 @@ from ..report.progress import Progress
 from .cidrs import Range
 from .cluster_facts import look_at_cluster
 from .deployment_plan import Plan
+from .overlaps import Overlap, overlaps
 from .tailnet import Tailnet
 from .tailnet_view import HOW_TO_SEE, by_api, by_local_tailscale
 
@@ -54,6 +56,11 @@ class Ground:
     """Namespace and name of planned StatefulSets that are there already."""
     tailnet: Tailnet | None = None
     gaps: tuple[Gap, ...] = ()
+
+    @cached_property
+    def overlaps(self) -> list[Overlap]:
+        """Routes of the tailnet that cover addresses of the cluster."""
+        return overlaps(self.tailnet, self.ranges) if self.tailnet else []
 
 
 def needed(plan: Plan) -> set[tuple[str, str, str]]:

@@ -6,12 +6,14 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from ..devices.state_secret import StateSecret
 from ..pod.contract import INIT, QUAD100
 from ..pod.objects import Json
 from ..report.findings import Gap
 from .cidrs import Range
+from .overlaps import Overlap, overlaps
 from .tailnet import Device, Tailnet
 from .workload import Workload
 
@@ -112,6 +114,11 @@ class Replica:
         """Whether the pod says so."""
         conditions = {c["type"]: c["status"] for c in self.status.get("conditions") or ()}
         return conditions.get("Ready") == "True"
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no pod."""
+        return self.pod is None
 
     @property
     def is_ending(self) -> bool:
@@ -219,6 +226,17 @@ class Snapshot:
     cluster_domain: str = "cluster.local"
     tailnet: Tailnet | None = None
     gaps: tuple[Gap, ...] = ()
+
+    @cached_property
+    def overlaps(self) -> list[Overlap]:
+        """Routes of the tailnet that cover addresses of the cluster."""
+        return overlaps(self.tailnet, self.ranges) if self.tailnet else []
+
+    @cached_property
+    def devices_in_use(self) -> frozenset[str]:
+        """IDs of the devices that replicas have."""
+        devices = {replica.device.id for replica in self.replicas if replica.device}
+        return frozenset(devices | {replica.state.device_id for replica in self.replicas if replica.state})
 
     def of(self, workload: Workload) -> list[Replica]:
         """The replicas of one workload."""

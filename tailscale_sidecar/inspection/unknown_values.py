@@ -5,22 +5,21 @@ A look at one is an UnknownError, so that no check decides on what nobody knows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
-from pulumi.runtime.rpc import UNKNOWN
 from typing_extensions import override
 
-from ..pod.objects import Json
-from .start_command import Start, start_of
-from .workload import POD_NAME, Workload, environment
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What Pulumi writes for a value that is not known yet (pulumi.runtime.rpc.UNKNOWN); here so that nothing loads Pulumi."""
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What Pulumi writes for a value that is not known yet (pulumi.runtime.rpc.UNKNOWN); here so that nothing loads Pulumi."""
 
 
 class UnknownError(Exception):
-    """Something was looked at that the manifest does not say."""
+    """Something was looked at that nobody knows."""
 
 
 class Known(dict[str, Any]):
@@ -31,13 +30,17 @@ class Known(dict[str, Any]):
 
     @override
     def __getitem__(self, key: str) -> Any:
-        value = super().__getitem__(key)
-        if isinstance(value, str) and UNKNOWN in value:
-            raise UnknownError
-        return value
+        return looked_at(super().__getitem__(key))
 
     def __missing__(self, key: str) -> Any:
         raise UnknownError
+
+    @override
+    def __contains__(self, key: object) -> bool:
+        found = super().__contains__(key)
+        if not found and not self.shows_all:
+            raise UnknownError
+        return found
 
     @override
     def __or__(self, other: Mapping[str, Any]) -> Known:  # type: ignore[override] # a Known stays one
@@ -47,67 +50,51 @@ class Known(dict[str, Any]):
 
     @override
     def get(self, key: str, default: Any = None, /) -> Any:
-        return self[key] if key in self or not self.shows_all else default
+        if key not in self:
+            return default
+        return self[key]
 
 
-def known(value: Any) -> Any:
-    """JSON with UNKNOWN in it, made so that this cannot be looked at. A list with something unknown is so as a whole."""
-    if isinstance(value, Mapping):
-        return Known({key: known(item) for key, item in value.items()})
-    if isinstance(value, list):
-        items = [known(item) for item in value]
-        return UNKNOWN if UNKNOWN in items else items
+class KnownList(list[Any]):
+    """A JSON list: what comes before an item that is not known can be looked at."""
+
+    @override
+    def __iter__(self) -> Iterator[Any]:
+        return (looked_at(item) for item in super().__iter__())
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> Any: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[Any]: ...
+    @override
+    def __getitem__(self, key: SupportsIndex | slice) -> Any:
+        return looked_at(super().__getitem__(key))
+
+
+def looked_at(value: Any) -> Any:
+    """The value, if it is known.
+
+    Raises:
+        UnknownError: It is not.
+    """
+    if isinstance(value, str) and UNKNOWN in value:
+        raise UnknownError
     return value
 
 
-@dataclass(frozen=True)
-class KnownWorkload(Workload):
-    """A workload as far as its manifest says what it is."""
-
-    @cached_property
-    @override
-    def env(self) -> dict[str, str]:
-        if self.start is None:
-            return all_unknown()
-        return self._own_env | (self.start.variables or {})
-
-    @cached_property
-    @override
-    def _own_env(self) -> Known:
-        variables = environment({"env": [legible(v) for v in self.sidecar.get("env") or ()]})
-        found = Known({name: self._known_of_template(value) for name, value in variables.items()})
-        if not self.sidecar.get("envFrom"):
-            return found
-        found = Known({name: UNKNOWN if "$(" in value else value for name, value in found.items()})
-        found.shows_all = False
-        return found
-
-    def _known_of_template(self, value: str) -> str:
-        try:
-            return self._of_template(value)
-        except UnknownError:
-            return str(UNKNOWN)
-
-    @cached_property
-    @override
-    def start(self) -> Start | None:
-        if self.is_component:
-            return Start()
-        legible_env = {name: value for name, value in self._own_env.items() if UNKNOWN not in value}
-        return start_of(self.sidecar, legible_env, POD_NAME)
+def known(value: Any) -> Any:
+    """JSON with UNKNOWN in it, made so that this cannot be looked at."""
+    if isinstance(value, Mapping):
+        return Known({key: known(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return KnownList(known(item) for item in value)
+    return value
 
 
-def all_unknown() -> Known:
-    """Variables of which none is known."""
-    found = Known()
-    found.shows_all = False
-    return found
-
-
-def legible(variable: Json) -> Json:
-    """A variable as `environment` can read it: UNKNOWN, as what refers to it will be, unless the manifest says it."""
+def known_items(parent: Mapping[str, Any], key: str) -> Iterator[Any]:
+    """Those items of a list that are known; none where the list is not, or is not there."""
     with suppress(UnknownError):
-        source = variable.get("valueFrom") or {"value": variable.get("value")}
-        if "value" in source or (source.get("fieldRef") or {}).get("fieldPath"):
-            return variable
-    return {"name": variable["name"], "value": UNKNOWN}
+        listed = parent.get(key) or []
+        for index in range(len(listed)):
+            with suppress(UnknownError):
+                yield listed[index]

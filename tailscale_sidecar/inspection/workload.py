@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -13,6 +14,7 @@ from ..pod.contract import AUTH_VOLUME, INIT, METRICS_PORT, QUAD100, RESOLV_CONF
 from ..pod.objects import Json
 from ..pod.rules import release
 from .start_command import Start, parsed_flags, start_of
+from .unknown_values import UnknownError, known_items
 
 POD_NAME = "{metadata.name}"
 """Stands for the pod's name in values that differ from pod to pod."""
@@ -329,10 +331,16 @@ def workloads(manifests: Iterable[Json], kinds: Container[str] = KINDS) -> Itera
     for manifest in manifests:
         if manifest.get("kind") not in kinds:
             continue
-        if (manifest["metadata"].get("labels") or {}).get(OPERATOR_LABEL) == "true":
-            continue
-        if sidecar_of(pod_template(manifest).get("spec") or {}) is not None:
-            yield Workload(manifest)
+        with suppress(UnknownError):  # what is not known to run Tailscale is none of them
+            if not is_operators(manifest) and sidecar_of(pod_template(manifest).get("spec") or {}) is not None:
+                yield Workload(manifest)
+
+
+def is_operators(manifest: Json) -> bool:
+    """Whether Tailscale's operator made it. That leaves nothing unknown."""
+    with suppress(UnknownError):
+        return bool((manifest["metadata"].get("labels") or {}).get(OPERATOR_LABEL) == "true")
+    return False
 
 
 def pod_template(manifest: Json) -> Json:
@@ -351,15 +359,33 @@ def sidecar_of(pod_spec: Json) -> Json | None:
 
 
 def sidecars_of(pod_spec: Json) -> list[Json]:
-    """The containers that do: those of Tailscale's image, then those that are known by what they are told."""
-    lasting = lasting_containers(pod_spec)
-    named = [c for c in lasting if is_tailscale_image(str(c.get("image", "")))]
-    return [*named, *(c for c in lasting if c not in named and (has_variables(c) or starts_tailscale(c)))]
+    """The containers that do, as far as is known: those of Tailscale's image, then those that are told what it is told."""
+    native = filter(is_native_sidecar, known_items(pod_spec, "initContainers"))
+    lasting: list[Json] = [*native, *known_items(pod_spec, "containers")]
+    found: list[Json] = []
+    for runs_it in (has_tailscale_image, has_variables, starts_tailscale):
+        for container in lasting:
+            with suppress(UnknownError):
+                if container not in found and runs_it(container):
+                    found.append(container)
+    return found
+
+
+def is_native_sidecar(container: Json) -> bool:
+    """Whether an init container goes on beside the pod's own containers, as far as that is known."""
+    with suppress(UnknownError):
+        return bool(container.get("restartPolicy") == "Always")
+    return False
+
+
+def has_tailscale_image(container: Json) -> bool:
+    """Whether a container's image is called `tailscale`."""
+    return is_tailscale_image(str(container.get("image", "")))
 
 
 def has_variables(container: Json) -> bool:
     """Whether a container has variables that containerboot alone reads."""
-    return any(variable["name"] in CONTAINERBOOT_VARIABLES for variable in container.get("env") or ())
+    return any(variable.get("name") in CONTAINERBOOT_VARIABLES for variable in known_items(container, "env"))
 
 
 def starts_tailscale(container: Json) -> bool:

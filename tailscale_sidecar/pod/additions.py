@@ -15,6 +15,8 @@ class Surroundings:
     name: str = ""
     """Of the StatefulSet."""
     replicas: int = 0
+    first: int = 0
+    """Number of the first replica."""
     auth_secret: Any = ""
     """Name of the Secret with the credential."""
     outlives_pod: bool = True
@@ -22,7 +24,13 @@ class Surroundings:
     waits_for_tailnet: bool = True
     """Whether the app's containers wait until the replica is on the tailnet."""
     dns_image: Any = ""
+    dns_resources: Any = None
+    """Of the resolver; None is the choice's own."""
     image_pull_policy: str | None = None
+
+    def ordinals(self, count: int) -> range:
+        """The numbers of the first `count` replicas."""
+        return range(self.first, self.first + count)
 
 
 @dataclass(frozen=True, kw_only=True)

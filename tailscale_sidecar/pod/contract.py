@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 
-TAILSCALE_IMAGE = "ghcr.io/tailscale/tailscale:v1.102.5"
+TAILSCALE_IMAGE = "ghcr.io/tailscale/tailscale:v1.104.5"
 DNS_IMAGE = "coredns/coredns:1.15.0"
 
 # Containers

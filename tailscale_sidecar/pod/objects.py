@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
@@ -27,3 +28,17 @@ NEVER = 2_147_483_647
 def startup_probe(path: str, port: int) -> Json:
     """Holds back what starts after the container, for as long as it takes. It is never what restarts it."""
     return {"httpGet": {"path": path, "port": port}, "periodSeconds": 1, "failureThreshold": NEVER}
+
+
+def known_items(value: Any) -> Iterator[tuple[int, Mapping[Any, Any]]]:
+    """The items of a list that can be looked into, each with its index: neither it nor they are Outputs."""
+    return (
+        ((index, item) for index, item in enumerate(value) if isinstance(item, Mapping))
+        if isinstance(value, list)
+        else iter(())
+    )
+
+
+def plain_value(value: Any) -> Any:
+    """A text or a number; None for an Output, which has no hash."""
+    return value if isinstance(value, str | int) else None

@@ -9,8 +9,10 @@ import pulumi
 from pulumi_kubernetes.core.v1 import PodSpecArgs
 
 from .camel_case import to_camel_case
-from .contract import MAGIC_DNS, OWN_CONTAINERS, OWN_VOLUMES
-from .objects import Json
+from .contract import OWN_CONTAINERS, OWN_VOLUMES
+from .objects import Json, known_items, plain_value
+from .probes import asked_of_the_tailnet
+from .quantities import amount
 
 
 def normalised(value: Any) -> Json:
@@ -31,6 +33,7 @@ def normalised(value: Any) -> Json:
             raise ValueError(f"{path}.volumeMounts is an Output; give a list, with Outputs inside")
     _refuse_pod_fields(spec)
     _refuse_names(spec)
+    _refuse_quantities(spec)
     return spec
 
 
@@ -44,7 +47,7 @@ def containers(spec: Json) -> Iterator[tuple[str, Json]]:
 def refuse_ports(spec: Json, taken: Mapping[int, str]) -> None:
     """Raises ValueError for a container port that the sidecar listens on; `taken` says by which argument."""
     for path, container in containers(spec):
-        for index, port in _known(container.get("ports")):
+        for index, port in known_items(container.get("ports")):
             number = port.get("containerPort")
             if isinstance(number, int) and number in taken:
                 raise ValueError(
@@ -55,7 +58,7 @@ def refuse_ports(spec: Json, taken: Mapping[int, str]) -> None:
 def refuse_mounts(spec: Json, taken: Mapping[str, str]) -> None:
     """Raises ValueError for a volume mount over a path that the sidecar needs; `taken` says by which argument."""
     for path, container in containers(spec):
-        for index, mount in _known(container.get("volumeMounts")):
+        for index, mount in known_items(container.get("volumeMounts")):
             where = mount.get("mountPath")
             if isinstance(where, str) and where.rstrip("/") in taken:
                 why = taken[where.rstrip("/")]
@@ -64,7 +67,7 @@ def refuse_mounts(spec: Json, taken: Mapping[str, str]) -> None:
 
 def refuse_sidecar_mounts(mounts: Sequence[Any], own: Collection[str], volumes: Collection[Any]) -> None:
     """Raises ValueError for a volume mount of the user in the sidecar that is over an `own` one, or of no volume."""
-    for index, mount in _known(list(mounts)):
+    for index, mount in known_items(list(mounts)):
         where, volume = mount.get("mountPath"), mount.get("name")
         if isinstance(where, str) and where.rstrip("/") in own:
             raise ValueError(
@@ -89,27 +92,6 @@ def refuse_probes(spec: Json, ports: Collection[int]) -> None:
                 )
 
 
-def asked_of_the_tailnet(container: Json, kind: str, ports: Collection[int]) -> str:
-    """What a container's probe asks that is away whenever the tailnet is; nothing if it asks something else.
-
-    `ports` are those of the sidecar's health endpoint. To the kubelet, a port's name is one of the same container.
-    """
-    probe = container.get(kind)
-    if not isinstance(probe, Mapping):
-        return ""
-    named = {"metrics": next(iter(ports), None)}
-    named |= {_hashable(port.get("name")): port.get("containerPort") for _, port in _known(container.get("ports"))}
-    http = probe.get("httpGet")
-    if isinstance(http, Mapping) and http.get("path") == "/healthz":
-        port = _hashable(http.get("port"))
-        if str(named.get(port, port)) in map(str, ports):
-            return "the sidecar's /healthz"
-    text = str(probe)
-    if any(f":{port}/healthz" in text for port in ports):
-        return "the sidecar's /healthz"
-    return next((resolver for resolver in MAGIC_DNS if resolver in text), "")
-
-
 def _refuse_pod_fields(spec: Json) -> None:
     instead = {
         "hostNetwork": "a replica's own tailnet device needs the pod's own network; remove it",
@@ -129,23 +111,25 @@ def _refuse_pod_fields(spec: Json) -> None:
         raise ValueError("pod_spec.os.name windows cannot be set: the sidecar needs Linux; remove it")
 
 
+def _refuse_quantities(spec: Json) -> None:
+    """The pod's own resources are added up with the sidecar's, so they must be quantities."""
+    resources = spec.get("resources")
+    if not isinstance(resources, Mapping):
+        return
+    for kind in ("requests", "limits"):
+        quantities = resources.get(kind)
+        for name, quantity in quantities.items() if isinstance(quantities, Mapping) else ():
+            if not isinstance(quantity, pulumi.Output):
+                try:
+                    amount(quantity)
+                except ValueError as error:
+                    raise ValueError(f"pod_spec.resources.{kind}.{name} {error}") from None
+
+
 def _refuse_names(spec: Json) -> None:
     for path, container in containers(spec):
-        if _hashable(container.get("name")) in OWN_CONTAINERS:
+        if plain_value(container.get("name")) in OWN_CONTAINERS:
             raise ValueError(f"{path}.name {container['name']} is the sidecar's own; rename the container")
     for index, volume in enumerate(spec.get("volumes", ())):
-        if _hashable(volume.get("name")) in OWN_VOLUMES:
+        if plain_value(volume.get("name")) in OWN_VOLUMES:
             raise ValueError(f"pod_spec.volumes[{index}].name {volume['name']} is the sidecar's own; rename the volume")
-
-
-def _known(value: Any) -> Iterator[tuple[int, Mapping[Any, Any]]]:
-    """The items of a list that can be looked into, each with its index: neither it nor they are Outputs."""
-    return (
-        ((index, item) for index, item in enumerate(value) if isinstance(item, Mapping))
-        if isinstance(value, list)
-        else iter(())
-    )
-
-
-def _hashable(value: Any) -> Any:
-    return None if isinstance(value, pulumi.Output) else value

@@ -213,6 +213,14 @@ def tailscale_image(value: str) -> str:
     return value
 
 
+def release_with(value: str, *, oldest: tuple[int, int], choice: str) -> None:
+    """Refuses releases of the Tailscale image on which a choice does not work. A digest is taken as it is."""
+    found = release(value)
+    if found is not None and found[:2] < oldest:
+        tag = value.partition("@")[0].rpartition(":")[2]
+        raise ValueError(f"{tag} is too old for {choice}; use v{'.'.join(map(str, oldest))} or newer")
+
+
 def dns_image(value: str) -> str:
     """Refuses releases of CoreDNS that cannot read the Corefile. A digest or a tag of another form is taken as it is."""
     image(value)
@@ -230,6 +238,13 @@ def hostname_prefix(value: str) -> str:
     """Checks a prefix of device names: with `-` and an ordinal it must fit a DNS label."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,54}[a-z0-9])?", value):
         raise ValueError(f"{value!r} is no host name prefix: use a-z, 0-9 and '-', 56 characters at most")
+    return value
+
+
+def host_name(value: str) -> str:
+    """Checks a device's whole name: a DNS label."""
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
+        raise ValueError(f"{value!r} is no host name: use a-z, 0-9 and '-', 63 characters at most")
     return value
 
 

@@ -22,6 +22,8 @@ from typing_extensions import override
 
 from ..devices import cleanup_provider as device_cleanup_provider
 from ..pod.objects import Json
+from .errors import RenderError
+from .program_errors import program_errors
 from .transforms import Transforms
 
 SECRET_KEY = "4dabf18193072939515e22adb298388d"
@@ -52,10 +54,6 @@ class Registered:
     object: Json
 
 
-class RenderError(Exception):
-    """The program needs something that only an engine can give; the message names it."""
-
-
 def render(
     program: Path, *, namespace: str = "default", config: Mapping[str, str] | None = None, show_secrets: bool = False
 ) -> str:
@@ -70,13 +68,15 @@ def render(
     Raises:
         RenderError: The program uses what needs an engine, such as a stack reference or an invoke. Of that, only what
             is made on the tailnet passes: its values are replaced by what the API server refuses.
+        ProgramError: The program is wrong.
     """
     file = (program / "__main__.py" if program.is_dir() else program).resolve()
     if not file.is_file():
         raise RenderError(f"{program} is no Pulumi program: there is no {file.name}")
     project = _project_name(file.parent)
     keys = {key if ":" in key else f"{project}:{key}": value for key, value in (config or {}).items()}
-    found = record(partial(_run, file), namespace=namespace, project=project, config=keys)
+    with program_errors(str(file)):
+        found = record(partial(_run, file), namespace=namespace, project=project, config=keys)
     return to_yaml(found, show_secrets=show_secrets)
 
 
@@ -167,6 +167,9 @@ class _Monitor(MockMonitor, ResourceMonitorStub):  # the SDK serves a program's 
 
     def RegisterStackTransform(self, callback: Any) -> None:  # noqa: N802 - the protocol's name
         self._transforms.of_stack.append(callback)
+
+    def RegisterStackInvokeTransform(self, callback: Any) -> None:  # noqa: N802 - the protocol's name
+        """It changes what a function is asked, and functions are refused."""
 
     def RegisterResourceHook(self, request: Any) -> None:  # noqa: N802 - the protocol's name
         """A hook runs when something is made, which is not here."""

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
-from ..pod.model import Model
+from pydantic import BaseModel, ConfigDict
 
 GUIDE = "https://tailscale.com/docs/solutions/connect-kubernetes-pods-to-tailnet-using-sidecar"
 GUIDE_TABLE = f"{GUIDE}#troubleshooting"
 CODE = "https://github.com/tailscale/tailscale/blob/v1.102.5"
+DOCS = "https://tailscale.com/docs"
 UPSTREAM = "https://github.com/tailscale/tailscale/issues"
 
-CREDENTIAL = re.compile(r"(tskey-[a-z]+|hskey-[a-z]+)-\S+")
+CREDENTIAL = re.compile(r"(tskey-[a-z]+|hskey-[a-z]+)-\w\S*")
 LONGEST_LINE = 200
 """Characters of a log or an event that are shown."""
 
@@ -29,7 +30,13 @@ class Severity(StrEnum):
     """Worth knowing; nothing has to be done at night."""
 
 
-class Finding(Model):
+class Told(BaseModel):
+    """Base of what is told: it never changes, and nothing in it is called by a name that is not there."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Finding(Told):
     """One defect of one object."""
 
     name: str
@@ -47,7 +54,7 @@ class Finding(Model):
     """Where to read more: the guide, Tailscale's documentation, an issue."""
 
 
-class Defect(Model):
+class Defect(Told):
     """A known way to go wrong: all of a finding but what was seen, and where."""
 
     name: str
@@ -65,7 +72,7 @@ class Defect(Model):
         )
 
 
-class Gap(Model):
+class Gap(Told):
     """Something that was not looked at."""
 
     what: str

@@ -14,6 +14,7 @@ from tests.support.subjects import Bench
 
 from .api_server import api_server
 from .audit import audit
+from .command_start import command_start
 from .doctor import commands
 from .faults import FAULTS
 from .imports import imports
@@ -32,7 +33,7 @@ SECTIONS: dict[str, tuple[Part, ...]] = {
     "Starts": (starts,),
     "Cost": (use, resolvers),
     "Program": (imports, one_component, many_components, many_replicas, each_replica, rendering),
-    "Commands": (commands,),
+    "Commands": (commands, command_start),
     "Many replicas": (api_server, audit, registration),
     "Faults": FAULTS,
 }

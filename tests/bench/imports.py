@@ -1,4 +1,4 @@
-"""What `import tailscale_sidecar` takes, beside the imports of the same program by hand."""
+"""What `from tailscale_sidecar import *` takes, beside the imports of the same program by hand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
 from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 from pydantic import BaseModel, Field
 """
-COMPONENT = "import tailscale_sidecar"
+COMPONENT = "from tailscale_sidecar import *"
 MEASURED = """
 import time
 began = time.process_time()

@@ -12,7 +12,7 @@ from itertools import groupby
 from tests.lab.settings import KUBERNETES_VERSION, TAILSCALE_VERSION
 from tests.support.subjects import DEFAULT, EVERY_MODE
 
-from . import doctor, program
+from . import command_start, doctor, program
 from .api_server import GROWTH, REPLICAS
 from .recovery import PATIENCE
 from .registration import IN_ORDER, LIMIT, REAL
@@ -68,6 +68,8 @@ of the same type. Growth is beside that by hand, too: Pulumi itself takes more f
 """,
     "Commands": f"""\
 Of {doctor.PODS:,} replicas whose pods no node takes, and `kubectl get --output=json` of the same objects, the shortest of {doctor.RUNS} runs each.
+Then what the command takes to start, beside the build in which every command loaded Pulumi: medians of {command_start.RUNS} new processes of
+each in turn, also of the ratio, on the same packages.
 """,
     "Faults": f"""\
 Each comes upon all columns at the same time. *Back*: tailscaled and the control plane agree that the replica is on the

@@ -498,6 +498,21 @@ def test_devices_of_a_state_that_only_the_pod_can_read_are_refused(state: Any) -
         registered(lambda: TailscaleSidecarStatefulSet("db", arguments(state=state)).devices)
 
 
+def test_state_secrets_and_clean_ups_follow_the_number_of_the_first_replica() -> None:
+    found = children({"device_cleanup": DeviceCleanup(access_token="tskey-api-x"), "replicas": 2, "ordinals_start": 5})
+    secrets = [item for item in found if item.kind == "Secret" and "state" in item.name]
+    assert [name_of(item) for item in secrets] == ["db-5", "db-6"]
+    assert [item.inputs["ordinal"] for item in found if item.kind == "DeviceCleanup"] == [5, 6]
+
+
+def test_peers_can_find_each_other_before_they_are_ready() -> None:
+    service = one(
+        children({"publish_not_ready_addresses": True, "service_annotations": {"team": "data"}}), "Service"
+    ).inputs
+    assert service["spec"]["publishNotReadyAddresses"] is True
+    assert service["metadata"]["annotations"] == {"team": "data"}
+
+
 # Arguments that are known late
 
 
@@ -536,6 +551,10 @@ def test_an_output_is_checked_as_soon_as_it_is_known(changes: dict[str, Any], me
     [
         (lambda wrong: AuthKey(auth_key=wrong("tskey-api-s3cr3t")), "auth_key starts with tskey-api-"),
         (lambda wrong: OAuthClient(client_secret=wrong("tskey-auth-s3cr3t")), "client_secret starts with tskey-auth-"),
+        (
+            lambda wrong: OAuthClient(client_secret=wrong("tskey-client-s3cr3t")),
+            "without baseURL in client_secret, each attempt mints a key",
+        ),
         (lambda wrong: OAuthClient(existing_secret=wrong("tskey-client-s3cr3t")), "existing_secret starts with tskey-"),
         (
             lambda wrong: WorkloadIdentity(client_id=wrong("tskey-client-s3cr3t"), audience="y"),
@@ -547,5 +566,5 @@ def test_a_credential_of_another_kind_is_refused_when_it_is_known_and_not_shown(
     auth: Callable[[Any], Auth], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message) as failure:
-        children({"auth": auth(pulumi.Output.secret)})
+        children({"auth": auth(pulumi.Output.secret), "login_server": "https://headscale.example.com"})
     assert "s3cr3t" not in str(failure.value)

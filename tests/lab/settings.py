@@ -23,8 +23,9 @@ KUBECONFIG = STATE / "kubeconfig"
 # What is built is kept apart from the state, so that a fresh lab starts at once.
 CACHE = Path(os.environ.get("TAILSCALE_SIDECAR_LAB_CACHE") or Path.home() / ".cache/tailscale-sidecar-lab")
 
-KUBERNETES_VERSION = "1.35.4"
-TAILSCALE_VERSION = "1.102.5"
+GO_VERSION = "1.27.3"  # what Tailscale asks for; the machine's own Go downloads it
+KUBERNETES_VERSION = "1.37.2"
+TAILSCALE_VERSION = "1.104.5"
 COREDNS_VERSION = "1.15.0"
 
 NODE = "lab"

@@ -19,6 +19,7 @@ from tailscale_sidecar.clients.kubernetes import Cluster, connect
 from tailscale_sidecar.commands.doctor import diagnose
 from tailscale_sidecar.inspection.gather import Scope, look
 from tailscale_sidecar.inspection.snapshot import Snapshot
+from tailscale_sidecar.pod.contract import TAILSCALE_IMAGE
 from tailscale_sidecar.render.render import plain, record
 from tailscale_sidecar.report.findings import Finding
 from tailscale_sidecar.report.progress import Progress
@@ -28,6 +29,7 @@ from tests.support.arguments import arguments
 
 NAMESPACE = "db"
 NAME = "my-app"
+RELEASE = TAILSCALE_IMAGE.rpartition(":v")[2]
 DOMAIN = "tail1234.ts.net"
 STARTED = "2026-11-20T08:00:00Z"
 CLUSTER_NAME = "kubernetes.default.svc.cluster.local"
@@ -244,7 +246,7 @@ def running(objects: list[Json], replicas: int) -> Iterator[Site]:
     every = [device(name, ordinal) for ordinal, name in enumerate(names)]
     for name, own in zip(names, every, strict=True):
         site.statuses[name] = {
-            "Version": "1.102.5-t0123-g4567",
+            "Version": f"{RELEASE}-t0123-g4567",
             "BackendState": "Running",
             "Self": own,
             "Peer": {peer["PublicKey"]: peer for peer in every if peer is not own},
@@ -376,7 +378,7 @@ def api_device(seen: Json) -> Json:
         "expires": "0001-01-01T00:00:00Z",
         "authorized": True,
         "isEphemeral": False,
-        "clientVersion": "1.102.5-t0123",
+        "clientVersion": f"{RELEASE}-t0123",
         "enabledRoutes": routes,
         "advertisedRoutes": routes,
     }

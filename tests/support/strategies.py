@@ -314,6 +314,11 @@ optional_arguments: dict[str, st.SearchStrategy[Any]] = {
     "update_strategy": st.sampled_from(
         [{"type": "OnDelete"}, {"type": "RollingUpdate"}, {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}]
     ),
+    "min_ready_seconds": st.integers(0, 60),
+    "revision_history_limit": st.integers(0, 20),
+    "ordinals_start": st.integers(0, 7),
+    "publish_not_ready_addresses": st.booleans(),
+    "service_annotations": annotation_maps,
     "pod_management_policy": st.sampled_from(["OrderedReady", "Parallel"]),
     "allow_registration_burst": st.booleans(),
     "hostname": matching(r"[a-z0-9]([a-z0-9-]{0,54}[a-z0-9])?"),
@@ -326,6 +331,7 @@ optional_arguments: dict[str, st.SearchStrategy[Any]] = {
     "dns_image": images,
     "image_pull_policy": st.sampled_from(["Always", "IfNotPresent", "Never"]),
     "resources": resources,
+    "dns_resources": resources,
     "service_account_name": object_names,
     "service_account_annotations": annotation_maps,
     "mount_token_in_app": st.booleans(),
@@ -349,6 +355,9 @@ def arguments(draw: st.DrawFn) -> Json:
         "volume_claim_templates": own_claims,
         **draw(some(**optional_arguments)),
     }
+    secret = getattr(chosen["auth"], "client_secret", None)
+    if isinstance(secret, str) and "baseURL=" not in secret:
+        chosen.pop("login_server", None)  # an OAuth client of Tailscale's own
     if "service_account_name" in chosen:
         chosen.pop("service_account_annotations", None)  # are of the component's own account
     if draw(st.booleans()):

@@ -23,6 +23,7 @@ from tailscale_sidecar.adoption import kubernetes_defaults
 from tailscale_sidecar.adoption.app_pod_spec import own_pod
 from tailscale_sidecar.adoption.python_source import literal
 from tailscale_sidecar.inspection.workload import Workload, lasting_containers
+from tailscale_sidecar.pod.contract import TAILSCALE_IMAGE
 from tailscale_sidecar.report.findings import ExitStatus
 from tests.support import mocked_engine as engine
 from tests.support import strategies
@@ -224,7 +225,7 @@ def test_the_guides_manifest_becomes_a_short_program(site: Site, tmp_path: Path)
         '        namespace="db",\n'
         "        accept_routes=True,\n"
         '        cluster_cidrs=["10.96.0.0/12", "10.244.0.0/16"],\n'
-        '        image="ghcr.io/tailscale/tailscale:v1.102.5",\n'
+        f'        image="{TAILSCALE_IMAGE}",\n'
         '        service_account_name="my-app",\n'
         "    ),\n"
         ")\n"
@@ -443,6 +444,9 @@ def test_a_program_that_the_component_refuses_is_printed_with_the_reason(site: S
     assert "the cluster's service CIDR was not found" in found.said
     assert "cluster_cidrs is required with accept_routes" in found.said
     assert "TailscaleSidecarStatefulSetArgs(" in found.program
+    line = int(re.findall(r"^tailscale-sidecar adopt: __main__\.py:(\d+): ", found.said, re.MULTILINE)[0])
+    assert found.program.splitlines()[line - 1].strip() == "TailscaleSidecarStatefulSetArgs("
+    assert "Traceback" in adopt(site, tmp_path, "--traceback").said
     found = adopt(site, tmp_path, "--cluster-cidr=10.96.0.0/12", "--cluster-cidr=10.244.0.0/16")
     assert found.status == ExitStatus.WELL, found.said
 

@@ -10,7 +10,11 @@ import pytest
 from tests.recordings import recorded
 from tests.support.examples import EXAMPLES, ROOT, one, rendered
 
-PAGES = {str(path.relative_to(ROOT)): path for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")))}
+PAGES = {
+    str(path.relative_to(ROOT)): path
+    for pattern in ("*.md", "docs/**/*.md", ".github/**/*.md")
+    for path in sorted(ROOT.glob(pattern))
+}
 PAGE = pytest.mark.parametrize("page", PAGES)
 PYTHON = re.compile(r"^```python[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -11,6 +11,7 @@ import pytest
 from tests.support.examples import ROOT
 
 LAB_SET_UP = "-m tests.lab setup"
+GO = "cd tests/lab/tailnet && go vet"
 
 
 def would_run(*arguments: str, path: Path, user: int = 0, kubeconfig: str = "") -> str:
@@ -42,3 +43,13 @@ def test_tests_that_need_root_are_skipped_without_it_with_one_line_that_says_so(
     assert ("are skipped: the lab needs root (sudo make test)" in commands) == (user != 0)
     assert (LAB_SET_UP in commands) == (user == 0)
     assert "tests/unit tests/component" in commands
+    assert (GO in commands) == (user == 0)
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+@pytest.mark.parametrize("target", ["check", "test-code"])
+def test_a_fresh_clone_needs_neither_root_nor_go_to_be_checked(tmp_path: Path, target: str, user: int) -> None:
+    commands = would_run(target, user=user, path=tmp_path)
+    assert "python3 -m venv .venv" in commands
+    assert GO not in commands
+    assert "tests.lab" not in commands

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import email
 import inspect
+import re
 import subprocess
 import sys
 import zipfile
@@ -53,6 +54,7 @@ def test_the_wheel_says_what_it_is_and_what_it_needs(wheel: Path) -> None:
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["Description-Content-Type"] == "text/markdown"
+    assert not re.search(r"\]\((?!https://)", str(metadata.get_payload()))  # a relative link leads nowhere on PyPI
     needs = {line.split(">")[0] for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line}
     assert {line.partition("<")[0] for line in needs} == {
         *("pulumi", "pulumi-kubernetes", "pydantic", "pyyaml", "typing-extensions")

@@ -342,6 +342,7 @@ def test_every_setting_is_given_with_its_value_so_that_a_removed_one_takes_effec
 def test_the_asked_settings_reach_tailscale_up() -> None:
     made = pod(
         shields_up=True,
+        auth=AuthKey(auth_key="hskey-auth-x"),
         login_server="https://hs.example.com",
         tags=["tag:a", "tag:b"],
         extra_args=["--ssh", "--exit-node=100.64.0.9"],
@@ -658,3 +659,20 @@ def test_a_scaled_stateful_set_has_the_same_template() -> None:
     template = pod(replicas=1).template
     for replicas in (0, 2, 50):
         assert pod(replicas=replicas).template == template
+
+
+# The StatefulSet around it
+
+
+def test_what_a_stateful_set_says_of_itself_can_be_said_here() -> None:
+    made = pod(min_ready_seconds=10, revision_history_limit=0, ordinals_start=3).stateful_set
+    assert (made["minReadySeconds"], made["revisionHistoryLimit"], made["ordinals"]) == (10, 0, {"start": 3})
+
+
+def test_the_role_follows_the_number_of_the_first_replica() -> None:
+    rules = SecretState(max_replicas=3).additions(Surroundings(name=NAME, replicas=2, first=5)).rules
+    assert [name for rule in rules for name in rule.get("resourceNames", ())] == [f"{NAME}-{n}" for n in (5, 6, 7)]
+
+
+def test_one_replica_can_have_a_name_of_its_own() -> None:
+    assert pod(exact_hostname="db").env()["TS_HOSTNAME"] == "db"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -12,7 +11,7 @@ import yaml
 from pulumi.runtime.rpc import UNKNOWN
 
 from tailscale_sidecar import PersistentVolumeState, TailscaleSidecarStatefulSet, UserspaceNetworking
-from tailscale_sidecar.checks import catalogue, template
+from tailscale_sidecar.checks import catalogue
 from tailscale_sidecar.render.render import plain, record
 from tailscale_sidecar.report.findings import Finding, Severity
 from tests.support import policy_pack
@@ -21,6 +20,7 @@ from tests.support.arguments import arguments
 from tests.support.examples import EXAMPLES, rendered
 from tests.support.planted import HEALTHY, PLANTED_IN_TEMPLATE, Maker
 from tests.support.site import NAME, Site, by_hand, mended
+from tests.support.unknown import paths, with_unknown
 
 pytest.importorskip(
     "pulumi_policy",
@@ -135,24 +135,6 @@ def test_what_runs_no_tailscale_violates_nothing() -> None:
 # -- what is not known before `up` -------------------------------------------------------------
 
 
-def paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Where an Output can be: at each value of an object, and at each value within."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in inside:
-        yield (*path, key)
-        yield from paths(item, (*path, key))
-
-
-def with_unknown(found: Json, path: tuple[str | int, ...]) -> Json:
-    """The object, with a value that is not known yet."""
-    changed = copy.deepcopy(found)
-    parent: Any = changed
-    for key in path[:-1]:
-        parent = parent[key]
-    parent[path[-1]] = UNKNOWN
-    return changed
-
-
 USERSPACE = {"networking": UserspaceNetworking(), "state": PersistentVolumeState()}
 
 
@@ -167,8 +149,7 @@ def test_nothing_that_is_not_known_yet_is_a_violation(arguments_: dict[str, Any]
 
 def findings(found: Json) -> list[Finding]:
     """What all policies together find in an object."""
-    (*workloads,) = planned(resource(found))
-    return [*(f for workload in workloads for f in template.check(workload)), *template.check_together(workloads)]
+    return list(catalogue.of_templates([*planned(resource(found))]))
 
 
 def test_what_is_known_is_judged_whatever_else_is_not() -> None:

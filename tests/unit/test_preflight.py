@@ -358,6 +358,20 @@ def test_a_program_without_a_component_is_named(
     assert "program.py deploys no TailscaleSidecarStatefulSet" in capsys.readouterr().err
 
 
+def test_a_mistake_in_a_program_is_told_by_file_line_and_message(
+    server: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("from tailscale_sidecar import *\nAuthKey(auth_key='S3CR3T', tags=1)\n", encoding="utf-8")
+    assert preflight(server, tmp_path, str(program))[0] == ExitStatus.FINDINGS
+    told = f"tailscale-sidecar preflight: {program}:2: AuthKey: AuthKey has no argument tags; there are:"
+    shown = capsys.readouterr().err
+    assert shown.startswith(told)
+    assert "S3CR3T" not in shown
+    preflight(server, tmp_path, str(program), "--traceback")
+    assert "S3CR3T" in capsys.readouterr().err
+
+
 # -- the tailnet -------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +60,35 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "a volume claim as an Output": (
         {"volume_claim_templates": [pulumi.Output.from_input({})]},
         "volume_claim_templates has an Output; give a dict",
+    ),
+    "an exact name for two replicas": (
+        {"exact_hostname": "db", "replicas": 2},
+        "exact_hostname is for one replica: two devices cannot have one name. Use hostname",
+    ),
+    "an exact name with room for another": (
+        {"exact_hostname": "db", "state": SecretState(max_replicas=2)},
+        "exact_hostname is for one replica",
+    ),
+    "an exact name and a prefix": (
+        {"exact_hostname": "db", "hostname": "db"},
+        "give hostname, a prefix, or exact_hostname",
+    ),
+    "an exact name with a dot": ({"exact_hostname": "db.example"}, "is no host name: use a-z"),
+    "a release without state on a volume": (
+        {"state": PersistentVolumeState(), "image": "ghcr.io/tailscale/tailscale:v1.94.2"},
+        "v1.94.2 is too old for state=PersistentVolumeState(); use v1.96 or newer",
+    ),
+    "a release without state in the pod": (
+        {"state": EmptyDirState(), "image": "ghcr.io/tailscale/tailscale:v1.94.2"},
+        "v1.94.2 is too old for state=EmptyDirState(); use v1.96 or newer",
+    ),
+    "an OAuth client of Tailscale's on another control plane": (
+        {"login_server": "https://headscale.example.com"},
+        "OAuthClient with login_server: without baseURL in client_secret, each attempt mints a key at Tailscale's own",
+    ),
+    "a pod-level request that is none": (
+        {"pod_spec": {"containers": [APP], "resources": {"requests": {"cpu": "half"}}}},
+        "pod_spec.resources.requests.cpu 'half' is not a quantity such as 500m or 512Mi",
     ),
     "resources as an Output": ({"resources": pulumi.Output.from_input({})}, "resources is an Output; give a dict"),
     "a deadline": (
@@ -529,3 +559,33 @@ def test_an_error_names_the_wrong_argument_and_no_other() -> None:
     with pytest.raises(ValidationError) as error:
         arguments(tags="tag:k8s")
     assert [found["loc"] for found in error.value.errors()] == [("tags",)]
+
+
+ELSEWHERE = "https://headscale.example.com"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"auth": AuthKey(auth_key="hskey-auth-x")}, "Headscale refuses tags beside a key that has tags of its own"),
+        ({"auth": OAuthClient(existing_secret="x")}, "unless existing_secret has it with"),
+        ({"auth": AuthKey(auth_key="hskey-auth-x"), "tags": []}, "Give InPodSplitDns\\(tailnet_domains="),
+    ],
+)
+def test_what_another_control_plane_may_refuse_is_told_at_the_users_line(changes: dict[str, Any], message: str) -> None:
+    with pytest.warns(UserWarning, match=message) as warned:
+        TailscaleSidecarStatefulSetArgs(
+            **{"pod_spec": {"containers": [APP]}, "tags": ["tag:k8s"], "login_server": ELSEWHERE, **changes}
+        )
+    assert {found.filename for found in warned} == {__file__}
+
+
+def test_a_tailnet_whose_domain_is_named_gets_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        arguments(
+            auth=AuthKey(auth_key="hskey-auth-x"),
+            tags=[],
+            login_server=ELSEWHERE,
+            dns=InPodSplitDns(tailnet_domains=["tail.example.com"]),
+        )

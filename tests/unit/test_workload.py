@@ -9,7 +9,8 @@ import pytest
 
 from tailscale_sidecar.clients.errors import ClusterError
 from tailscale_sidecar.inspection.env_sources import read_sources
-from tailscale_sidecar.inspection.unknown_values import KnownWorkload, UnknownError, known
+from tailscale_sidecar.inspection.known_workload import KnownWorkload
+from tailscale_sidecar.inspection.unknown_values import UnknownError, known
 from tailscale_sidecar.inspection.workload import StateStore, Workload, is_true, sidecar_of, workloads
 
 Json = dict[str, Any]

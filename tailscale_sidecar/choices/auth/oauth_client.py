@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
@@ -15,6 +16,11 @@ from ._creation import SCOPES, checked_tags, description
 
 KNOWN_ATTRIBUTES = ("ephemeral", "preauthorized", "baseURL")
 """What may follow the `?` of a client secret; others make `tailscale up` fail (feature/oauthkey/oauthkey.go:95)."""
+
+WITHOUT_BASE_URL = (
+    "each attempt mints a key at Tailscale's own API, which the other control plane refuses. Use auth=AuthKey(...), or, where "
+    "the control plane has an API like Tailscale's, append ?baseURL=https://..."
+)
 
 
 class OAuthClient(Auth):
@@ -77,10 +83,23 @@ class OAuthClient(Auth):
         check_attributes(client_secret, "client_secret", KNOWN_ATTRIBUTES, ephemeral=self.ephemeral)
 
     @override
-    def secret_data(self) -> dict[str, Input[str]]:
+    def check_elsewhere(self) -> None:
+        if isinstance(self.client_secret, str):
+            _has_base_url(self.client_secret)
+        if self.client_secret is None:
+            warnings.warn(
+                f"OAuthClient with login_server: unless existing_secret has it with ?baseURL=..., {WITHOUT_BASE_URL}",
+                stacklevel=6,  # the line that calls the constructor of the arguments
+            )
+
+    @override
+    def secret_data(self, *, elsewhere: bool = False) -> dict[str, Input[str]]:
         if self.client_secret is None:
             return {}
-        data = {"TS_CLIENT_SECRET": when_known(self.client_secret, self._refuse_attributes, "client_secret")}
+        secret = when_known(self.client_secret, self._refuse_attributes, "client_secret")
+        if elsewhere:
+            secret = when_known(secret, _has_base_url, "client_secret")
+        data = {"TS_CLIENT_SECRET": secret}
         return data if self.client_id is None else {"TS_CLIENT_ID": self.client_id, **data}
 
     @override
@@ -105,3 +124,8 @@ def _is_client_secret(value: str) -> None:
     )
     if not value.startswith("tskey-client-"):
         raise ValueError("client_secret must start with tskey-client-")
+
+
+def _has_base_url(client_secret: str) -> None:
+    if "baseURL=" not in client_secret:
+        raise ValueError(f"OAuthClient with login_server: without baseURL in client_secret, {WITHOUT_BASE_URL}")

@@ -19,6 +19,11 @@ class Dns(Model):
     def additions(self, pod: Surroundings) -> Additions:
         """What this mode adds to the pod."""
 
+    @property
+    def takes_tailscales_domain(self) -> bool:
+        """Whether nobody said which names are the tailnet's, so that those below Tailscale's own domain are."""
+        return False
+
     def ports(self) -> dict[int, str]:
         """Ports that this mode listens on in the pod, each with the argument that it comes from."""
         return {}

@@ -81,6 +81,11 @@ class InPodSplitDns(Dns):
         coredns["startupProbe"] = startup_probe("/ready", self.ready_port)
         return app + Additions(sidecars=(coredns,))
 
+    @property
+    @override
+    def takes_tailscales_domain(self) -> bool:
+        return "tailnet_domains" not in self.model_fields_set
+
     @override
     def ports(self) -> dict[int, str]:
         return {53: "dns=InPodSplitDns()", self.ready_port: "dns=InPodSplitDns(ready_port=...)"}
@@ -95,7 +100,7 @@ class InPodSplitDns(Dns):
             "volumeMounts": [
                 {"name": RUN_VOLUME, "mountPath": "/etc/coredns/Corefile", "subPath": "Corefile", "readOnly": True}
             ],
-            "resources": RESOURCES,
+            "resources": RESOURCES if pod.dns_resources is None else pod.dns_resources,
             # Root with the one capability for port 53: the image's binary carries it as a file capability, and could
             # not even be executed without it in the bounding set.
             "securityContext": {

@@ -3,6 +3,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
+from ...pod import rules
 from ...pod.additions import Additions, Surroundings
 from ...pod.contract import STATE_DIR, STATE_VOLUME, VOLUME_DIR
 from ...pod.model import Input, Model
@@ -17,6 +18,9 @@ class State(Model):
     in_secrets: ClassVar[bool] = False
     """Whether each replica's identity is in a Secret that is named like its pod, so that not only the pod can read it."""
 
+    oldest_release: ClassVar[tuple[int, int]] = rules.OLDEST_RELEASE
+    """The first release of Tailscale on which it works."""
+
     @abstractmethod
     def additions(self, pod: Surroundings) -> Additions:
         """What this store adds to the pod."""
@@ -25,9 +29,9 @@ class State(Model):
         """How many replicas may have an identity: `replicas`, or more where there is room to scale."""
         return replicas
 
-    def secrets_made_beforehand(self, name: str, replicas: int) -> list[str]:
-        """Names of the Secrets that have to be there before the pods of StatefulSet `name`."""
-        del name, replicas
+    def secrets_made_beforehand(self, pod: Surroundings) -> list[str]:
+        """Names of the Secrets that have to be there before the pods."""
+        del pod
         return []
 
     @property
@@ -44,6 +48,11 @@ class State(Model):
         """What the next `up` compares with what will be, to say what a change would cost."""
         del replicas
         return {"store": type(self).__name__, "outlivesPod": self.outlives_pod}
+
+
+WITHOUT_SECRETS = (1, 96)
+"""Before, containerboot asked for a ServiceAccount's token in every cluster, and ended where there is none
+(tailscale.com@v1.94.2 cmd/containerboot/main.go; since 1.96 with TS_KUBE_SECRET alone)."""
 
 
 def state_dir(*, volumes: tuple[Json, ...] = (), claims: tuple[Json, ...] = ()) -> Additions:

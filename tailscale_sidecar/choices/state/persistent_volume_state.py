@@ -11,13 +11,14 @@ from ...pod.additions import Additions, Surroundings
 from ...pod.contract import STATE_VOLUME
 from ...pod.model import Input, when_known
 from ...pod.objects import Json
-from ._state import State, state_dir
+from ._state import WITHOUT_SECRETS, State, state_dir
 
 
 class PersistentVolumeState(State):
     """State on a volume claim for each replica, where Secrets may not be written. It needs no RBAC at all."""
 
     outlives_pod: ClassVar[bool] = True
+    oldest_release: ClassVar[tuple[int, int]] = WITHOUT_SECRETS
 
     size: Input[str] = "1Gi"
     """Size of each claim, a Kubernetes quantity. State takes well under 1 MiB; 1Gi is what most clouds give at least."""

@@ -42,8 +42,8 @@ class SecretState(State):
         return self.max_replicas or replicas
 
     @override
-    def secrets_made_beforehand(self, name: str, replicas: int) -> list[str]:
-        return self._names(name, replicas) if self.access == "scoped" else []
+    def secrets_made_beforehand(self, pod: Surroundings) -> list[str]:
+        return self._names(pod) if self.access == "scoped" else []
 
     @property
     @override
@@ -63,12 +63,12 @@ class SecretState(State):
     def additions(self, pod: Surroundings) -> Additions:
         return Additions(
             env=(env_value("TS_KUBE_SECRET", "$(POD_NAME)"),),
-            rules=(*self._rules(self._names(pod.name, pod.replicas)), EVENTS_RULE),
+            rules=(*self._rules(self._names(pod)), EVENTS_RULE),
         )
 
-    def _names(self, name: str, replicas: int) -> list[str]:
+    def _names(self, pod: Surroundings) -> list[str]:
         """Names of the state Secrets that the Role allows, one a replica."""
-        return [f"{name}-{ordinal}" for ordinal in range(self.room(replicas))]
+        return [f"{pod.name}-{ordinal}" for ordinal in pod.ordinals(self.room(pod.replicas))]
 
     def _rules(self, names: list[str]) -> list[Json]:
         secrets = {"apiGroups": [""], "resources": ["secrets"]}

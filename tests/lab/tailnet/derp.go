@@ -76,7 +76,7 @@ func derpMap(host string, port int) *tailcfg.DERPMap {
 	const region = 900 // from here on numbers are free for private relays
 	return &tailcfg.DERPMap{
 		OmitDefaultRegions: true,
-		Regions: map[int]*tailcfg.DERPRegion{region: {
+		Regions: map[tailcfg.DERPRegionID]*tailcfg.DERPRegion{region: {
 			RegionID:   region,
 			RegionCode: "lab",
 			RegionName: "Lab",

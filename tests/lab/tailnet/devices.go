@@ -27,7 +27,7 @@ type device struct {
 
 	IPv4, IPv6 netip.Addr
 	Endpoints  []netip.AddrPort
-	HomeDERP   int
+	HomeDERP   tailcfg.DERPRegionID
 	Capability tailcfg.CapabilityVersion
 	Hostinfo   *tailcfg.Hostinfo
 

@@ -17,7 +17,7 @@ replicas = config.get_int("replicas", 0)
 secrets = config.get_int("secrets", 1)
 grouped = config.get_bool("grouped")
 
-TAILSCALE = "ghcr.io/tailscale/tailscale:v1.102.5"
+TAILSCALE = "ghcr.io/tailscale/tailscale:v1.104.5"
 COREDNS = "coredns/coredns:1.15.0"
 RBAC = "rbac.authorization.k8s.io"
 RUN = {"name": "tailscale-run", "mountPath": "/run/tailscale-sidecar"}

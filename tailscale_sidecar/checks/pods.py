@@ -1,0 +1,232 @@
+"""Checks of pods: whether they are there, come up and stay up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from ..inspection.snapshot import Replica, Snapshot
+from ..inspection.workload import Workload
+from ..pod.contract import QUAD100
+from ..report.findings import GUIDE, UPSTREAM, Defect, Severity, quoted
+from . import logs
+from .registry import Seen, check_replica, check_workload, not_ready_because
+from .words import ago, restarted, words
+
+RECENT = timedelta(days=1)
+"""How long a restart that went well is worth a warning."""
+KILLED_BY_MEMORY = "OOMKilled"
+
+
+POD_SECURITY = Defect(
+    name="pod-security-forbids",
+    severity=Severity.ERROR,
+    why="Kernel networking needs privileges that the namespace's Pod Security level forbids.",
+    do="Label the namespace pod-security.kubernetes.io/enforce=privileged, or use UserspaceNetworking().",
+    source="https://kubernetes.io/docs/concepts/security/pod-security-standards",
+)
+
+
+@check_workload(POD_SECURITY)
+def pod_security(snapshot: Snapshot, workload: Workload) -> Iterator[Seen]:
+    for replica in snapshot.of(workload):
+        message = why_missing(snapshot, replica) if replica.is_missing else ""
+        if "violates PodSecurity" in message:
+            yield Seen(quoted(message))
+
+
+def why_missing(snapshot: Snapshot, replica: Replica) -> str:
+    """What Kubernetes says of a pod that it could not make; else of another one of the same workload."""
+    workload = replica.workload
+    events = snapshot.events_of(workload.kind, workload.name, workload.namespace)
+    messages = [str(event.get("message", "")) for event in events if event.get("reason") == "FailedCreate"]
+    return next((m for m in reversed(messages) if f"{replica.name} " in f"{m} "), messages[-1] if messages else "")
+
+
+MISSING = Defect(
+    name="replica-missing",
+    severity=Severity.ERROR,
+    why="Kubernetes has not made the pod.",
+    do="kubectl describe {kind} {workload} --namespace {namespace} shows its events.",
+    source="https://kubernetes.io/docs/tasks/debug/debug-application/debug-statefulset/",
+)
+
+
+@check_replica(MISSING)
+def missing(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    if not replica.is_missing:
+        return
+    workload, message = replica.workload, why_missing(snapshot, replica)
+    if "violates PodSecurity" in message:
+        return  # that is a finding of the workload
+    # With OrderedReady the pods after one that is not ready are not made yet, and need no finding of their own.
+    names = {other.name: other for other in snapshot.of(workload)}
+    before = names.get(f"{workload.name}-{int(replica.name.rpartition('-')[2]) - 1}")
+    ordered = workload.manifest["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady"
+    if message or before is None or before.is_ready or not ordered:
+        yield Seen(quoted(message) or "There is no such pod.", {"kind": workload.kind.lower(), **words(replica)})
+
+
+# -- pods that are not ready -------------------------------------------------------------------
+
+
+@not_ready_because(logs.STUCK_AFTER_CRASH)
+def stuck(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    if replica.is_stuck:
+        yield Seen(what_is_stuck(replica), words(replica))
+
+
+def what_is_stuck(replica: Replica) -> str:
+    """What was seen of a pod whose resolv.conf still names a tailscaled that is gone."""
+    failed = dict.fromkeys(one.name for one in (replica.inside.look_ups if replica.inside else ()) if not one.works)
+    seen = f"; {', '.join(failed)} cannot be looked up" if failed else ""
+    return f"resolv.conf names {QUAD100}, and no tailscaled answers, after {restarted(replica)}{seen}."
+
+
+def told_by_log(defect: Defect) -> Callable[[Snapshot, Replica], Iterator[Seen]]:
+    """The check whether the sidecar's log tells of this defect."""
+
+    def look(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+        told = logs.cause(replica.log) or logs.cause(replica.previous_log)
+        if told is not None and told[0] is defect:
+            yield Seen(told[1], words(replica))
+
+    return look
+
+
+for _defect in logs.DEFECTS:
+    not_ready_because(_defect)(told_by_log(_defect))
+
+
+OUT_OF_MEMORY = Defect(
+    name="sidecar-out-of-memory",
+    severity=Severity.ERROR,
+    why="tailscaled was killed for using more memory than its limit. It needs about 60 MiB, and more with many peers.",
+    do="Raise the memory limit of container {container}, or remove it.",
+    source=f"{UPSTREAM}/18774",
+)
+
+
+@not_ready_because(OUT_OF_MEMORY)
+def out_of_memory(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    if replica.last_termination is not None and replica.last_termination.reason == KILLED_BY_MEMORY:
+        yield Seen(how_it_ended(replica, snapshot.now), words(replica))
+
+
+NOT_READY = Defect(
+    name="replica-not-ready",
+    severity=Severity.ERROR,
+    why="Something in the pod does not come up, and its log names none of the causes that are known here.",
+    do="kubectl describe pod {pod} --namespace {namespace}; kubectl logs {pod} --namespace {namespace} --container {container}",
+    source="docs/operations.md#if-something-is-wrong",
+)
+
+
+@not_ready_because(NOT_READY)
+def not_ready(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    yield Seen(symptoms(snapshot, replica), words(replica))
+
+
+def symptoms(snapshot: Snapshot, replica: Replica) -> str:
+    """What can be said of a pod in trouble whose cause is not known: what it waits for, the last event, the log's end."""
+    what = f"The pod is {replica.phase}."
+    events = snapshot.events_of("Pod", replica.name, replica.workload.namespace)
+    if replica.waiting is not None:
+        container, reason, message = replica.waiting
+        what = f"{container}: {reason}{f', {quoted(message)}' if message else ''}."
+    elif events:
+        what = quoted(str(events[-1].get("message", "")))
+    lines = (replica.log or replica.previous_log).strip().splitlines()
+    return f"{what} Its log ends: {quoted(lines[-1])}" if lines else what
+
+
+# -- pods that are ready -----------------------------------------------------------------------
+
+
+@check_replica(logs.STUCK_AFTER_CRASH)
+def stuck_between_crashes(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    """Pods that look ready between the crashes of a sidecar that never recovers."""
+    if replica.is_ready and not replica.is_ending and replica.restarts:
+        told = logs.cause(replica.previous_log)
+        if replica.is_stuck:
+            yield Seen(what_is_stuck(replica), words(replica))
+        elif told is not None and told[0] is logs.STUCK_AFTER_CRASH and not is_connected(replica):
+            yield Seen(told[1], words(replica))
+
+
+def is_connected(replica: Replica) -> bool:
+    """Whether tailscaled was seen to be connected."""
+    return replica.inside is not None and replica.inside.is_connected
+
+
+@check_replica(OUT_OF_MEMORY)
+def restarted_for_memory(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    return recent_restart(snapshot, replica, for_memory=True)
+
+
+RESTARTED = Defect(
+    name="sidecar-restarted",
+    severity=Severity.WARNING,
+    why="Each restart takes the replica off the tailnet for some seconds.",
+    do="kubectl logs {pod} --namespace {namespace} --container {container} --previous shows what came before.",
+    source="docs/operations.md#if-something-is-wrong",
+)
+
+
+@check_replica(RESTARTED)
+def restarted_of_late(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    return recent_restart(snapshot, replica, for_memory=False)
+
+
+def recent_restart(snapshot: Snapshot, replica: Replica, *, for_memory: bool) -> Iterator[Seen]:
+    """A sidecar that restarted of late, and is back."""
+    ended = replica.last_termination
+    if ended is None or not replica.is_ready or replica.is_stuck or snapshot.now - ended.at > RECENT:
+        return
+    if (ended.reason == KILLED_BY_MEMORY) == for_memory:
+        told = logs.cause(replica.previous_log)
+        said = f" Its log: {told[1]}" if told else ""
+        yield Seen(how_it_ended(replica, snapshot.now) + said, words(replica))
+
+
+def how_it_ended(replica: Replica, now: datetime) -> str:
+    """How often the sidecar restarted, and how it ended last."""
+    ended = replica.last_termination
+    if ended is None:
+        return f"{restarted(replica)} of the sidecar."
+    how = f"{ended.reason or 'ended'}, exit code {ended.exit_code}"
+    return f"{restarted(replica)} of the sidecar, the last {ago(ended.at, now)} ({how})."
+
+
+NO_STATE = Defect(
+    name="state-missing",
+    severity=Severity.ERROR,
+    why="The pod runs, but its identity is not saved: its next start registers a new device.",
+    do="Look at the ServiceAccount's permission on Secret {secret}, and at what else writes to it.",
+    source=f"{GUIDE}#step-1-persist-state-to-avoid-re-registrations",
+)
+
+
+@check_replica(NO_STATE)
+def no_state(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    secret = replica.workload.state_secret(replica.name)
+    known = snapshot.secrets_known(replica.workload.namespace)
+    if known and secret and replica.is_ready and not (replica.state and replica.state.has_identity):
+        yield Seen(f"Secret {secret} {'holds no identity' if replica.state else 'does not exist'}.", words(replica))
+
+
+MIXED_RELEASES = Defect(
+    name="releases-differ",
+    severity=Severity.NOTE,
+    why="Replicas run different releases of Tailscale: a roll-out is under way or stuck, or the tag moved.",
+    do="kubectl rollout status {kind}/{workload} --namespace {namespace}",
+    source="https://github.com/hollie/tailscale-caddy-proxy/issues/5",
+)
+
+
+@check_workload(MIXED_RELEASES)
+def mixed_releases(snapshot: Snapshot, workload: Workload) -> Iterator[Seen]:
+    images = {replica.sidecar_status.get("imageID") for replica in snapshot.of(workload)} - {None, ""}
+    if len(images) > 1:
+        named = {"kind": workload.kind.lower(), "workload": workload.name, "namespace": workload.namespace}
+        yield Seen(f"{len(images)} different images of Tailscale run.", named)

@@ -1,0 +1,125 @@
+"""Checks of what kernel networking needs and does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...inspection.workload import Workload, is_true
+from ...report.findings import CODE, GUIDE_TABLE, UPSTREAM, Defect, Severity
+from ..registry import Seen, check_template
+
+GVISOR = ("gvisor", "runsc")
+"""What gVisor's documentation, GKE and minikube call its RuntimeClass."""
+
+SHARED_RESOLV_CONF = Defect(
+    name="crash-would-break-dns",
+    severity=Severity.WARNING,
+    why=(
+        "With TS_ACCEPT_DNS tailscaled rewrites the resolv.conf that all containers of the pod share. After one crash "
+        "it goes on naming 100.100.100.100: nothing in the pod can be looked up, and the sidecar never comes back."
+    ),
+    do="Give the sidecar a resolv.conf of its own, as this component does, or set TS_ACCEPT_DNS=false.",
+    source="docs/how-it-works.md#startsh-a-clean-start-every-time",
+)
+
+
+@check_template(SHARED_RESOLV_CONF)
+def shared_resolv_conf(workload: Workload) -> Iterator[Seen]:
+    if workload.is_kernel and workload.accepts_dns and workload.shares_resolv_conf:
+        yield Seen("TS_ACCEPT_DNS is on, and the app reads the file that it rewrites.")
+
+
+HOST_NETWORK = Defect(
+    name="host-network",
+    severity=Severity.ERROR,
+    why="The pod has the node's network: it changes the node's routes and DNS, and two such pods on a node collide.",
+    do="Remove hostNetwork.",
+    source=f"{UPSTREAM}/11908",
+)
+
+
+@check_template(HOST_NETWORK)
+def host_network(workload: Workload) -> Iterator[Seen]:
+    if workload.is_kernel and workload.pod_spec.get("hostNetwork"):
+        yield Seen("hostNetwork is on.")
+
+
+NO_TUN = Defect(
+    name="no-tun-device",
+    severity=Severity.WARNING,
+    why="Since runc 1.2 (containerd 1.7.24) NET_ADMIN alone does not open /dev/net/tun, which kernel networking needs.",
+    do="Make the sidecar privileged, or give it the device by a device plugin, or use TS_USERSPACE=true.",
+    source="https://github.com/kubernetes/kubernetes/issues/129157",
+)
+
+
+@check_template(NO_TUN)
+def no_tun(workload: Workload) -> Iterator[Seen]:
+    if workload.is_kernel and not (workload.is_privileged or workload.device_resources):
+        yield Seen("The sidecar is not privileged, and asks for no device of a device plugin.")
+
+
+SANDBOX = Defect(
+    name="runtime-conflict",
+    severity=Severity.WARNING,
+    why="gVisor was seen to refuse a tun device to any container, and kernel networking needs one.",
+    do="Remove runtimeClassName, or use UserspaceNetworking().",
+    source="https://github.com/google/gvisor/issues/11665",
+)
+
+
+@check_template(SANDBOX)
+def sandbox(workload: Workload) -> Iterator[Seen]:
+    if workload.is_kernel and workload.runtime_class in GVISOR:
+        yield Seen(f"runtimeClassName is {workload.runtime_class}.")
+
+
+EXIT_NODE = Defect(
+    name="exit-node-in-use",
+    severity=Severity.WARNING,
+    why="All that has no other route goes to the exit node, the cluster's own addresses too.",
+    do="Remove --exit-node, or keep the cluster's CIDRs out of it with cluster_cidrs.",
+    source=f"{UPSTREAM}/7695",
+)
+
+
+@check_template(EXIT_NODE)
+def exit_node(workload: Workload) -> Iterator[Seen]:
+    used = workload.flags.get("exit-node")
+    if used and workload.is_kernel and not workload.guarded_cidrs:
+        yield Seen(f"--exit-node={used}")
+
+
+UNGUARDED_ROUTES = Defect(
+    name="routes-unguarded",
+    severity=Severity.WARNING,
+    why=(
+        "As soon as any device of the tailnet advertises a route that covers the cluster's addresses, pods send what is "
+        "for the cluster there: DNS, other pods and the API server are cut off."
+    ),
+    do="Remove --accept-routes, or keep the cluster's CIDRs out of it with cluster_cidrs.",
+    source=GUIDE_TABLE,
+)
+
+
+@check_template(UNGUARDED_ROUTES)
+def unguarded_routes(workload: Workload) -> Iterator[Seen]:
+    if workload.is_kernel and workload.accepts_routes and not workload.guarded_cidrs:
+        yield Seen("--accept-routes is on, and nothing keeps the cluster's addresses out.")
+
+
+METRICS_ON_TAILNET = Defect(
+    name="metrics-on-tailnet",
+    severity=Severity.NOTE,
+    why="In kernel mode this address is on the tailnet too: who may reach the device's port can read its metrics.",
+    do="Set TS_LOCAL_ADDR_PORT to $(POD_IP):{port}, with POD_IP from status.podIP.",
+    source=f"{CODE}/cmd/k8s-operator/sts.go#L996",
+)
+
+
+@check_template(METRICS_ON_TAILNET)
+def metrics_on_tailnet(workload: Workload) -> Iterator[Seen]:
+    listens = workload.env.get("TS_LOCAL_ADDR_PORT", "[::]:9002").rpartition(":")[0]
+    everywhere = listens in ("0.0.0.0", "[::]", "")  # noqa: S104 - looked for, not bound
+    if everywhere and workload.is_kernel and is_true(workload.env.get("TS_ENABLE_METRICS", "")):
+        yield Seen(f"/metrics listens on {listens or 'every address'}.", {"port": workload.health_ports[0]})

@@ -1,0 +1,34 @@
+"""Words that findings of replicas share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ..inspection.snapshot import Replica
+
+
+def words(replica: Replica) -> dict[str, str]:
+    """What advice may name."""
+    workload = replica.workload
+    return {
+        "pod": replica.name,
+        "namespace": workload.namespace,
+        "workload": workload.name,
+        "container": str(workload.sidecar["name"]),
+        "secret": workload.state_secret(replica.name),
+    }
+
+
+def restarted(replica: Replica) -> str:
+    """How often."""
+    return f"{replica.restarts} restart{'s' if replica.restarts > 1 else ''}"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago, in one unit."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            count = seconds // length
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return f"{seconds} s ago"
