@@ -13,7 +13,6 @@ from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
 from tailscale_sidecar.dns import Dns
 from tests.cluster.deployment import Deployment, Workspace
 from tests.engine import pulumi_cli
-from tests.engine.pulumi_cli import MissingError
 from tests.faults.sidecar import Sidecar
 from tests.lab import Lab, LabError, binaries, setup
 from tests.lab.settings import FAMILIES
@@ -104,8 +103,7 @@ class Bench:
     def start() -> Bench:
         """Starts it, with the guide's split DNS route and a global nameserver that knows nothing of the cluster."""
         lab = Lab.start()
-        with suppress(MissingError):  # the part that needs it says so
-            pulumi_cli.ensure()  # from the lab's network nothing can be downloaded
+        pulumi_cli.ensure()  # from the lab's network nothing can be downloaded
         setup.install_packages(PACKAGES)
         for build in (binaries.KWOK, binaries.HELM, binaries.REPLICAS):
             binaries.ensure(build)
