@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from ..inspection import start_command
 from ..inspection.workload import Workload
 from ..pod.objects import Json
 from . import kubernetes_defaults, shell_commands
 from .sidecar_mounts import kept_mounts, volumes_of
-from .translation import Translation, secret
+from .translation import Translation, note, secret, total
 
 NOT_CARRIED = ("serviceAccountName", "serviceAccount", "automountServiceAccountToken")
 """Fields for which the component has arguments of its own."""
@@ -30,14 +31,31 @@ def own_pod(workload: Workload) -> Translation:
         ]
     used = volumes_of([*spec["initContainers"], *spec["containers"]]) | {m["name"] for m in kept_mounts(workload)}
     gone = volumes_of(removed) - used
+    lost = [volume["name"] for volume in spec.get("volumes") or () if volume["name"] in gone]
     spec["volumes"] = [volume for volume in spec.get("volumes") or () if volume["name"] not in gone]
-    return Translation(arguments={"pod_spec": kubernetes_defaults.pod(spec)}, secrets=secrets)
+    given = kubernetes_defaults.of_a_pod(spec) if workload.kind == "Pod" else kubernetes_defaults.pod(spec)
+    sysctls = [container["name"] for container in removed[1:]]
+    return total(
+        Translation(arguments={"pod_spec": given}, secrets=secrets),
+        note(
+            f"pod_spec: the init container {', '.join(sysctls)} goes; the component sets these sysctls where they are "
+            "needed.",
+            when=bool(sysctls),
+        ),
+        note(f"pod_spec: the volumes {', '.join(lost)}, which only the sidecar used, go.", when=bool(lost)),
+    )
 
 
 def sets_sysctls(container: Json) -> bool:
-    """Whether it is the guide's init container, which the component has too."""
-    script = " ".join([*(container.get("command") or ()), *(container.get("args") or ())])
-    return "sysctl" in script and "net.ipv4.ip_forward" in script
+    """Whether it is the guide's init container, which the component has too, and nothing beside."""
+    if container.get("restartPolicy") == "Always":
+        return False
+    words = [*map(str, container.get("command") or ()), *map(str, container.get("args") or ())]
+    try:
+        script = start_command.read(list(start_command.commands_of(words or [""], "")), {})
+    except ValueError:
+        return False
+    return "net.ipv4.ip_forward" in " ".join(words) and not script.others and not script.daemons
 
 
 def without_secrets(workload: Workload, path: str, container: Json, secrets: dict[str, str]) -> Json:

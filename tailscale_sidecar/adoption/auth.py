@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..inspection.workload import Workload
 from ..pod.objects import Json
 from . import shell_commands
@@ -33,9 +35,10 @@ def auth(workload: Workload) -> Translation:
 
 def from_secret(workload: Workload, method: str, argument: str, names: tuple[str, ...]) -> Translation:
     """A method that has one credential: by the Secret that holds it, if its key is as expected, else inline."""
-    env = workload.sidecar.get("env") or []
-    found = next(((index, v) for index, v in enumerate(env) if v["name"] in names), None)
-    where = reference(workload, found[1]) if found else None
+    found = next(
+        (v for v in workload.sidecar.get("env") or () if v["name"] in (*names, *named_by_flags(workload))), None
+    )
+    where = reference(workload, found) if found else None
     if where is not None and where[1] == names[0]:
         return Translation(arguments={"auth": call(method, existing_secret=where[0])})
     first, *others = argument.split("_")
@@ -43,9 +46,15 @@ def from_secret(workload: Workload, method: str, argument: str, names: tuple[str
     command = ""
     if where is not None:
         command = shell_commands.secret_value(workload, *where)
-    elif found and found[1].get("value"):
-        command = shell_commands.sidecar_value(workload, found[0])
+    elif found and found.get("value"):
+        command = shell_commands.sidecar_value(workload, found["name"])
     return Translation(arguments={"auth": call(method, **{argument: secret(key)})}, secrets={key: command})
+
+
+def named_by_flags(workload: Workload) -> list[str]:
+    """Variables that a start command of the author's own gives as the credential: `--auth-key=$KEY`."""
+    flags = (workload.flags.get(name, "") for name in ("auth-key", "authkey", "client-secret"))
+    return [match[1] for flag in flags if (match := re.fullmatch(r"(?:file:)?\$\{?(\w+)\}?", flag))]
 
 
 def workload_identity(workload: Workload) -> Translation:
@@ -94,10 +103,10 @@ def reference(workload: Workload, variable: Json) -> tuple[str, str] | None:
     """The Secret and the key in it that a variable has its value from, by reference or as a file."""
     by_key = (variable.get("valueFrom") or {}).get("secretKeyRef")
     if by_key:
-        return str(by_key["name"]), str(by_key["key"])
+        return str(by_key.get("name", "")), str(by_key["key"])
     volume, file = file_named_by(workload, str(variable.get("name", ""))) or ({}, "")
     mounted = volume.get("secret")
     if not mounted:
         return None
     keys = {item["path"]: item["key"] for item in mounted.get("items") or ()}
-    return str(mounted["secretName"]), keys.get(file, file)
+    return str(mounted.get("secretName", "")), keys.get(file, file)

@@ -19,6 +19,13 @@ CONTAINER: Json = {
     "terminationMessagePath": "/dev/termination-log",
     "terminationMessagePolicy": "File",
 }
+TOKEN_VOLUME = "kube-api-access-"
+"""How the volume begins that admission adds for the ServiceAccount's token."""
+ASSIGNED = ("enableServiceLinks", "nodeName", "preemptionPolicy", "priority")
+TOLERATIONS: tuple[Json, ...] = tuple(
+    {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+    for state in ("not-ready", "unreachable")
+)
 PORT: Json = {"protocol": "TCP"}
 PROBE: Json = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 HTTP: Json = {"scheme": "HTTP"}
@@ -52,11 +59,27 @@ def pod(spec: Json) -> Json:
     return {key: value for key, value in kept.items() if value not in ([], None)}
 
 
+def of_a_pod(spec: Json) -> Json:
+    """The PodSpec of a Pod, without what the scheduler and admission have added to it."""
+    token = {v["name"] for v in spec.get("volumes") or () if v["name"].startswith(TOKEN_VOLUME)}
+    kept = {key: value for key, value in spec.items() if key not in ASSIGNED}
+    kept["volumes"] = [volume for volume in spec.get("volumes") or () if volume["name"] not in token]
+    kept["tolerations"] = [one for one in spec.get("tolerations") or () if one not in TOLERATIONS]
+    for field in ("initContainers", "containers"):
+        kept[field] = [
+            {**one, "volumeMounts": [mount for mount in one.get("volumeMounts") or () if mount["name"] not in token]}
+            for one in spec.get(field) or ()
+        ]
+    return pod(kept)
+
+
 def container(spec: Json) -> Json:
     """A container."""
     kept = without(spec, CONTAINER)
     if kept.get("imagePullPolicy") == pull_policy(str(kept.get("image", ""))):
         del kept["imagePullPolicy"]
+    if kept.get("volumeMounts") == []:
+        del kept["volumeMounts"]
     if "ports" in kept:
         kept["ports"] = [without(port, PORT) for port in kept["ports"]]
     if "env" in kept:
@@ -85,8 +108,8 @@ def variable(spec: Json) -> Json:
 
 def claim(template: Json) -> Json:
     """A volume claim template."""
-    metadata = {key: value for key, value in template["metadata"].items() if key != "creationTimestamp"}
-    return {"metadata": metadata, "spec": without(template["spec"], CLAIM)}
+    metadata = {key: value for key, value in (template.get("metadata") or {}).items() if key != "creationTimestamp"}
+    return {"metadata": metadata, "spec": without(template.get("spec") or {}, CLAIM)}
 
 
 def pull_policy(image: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..inspection.workload import Workload
+from ..inspection.workload import Workload, mount_at
 from ..pod.contract import RESOLV_CONF, SERVICE_ACCOUNT_DIR
 from ..pod.objects import Json
 
@@ -13,16 +13,9 @@ FILES = ("TS_AUTHKEY", "TS_AUTH_KEY", "TS_CLIENT_ID", "TS_CLIENT_SECRET", "TS_ID
 """Variables that may have `file:` and a path (tailscale.com@v1.102.5 cmd/tailscale/cli/up.go:237)."""
 
 
-def mount_at(container: Json, path: str) -> Json | None:
-    """The volume mount that a path of a container lies in."""
-    mounts: list[Json] = container.get("volumeMounts") or []
-    parents = [m for m in mounts if path and f"{path}/".startswith(f"{m['mountPath'].rstrip('/')}/")]
-    return max(parents, key=lambda mount: len(mount["mountPath"]), default=None)
-
-
 def state_mount(workload: Workload) -> Json | None:
-    """The one with tailscaled's state."""
-    return mount_at(workload.sidecar, workload.env.get("TS_STATE_DIR", ""))
+    """The volume mount with tailscaled's files."""
+    return mount_at(workload.sidecar, workload.state.file or workload.env.get("TS_STATE_DIR", ""))
 
 
 def file_named_by(workload: Workload, variable: str) -> tuple[Json, str] | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from ..inspection.env_sources import names_in
 from ..inspection.workload import POD_INDEX, POD_NAME, Workload, is_true
 from ..pod.contract import METRICS_PORT, TAILSCALE_IMAGE
+from ..pod.objects import Json
 from ..pod.rules import ENV_FIELDS, FLAG_FIELDS, FREE_FLAGS, hostname_prefix, tailscale_image
 from . import kubernetes_defaults, shell_commands
 from .app_pod_spec import config_key, looks_secret
@@ -20,8 +23,22 @@ MOVING_TAGS = ("", "latest", "stable", "unstable")
 STOCK = ("tailscale/tailscale", "docker.io/tailscale/tailscale", "ghcr.io/tailscale/tailscale")
 OF_THE_CALL = ("reset", "accept-risk", "force-reauth", "json", "qr", "timeout")
 """Flags of `tailscale up` that are about the call, and not about the device."""
-NOT_GIVEN = ("TS_SOCKET", "TS_TAILSCALED_EXTRA_ARGS")
+NOT_GIVEN = ("TS_SOCKET",)
 """Variables that somebody may miss, and that the component has in its own way."""
+DAEMON_FLAGS = ("state", "statedir", "tun", "socket", "socks5-server", "outbound-http-proxy-listen")
+"""Flags of tailscaled that the component gives too, by arguments or in its own way."""
+TRANSLATED = (
+    "name",
+    "image",
+    "imagePullPolicy",
+    "env",
+    "command",
+    "args",
+    "resources",
+    "volumeMounts",
+    "restartPolicy",
+)
+"""Fields of the sidecar's container that arguments are made of, or that other notes are about."""
 
 
 def settings(workload: Workload, cluster_cidrs: Sequence[str]) -> Translation:
@@ -36,6 +53,7 @@ def settings(workload: Workload, cluster_cidrs: Sequence[str]) -> Translation:
         flags(workload),
         metrics(workload),
         others(workload),
+        left_out(workload),
     )
 
 
@@ -43,7 +61,10 @@ def hostname(workload: Workload) -> Translation:
     """`TS_HOSTNAME`: the pod's name, or a prefix of it or of the ordinal."""
     asked = workload.flags.get("hostname") or workload.env.get("TS_HOSTNAME") or POD_NAME
     if asked == POD_NAME:
-        return Translation()
+        return note(
+            f"hostname: the device is called like its pod, which is {workload.name}-0 from now on.",
+            when=workload.kind != "StatefulSet",
+        )
     for ending, more in ((POD_NAME, workload.name), (f"-{POD_INDEX}", "")):
         prefix = asked.removesuffix(ending) + more
         try:
@@ -84,7 +105,13 @@ def networking(workload: Workload) -> Translation:
             "cluster has a device plugin for /dev/net/tun.",
             when=not workload.is_privileged,
         )
-    listeners = [workload.env.get(v, "") for v in ("TS_SOCKS5_SERVER", "TS_OUTBOUND_HTTP_PROXY_LISTEN")]
+    listeners = [
+        workload.daemon_flags.get(flag, workload.env.get(variable, ""))
+        for flag, variable in (
+            ("socks5-server", "TS_SOCKS5_SERVER"),
+            ("outbound-http-proxy-listen", "TS_OUTBOUND_HTTP_PROXY_LISTEN"),
+        )
+    ]
     ports = [port for listener in listeners if (port := listener.rpartition(":")[2]).isdigit()]
     given = {"proxy_port": int(ports[0])} if ports else {}
     return Translation(arguments={"networking": call("UserspaceNetworking", **given)}) + note(
@@ -136,11 +163,44 @@ def others(workload: Workload) -> Translation:
 def metrics(workload: Workload) -> Translation:
     """`/metrics`, which containerboot has off by default."""
     arguments: dict[str, Any] = {}
-    if not is_true(workload.env.get("TS_ENABLE_METRICS", "")):
+    on = is_true(workload.env.get("TS_ENABLE_METRICS", ""))
+    older = workload.env.get("TS_HEALTHCHECK_ADDR_PORT", "")
+    port = workload.health_ports[0] if on or not older else workload.health_ports[-1]
+    if not on:
         arguments["metrics"] = False
-    if workload.health_ports != (METRICS_PORT,):
-        (arguments["metrics_port"],) = workload.health_ports
-    return Translation(arguments=arguments)
+    if port != METRICS_PORT:
+        arguments["metrics_port"] = port
+    return Translation(arguments=arguments) + note(
+        f"metrics_port: /healthz, which TS_HEALTHCHECK_ADDR_PORT has on {older}, is beside /metrics now, on port {port}.",
+        when=bool(older) and len(workload.health_ports) > 1,
+    )
+
+
+def left_out(workload: Workload) -> Translation:
+    """What the sidecar's container had beside, of which nothing becomes an argument."""
+    sidecar = workload.sidecar
+    own = kubernetes_defaults.container(sidecar)
+    context = {key for key in sidecar.get("securityContext") or {} if key not in ("privileged", "capabilities")}
+    fields = [field for field in own if field not in (*TRANSLATED, "securityContext", "ports")]
+    fields += [f"securityContext.{key}" for key in sorted(context)]
+    ports = [
+        f"{port.get('name', '')} {port.get('containerPort')}/{port.get('protocol', 'TCP')}".strip()
+        + (f" (hostPort {port['hostPort']})" if "hostPort" in port else "")
+        for port in own.get("ports") or ()
+        if port.get("containerPort") not in workload.health_ports or "hostPort" in port
+    ]
+    lost = [*fields, *([f"ports {', '.join(ports)}"] if ports else [])]
+    daemon = [f"--{name}={value}" for name, value in workload.daemon_flags.items() if name not in DAEMON_FLAGS]
+    others = workload.start.others if workload.start else ()
+    return total(
+        note(f"sidecar: left out of its container: {'; '.join(lost)}. The component has its own.", when=bool(lost)),
+        note(f"sidecar: flags of tailscaled that cannot be given: {' '.join(daemon)}.", when=bool(daemon)),
+        note(
+            "sidecar: its command goes; the component starts tailscaled itself"
+            + (f". What it also runs is not run any more: {', '.join(others)}." if others else "."),
+            when=bool(sidecar.get("command") or sidecar.get("args")),
+        ),
+    )
 
 
 def flags(workload: Workload) -> Translation:
@@ -157,20 +217,46 @@ def environment(workload: Workload) -> Translation:
     given: dict[str, Any] = {}
     secrets: dict[str, str] = {}
     lost = [name for name in NOT_GIVEN if name in workload.env]
-    for index, variable in enumerate(workload.sidecar.get("env") or ()):
-        name, value = variable["name"], variable.get("value") or ""
-        source = variable.get("valueFrom") or {}
-        if "configMapKeyRef" in source or (source and name not in ENV_FIELDS):
-            lost.append(name)
-        elif name in ENV_FIELDS:
+    for variable in workload.sidecar.get("env") or ():
+        name, value, source = variable["name"], variable.get("value") or "", variable.get("valueFrom") or {}
+        if name in ENV_FIELDS:
             continue  # it is the component's own, or another argument's
-        elif looks_secret(name, value):
+        text = as_written(workload, variable)
+        secret_key = source.get("secretKeyRef")
+        if secret_key or looks_secret(name, value):
             key = config_key(workload.sidecar["name"], name)
-            secrets[key] = shell_commands.sidecar_value(workload, index)
+            secrets[key] = (
+                shell_commands.secret_value(workload, str(secret_key.get("name", "")), str(secret_key["key"]))
+                if secret_key
+                else ""
+                if source
+                else shell_commands.sidecar_value(workload, name)
+            )
             given[name] = secret(key)
+        elif text is None:
+            lost.append(name)
         else:
-            given[name] = value
-    lost += ["what comes by envFrom"] * bool(workload.sidecar.get("envFrom"))
+            given[name] = text
     return Translation(arguments={"env": given} if given else {}, secrets=secrets) + note(
         f"env: {', '.join(lost)} cannot be given; env has plain values only.", when=bool(lost)
     )
+
+
+def as_written(workload: Workload, variable: Json) -> str | None:
+    """A variable's value as the component's container has to have it; None where it cannot be given."""
+    source = variable.get("valueFrom") or {}
+    if (source and "value" not in variable) or any(
+        is_from_elsewhere(workload, name) for name in names_in(str(variable.get("value") or "")) if not source
+    ):
+        return None
+    text = workload.env.get(variable["name"], "")
+    if re.search(r"\{(metadata|spec|status)\.", text.replace(POD_NAME, "")):
+        return None
+    return text.replace("$(", "$$(").replace(POD_NAME, "$(POD_NAME)")
+
+
+def is_from_elsewhere(workload: Workload, name: str) -> bool:
+    """Whether a variable is from a Secret, or from where nobody could read it."""
+    found: Json = next((v for v in workload.sidecar.get("env") or () if v["name"] == name), {})
+    source = found.get("valueFrom") or {}
+    return bool(source) and ("secretKeyRef" in source or not ("value" in found or "fieldRef" in source))

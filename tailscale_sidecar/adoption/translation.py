@@ -22,6 +22,8 @@ class Translation:
     """Shell commands to run before the import."""
     makes: tuple[str, ...] = ()
     """Secrets that these commands make."""
+    after: tuple[str, ...] = ()
+    """Shell commands to run after the first `up`."""
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Configuration that the program needs, by key: the shell command that prints the value, or nothing where the
     person must know it."""
@@ -32,6 +34,7 @@ class Translation:
             notes=self.notes + other.notes,
             before=self.before + other.before,
             makes=self.makes + other.makes,
+            after=self.after + other.after,
             secrets={**self.secrets, **other.secrets},
         )
 

@@ -1,4 +1,4 @@
-"""`tailscale-sidecar adopt`: the Pulumi program for a StatefulSet that was made by hand, after Tailscale's guide.
+"""`tailscale-sidecar adopt`: the Pulumi program for a workload that was made by hand, after Tailscale's guide.
 
 The program goes to stdout, all else to stderr: `adopt db/my-app --import-file import.json > __main__.py`.
 """
@@ -10,24 +10,19 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import count, takewhile
 from pathlib import Path
 
-import yaml
-
 from ..adoption import pulumi_import
-from ..adoption.component_arguments import CannotAdoptError, describe
+from ..adoption.changes import changes
+from ..adoption.component_arguments import describe
+from ..adoption.found import CannotAdoptError, Found, in_cluster, in_file
+from ..adoption.kept import Kept, kept
 from ..adoption.pulumi_program import program
+from ..adoption.rights import too_wide
 from ..adoption.translation import Translation
-from ..adoption.wide_bindings import too_wide
 from ..clients.errors import ClusterError, ExtraMissingError
 from ..clients.kubeconfig import ClusterAccess
-from ..clients.kubernetes import Cluster, connect
-from ..inspection.cidrs import cluster_cidrs
-from ..inspection.cluster_facts import look_at_cluster
-from ..inspection.workload import Workload, sidecar_of, workloads
-from ..pod.objects import Json
+from ..clients.kubernetes import connect
 from ..render.errors import ProgramError
 from ..render.program_errors import program_errors
 from ..report.findings import ExitStatus
@@ -40,24 +35,13 @@ CLIENT_SIDE = "PULUMI_K8S_ENABLE_SERVER_SIDE_APPLY=false"
 `containers` (kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy)."""
 
 
-@dataclass(frozen=True)
-class Found:
-    """What is there."""
-
-    workload: Workload
-    find: pulumi_import.Find
-    cluster_cidrs: Sequence[str] = ()
-    spare: int = 0
-    """State Secrets beyond the replicas."""
-    too_wide: Sequence[str] = ()
-    """Bindings that give the sidecar's ServiceAccount more than it will need, each with what to do."""
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.description = "Prints the Pulumi program that describes a StatefulSet made by hand, and how to take it over."
-    add_target_arguments(parser, "the StatefulSet", "the context's")
-    parser.add_argument("-f", "--filename", type=Path, help="a manifest to read instead of the cluster")
+    parser.description = "Prints the Pulumi program that describes a workload made by hand, and how to take it over."
+    add_target_arguments(parser, "the StatefulSet, Deployment or Pod", "the context's, or default")
+    parser.add_argument(
+        "-f", "--filename", type=Path, help="a manifest to read instead of the cluster; - is standard input"
+    )
     parser.add_argument(
         "--import-file", type=Path, metavar="FILE", help="write what `pulumi import --file` needs there"
     )
@@ -74,57 +58,65 @@ def run(options: argparse.Namespace) -> int:
     try:
         with looking(options) as found:
             return adopt(found, options)
-    except (
-        ClusterError,
-        ExtraMissingError,
-        CannotAdoptError,
-        UsageError,
-        OSError,
-        ValueError,
-        yaml.YAMLError,
-    ) as error:
+    except (ClusterError, ExtraMissingError, CannotAdoptError, UsageError, OSError, ValueError) as error:
         say(f"tailscale-sidecar adopt: {error}")
         return ExitStatus.BLIND
 
 
 def adopt(found: Found, options: argparse.Namespace) -> int:
     """Prints the program for what was found."""
-    workload = found.workload
-    translated = describe(workload, found.cluster_cidrs, found.spare)
-    title = f"{workload.ref}, as `tailscale-sidecar adopt` found it."
-    text = program(workload.name, title, translated, {})
+    translated = describe(found)
+    title = f"{found.workload.ref}, as `tailscale-sidecar adopt` found it."
+    text = program(found.name, title, translated, Kept())
     try:
         with program_errors(pulumi_import.PROGRAM), Progress() as progress:
             progress.step("running the program")
-            planned = pulumi_import.run(text, workload.namespace, translated.secrets)
+            planned = pulumi_import.run(text, found.workload.namespace, translated.secrets)
     except ProgramError:
         print(text, end="")
         raise
-    kept = pulumi_import.kept(workload, planned, found.find)
-    print(program(workload.name, title, translated, kept), end="")
+    stays = kept(found, planned)
+    text = program(found.name, title, translated, stays)
+    planned = pulumi_import.run(text, found.workload.namespace, translated.secrets)
+    print(text, end="")
     if options.import_file:
-        listed = pulumi_import.import_file(workload, planned, found.find, translated.makes)
+        listed = pulumi_import.import_file(found, planned, translated.makes)
         options.import_file.write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
-    say("\n".join(steps(found, translated, options)))
+    changed = changes(found, planned, stays.ignored, translated.makes)
+    say("\n".join(steps(found, translated, changed, options)))
     return ExitStatus.WELL
 
 
-def steps(found: Found, translated: Translation, options: argparse.Namespace) -> Iterator[str]:
-    """What to run, as lines for a shell."""
+def steps(found: Found, translated: Translation, changed: Sequence[str], options: argparse.Namespace) -> Iterator[str]:
+    """What to run, as lines for a shell; before each, what it changes."""
     yield "# In the folder of your Pulumi program, with its stack selected:"
     if options.import_file is None:
         yield f"# this command again, with `--import-file {IMPORT_FILE} > __main__.py`"
     for key, command in translated.secrets.items():
         yield f"{command} | pulumi config set --secret {key}" if command else f"pulumi config set --secret {key}"
     if translated.before:
+        if found.workload.kind != "StatefulSet":
+            yield f"# Ends the pod of {found.workload.ref}: two pods must not be one device. And:"
         yield "# Brings the state to where the component looks for it:"
+        for name in translated.makes:
+            yield f"#   + Secret {found.workload.namespace}/{name}"
         yield from translated.before
     yield "# Takes over what is there, and changes nothing yet:"
     yield f"pulumi import --file {options.import_file or IMPORT_FILE} --protect=false --generate-code=false"
-    yield "# Rolls the pods, which come back as the same devices. The variable is for this once:"
+    if found.workload.kind == "StatefulSet":
+        yield "# Rolls the pods, which come back as the same devices. The variable is for this once. It changes:"
+    else:
+        yield "# Makes the StatefulSet, whose pod comes back as the same device. It changes:"
+    yield from (f"#   {line}".rstrip() for line in changed)
     yield f"{CLIENT_SIDE} pulumi up"
     yield "# (If it waits for an old pod that is not ready, delete that pod: Kubernetes does not go on without it.)"
-    for binding in found.too_wide:
+    if translated.after:
+        yield "# When the new pod is ready, deletes what it has replaced:"
+        yield f"#   - {found.workload.ref}"
+        yield from translated.after
+    if found.is_file:
+        yield f"# What the cluster has, and {options.filename} has not, was not looked at."
+    for binding in too_wide(found):
         yield f"# {binding}"
 
 
@@ -135,57 +127,21 @@ def looking(options: argparse.Namespace) -> Iterator[Found]:
     Raises:
         ClusterError: The cluster cannot be looked at.
         ExtraMissingError: The extra `doctor` is not installed.
-        CannotAdoptError: There is no such StatefulSet.
+        CannotAdoptError: There is no such workload, or what it says cannot be read.
+        UsageError: The options contradict each other.
+        ValueError: The manifest is none.
     """
     namespace, name = target(options)
     if options.filename:
-        yield in_file(options.filename, namespace, name, options.cluster_cidr)
+        is_stdin = str(options.filename) == "-"
+        text = sys.stdin.read() if is_stdin else options.filename.read_text(encoding="utf-8")
+        source = "standard input" if is_stdin else str(options.filename)
+        yield in_file(text, source, namespace or "", name or "", options.cluster_cidr)
         return
     if not name:
-        raise CannotAdoptError("name the StatefulSet, or give its manifest with --filename")
+        raise CannotAdoptError("name the StatefulSet, Deployment or Pod, or give its manifest with --filename")
     with connect(ClusterAccess(options.kubeconfig, options.context), namespace, "adopt") as cluster:
-        yield in_cluster(cluster, name, options.cluster_cidr)
-
-
-def in_cluster(cluster: Cluster, name: str, given: Sequence[str]) -> Found:
-    """A StatefulSet of the cluster's namespace."""
-    manifest = cluster.find("StatefulSet", name)
-    if manifest is None:
-        raise CannotAdoptError(f"there is no StatefulSet {cluster.namespace}/{name}")
-    if sidecar_of(manifest["spec"]["template"]["spec"]) is None:
-        raise CannotAdoptError(f"StatefulSet {cluster.namespace}/{name} runs no tailscale container")
-    workload = Workload({**manifest, "kind": "StatefulSet"})
-    cidrs: list[str] = []
-    if workload.is_kernel and workload.accepts_routes:
-        with Progress() as progress:
-            progress.step("looking for the cluster's addresses")
-            facts = look_at_cluster(cluster, given)
-        for gap in facts.gaps:
-            say(f"{gap.what} was not found: {gap.why}; {gap.do}")
-        cidrs = [] if facts.gaps else cluster_cidrs(facts.ranges)
-    return Found(workload, cluster.find, cidrs, spare(workload, cluster.find), too_wide(workload, cluster.list))
-
-
-def spare(workload: Workload, find: pulumi_import.Find) -> int:
-    """How many state Secrets there are beyond the replicas, without a gap."""
-    beyond = takewhile(lambda ordinal: find("Secret", f"{workload.name}-{ordinal}"), count(workload.replicas))
-    return len(list(beyond))
-
-
-def in_file(file: Path, namespace: str | None, name: str | None, given: Sequence[str]) -> Found:
-    """A StatefulSet that a manifest has. That its state Secrets are there is taken for granted."""
-    objects: list[Json] = []
-    for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
-        objects += document["items"] if document and document.get("kind") == "List" else [document] if document else []
-    found = [w for w in workloads(objects) if name in (None, w.name) and namespace in (None, w.namespace)]
-    if len(found) != 1:
-        raise CannotAdoptError(
-            f"{file} has {len(found)} such StatefulSets with a tailscale container: name one of them"
-        )
-    workload = found[0]
-    there = {(o["kind"], o["metadata"]["name"]): o for o in objects}
-    there |= {("Secret", workload.state_secret(pod)): {} for pod in workload.pod_names}
-    return Found(workload, lambda kind, name: there.get((kind, name)), given)
+        yield in_cluster(cluster, name, options.cluster_cidr, say)
 
 
 def say(text: str) -> None:

@@ -28,6 +28,7 @@ from ..pod.additions import Surroundings
 from ..pod.camel_case import to_camel_case
 from ..pod.contract import (
     BURST_REPLICAS,
+    COREFILE_ANNOTATION,
     DNS_IMAGE,
     METRICS_PORT,
     OWN_VOLUMES,
@@ -124,7 +125,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     """Whether the app's containers start only when the replica is on the tailnet, however long that takes."""
 
     image: Input[str] = TAILSCALE_IMAGE
-    """Image of the sidecar: a release from 1.94 on, by tag or digest, from any registry."""
+    """Image of the sidecar: a release from 1.94 on (1.96 with state outside of Secrets), by tag or digest, from any registry."""
     dns_image: Input[str] = DNS_IMAGE
     """Image of the resolver of `InPodSplitDns`: CoreDNS from 1.15 on, by tag or digest, from any registry."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
@@ -264,6 +265,8 @@ class TailscaleSidecarStatefulSetArgs(Model):
     ) -> Mapping[str, Input[str]]:
         for key in annotations:
             rules.map_key(key, str(info.field_name))
+            if key == COREFILE_ANNOTATION:
+                raise ValueError(f"{key} is the sidecar's own; use another key")
         return annotations
 
     @field_validator("name")
@@ -315,7 +318,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _check_login_server_of_ones_own(self) -> None:
         if not self.is_elsewhere:
             return
-        self.auth.refuse_elsewhere()
+        self.auth.check_elsewhere()
         if self.auth.carries_tags and self.tags:
             warnings.warn(
                 "tags with login_server and an AuthKey: Headscale refuses tags beside a key that has tags of its own, for "
@@ -369,7 +372,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
                 "100.100.100.100. Use dns=ClusterDns(), and the proxy for tailnet names"
             )
         routes = bool(self.advertise_routes) or self.advertise_exit_node
-        if routes and self.networking.kernel and not self.networking.writes_sysctls and not self._forwarding_sysctl():
+        if routes and self.networking.kernel and not self.networking.is_privileged and not self._forwarding_sysctl():
             raise ValueError(
                 "advertise_routes and advertise_exit_node need IP forwarding, which KernelNetworking(tun_device=...) "
                 "cannot set: add {'name': 'net.ipv4.ip_forward', 'value': '1'} to pod_spec.securityContext.sysctls"

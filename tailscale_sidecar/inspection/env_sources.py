@@ -42,7 +42,12 @@ def read_sources(container: Json, find: Find) -> tuple[Json, list[Unread]]:
     for variable in own:
         name = variable["name"]
         is_setting = name.startswith("TS_") and name not in CREDENTIALS
-        env += with_value(variable, find, unread) if is_setting or name in used else [variable]
+        if is_setting or name in used:
+            env += with_value(variable, find, unread)
+        else:
+            env += (
+                with_value(variable, find, []) if "configMapKeyRef" in (variable.get("valueFrom") or {}) else [variable]
+            )
     last = {variable["name"]: index for index, variable in enumerate(env)}
     kept = [variable for index, variable in enumerate(env) if last[variable["name"]] == index]
     return {**{key: value for key, value in container.items() if key != "envFrom"}, "env": kept}, unread

@@ -155,7 +155,7 @@ class Replica:
     @property
     def troubled_container(self) -> str:
         """The container whose log says most: the one that waits for something, else the sidecar."""
-        own = {str(c.get("name")) for c in (self.workload.sidecar, self.workload.init_container(INIT))}
+        own = {str(self.workload.sidecar["name"]), INIT}
         waiting = self.waiting[0] if self.waiting else ""
         return waiting if waiting in own else str(self.workload.sidecar["name"])
 

@@ -54,7 +54,7 @@ class Start:
 
 
 @dataclass
-class _Script:
+class Script:
     """What a script does with Tailscale's programs."""
 
     daemons: list[list[str]] = field(default_factory=list)
@@ -120,9 +120,9 @@ def commands_of(words: Sequence[str], pod_name: str) -> Iterator[list[str]]:
             command.append(word)
 
 
-def read(commands: Sequence[Sequence[str]], env: Mapping[str, str]) -> _Script:
+def read(commands: Sequence[Sequence[str]], env: Mapping[str, str]) -> Script:
     """What commands do with Tailscale's programs."""
-    found = _Script()
+    found = Script()
     for command in commands:
         words = [filled_in(word, env) for word in command]
         while words and (words[0] in PREFIXES or re.fullmatch(r"\w+=.*", words[0], re.DOTALL)):

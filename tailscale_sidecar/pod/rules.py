@@ -55,10 +55,14 @@ FREE_FLAGS = (
 (scripts/connect.sh)."""
 
 ENV_FIELDS = {
+    "APP_NAMESERVER": "dns",
+    "CLUSTER_CIDRS": "cluster_cidrs",
     "CREDENTIAL_ATTRIBUTES": "auth",
     "CREDENTIAL_FILE": "auth",
     "CREDENTIAL_FLAG": "auth",
     "EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS": None,
+    "FORWARD": "accept_routes",
+    "HOST_IPS": None,
     "ID_TOKEN_FILE": "auth",
     "KUBERNETES_SERVICE_HOST": None,
     "PATH": None,
@@ -228,7 +232,7 @@ def dns_image(value: str) -> str:
     release = re.match(r"v?(\d+)\.(\d+)", tag)
     if release is not None and tuple(map(int, release.groups())) < OLDEST_COREDNS:
         raise ValueError(
-            f"{tag} is too old: CoreDNS has `serve_stale ... verify TIMEOUT` since "
+            f"{tag} is too old: CoreDNS has `read_timeout` since "
             f"{'.'.join(map(str, OLDEST_COREDNS))}; use that or newer"
         )
     return value

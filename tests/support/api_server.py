@@ -30,6 +30,7 @@ PLURALS = {
     "rolebindings": "RoleBinding",
     "roles": "Role",
     "secrets": "Secret",
+    "serviceaccounts": "ServiceAccount",
     "servicecidrs": "ServiceCIDR",
     "services": "Service",
     "statefulsets": "StatefulSet",

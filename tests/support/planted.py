@@ -385,11 +385,11 @@ def its_turn_has_not_come(site: Site) -> None:
 
 
 @planted("address-in-tailnet-range")
-def the_init_container_refuses_the_address(site: Site) -> None:
+def the_sidecar_refuses_the_address(site: Site) -> None:
     site.unready()
-    init = site.get("Pod", f"{NAME}-0")["status"]["initContainerStatuses"][0]
-    init["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
-    init["lastState"] = {"terminated": {"exitCode": 1, "message": LOGS["address-in-tailnet-range"]}}
+    sidecar = site.status_of()
+    sidecar["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
+    sidecar["lastState"] = {"terminated": {"exitCode": 1, "message": LOGS["address-in-tailnet-range"]}}
 
 
 @planted("state-missing")
