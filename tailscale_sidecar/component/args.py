@@ -125,7 +125,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     """Whether the app's containers start only when the replica is on the tailnet, however long that takes."""
 
     image: Input[str] = TAILSCALE_IMAGE
-    """Image of the sidecar: a release from 1.94 on, by tag or digest, from any registry."""
+    """Image of the sidecar: a release from 1.94 on (1.96 with state outside of Secrets), by tag or digest, from any registry."""
     dns_image: Input[str] = DNS_IMAGE
     """Image of the resolver of `InPodSplitDns`: CoreDNS from 1.15 on, by tag or digest, from any registry."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
@@ -318,7 +318,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def _check_login_server_of_ones_own(self) -> None:
         if not self.is_elsewhere:
             return
-        self.auth.refuse_elsewhere()
+        self.auth.check_elsewhere()
         if self.auth.carries_tags and self.tags:
             warnings.warn(
                 "tags with login_server and an AuthKey: Headscale refuses tags beside a key that has tags of its own, for "

@@ -173,7 +173,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         return policy, binding
 
     def _auth_secret(self) -> Secret | None:
-        data = self._args.auth.secret_data()
+        data = self._args.auth.secret_data(elsewhere=self._args.is_elsewhere)
         if not data:
             return None
         return Secret(

@@ -551,6 +551,10 @@ def test_an_output_is_checked_as_soon_as_it_is_known(changes: dict[str, Any], me
     [
         (lambda wrong: AuthKey(auth_key=wrong("tskey-api-s3cr3t")), "auth_key starts with tskey-api-"),
         (lambda wrong: OAuthClient(client_secret=wrong("tskey-auth-s3cr3t")), "client_secret starts with tskey-auth-"),
+        (
+            lambda wrong: OAuthClient(client_secret=wrong("tskey-client-s3cr3t")),
+            "without baseURL in client_secret, each attempt mints a key",
+        ),
         (lambda wrong: OAuthClient(existing_secret=wrong("tskey-client-s3cr3t")), "existing_secret starts with tskey-"),
         (
             lambda wrong: WorkloadIdentity(client_id=wrong("tskey-client-s3cr3t"), audience="y"),
@@ -562,5 +566,5 @@ def test_a_credential_of_another_kind_is_refused_when_it_is_known_and_not_shown(
     auth: Callable[[Any], Auth], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message) as failure:
-        children({"auth": auth(pulumi.Output.secret)})
+        children({"auth": auth(pulumi.Output.secret), "login_server": "https://headscale.example.com"})
     assert "s3cr3t" not in str(failure.value)

@@ -14,6 +14,7 @@ import yaml
 from tailscale_sidecar.__main__ import main
 from tailscale_sidecar.render.errors import ProgramError, RenderError
 from tailscale_sidecar.render.render import render
+from tailscale_sidecar.report.progress import ERASE_LINE
 from tests.support.examples import CONFIG, EXAMPLES, one
 
 HEAD = """\
@@ -413,6 +414,16 @@ def test_a_mistake_in_the_program_is_told_by_file_line_and_message_without_the_l
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(rf"tailscale-sidecar render: {re.escape(place)}: .*{re.escape(said)}.*\n", done.stderr)
     assert "S3CR3T" not in done.stderr
+
+
+def test_on_a_terminal_the_command_says_what_takes_long_and_leaves_nothing_of_it_there(
+    program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["render", str(write(program, "component()"))]) == 0
+    shown = capsys.readouterr().err
+    assert f"running {program}" in shown
+    assert shown.endswith(ERASE_LINE)
 
 
 def test_the_command_shows_all_of_a_mistake_if_asked(program: Path, capsys: pytest.CaptureFixture[str]) -> None:

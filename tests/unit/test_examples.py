@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 from mypy import api
+from packaging.requirements import Requirement
 
-from tests.support.examples import EXAMPLES, ROOT, one, rendered
+from tailscale_sidecar.render.render import render
+from tests.support.examples import CONFIG, EXAMPLES, ROOT, one, rendered
 
 LINES = 60
 """What fits on a screen."""
@@ -42,3 +46,18 @@ def test_the_type_checker_is_content_with_every_example(tmp_path: Path) -> None:
 def test_every_example_is_named_in_the_documentation() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *ROOT.glob("docs/**/*.md")))
     assert [example for example in EXAMPLES if f"examples/{example}" not in text] == []
+
+
+TEMPLATE = ROOT / "templates/python"
+
+
+def test_the_template_for_pulumi_new_asks_for_all_that_its_program_needs() -> None:
+    asked = yaml.safe_load((TEMPLATE / "Pulumi.yaml").read_text(encoding="utf-8"))["template"]["config"]
+    made = render(TEMPLATE, config={key: CONFIG[key] for key in asked})
+    assert one(list(yaml.safe_load_all(made)), "StatefulSet")["spec"]["replicas"] == 2
+
+
+def test_the_template_installs_this_release() -> None:
+    (wanted,) = (TEMPLATE / "requirements.txt").read_text(encoding="utf-8").split()
+    assert Requirement(wanted).name == "tailscale-sidecar"
+    assert Requirement(wanted).specifier.contains(version("tailscale-sidecar"))

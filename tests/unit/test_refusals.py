@@ -84,7 +84,7 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an OAuth client of Tailscale's on another control plane": (
         {"login_server": "https://headscale.example.com"},
-        "OAuthClient with login_server: without baseURL in client_secret each attempt would mint a key at Tailscale's own",
+        "OAuthClient with login_server: without baseURL in client_secret, each attempt mints a key at Tailscale's own",
     ),
     "a pod-level request that is none": (
         {"pod_spec": {"containers": [APP], "resources": {"requests": {"cpu": "half"}}}},
@@ -568,7 +568,7 @@ ELSEWHERE = "https://headscale.example.com"
     ("changes", "message"),
     [
         ({"auth": AuthKey(auth_key="hskey-auth-x")}, "Headscale refuses tags beside a key that has tags of its own"),
-        ({"auth": OAuthClient(existing_secret="x")}, "unless the client secret in existing_secret has"),
+        ({"auth": OAuthClient(existing_secret="x")}, "unless existing_secret has it with"),
         ({"auth": AuthKey(auth_key="hskey-auth-x"), "tags": []}, "Give InPodSplitDns\\(tailnet_domains="),
     ],
 )

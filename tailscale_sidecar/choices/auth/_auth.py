@@ -26,15 +26,18 @@ class Auth(Model):
     """Name of a Secret in the same namespace that holds the credential; keys as the component's own would have."""
 
     @abstractmethod
-    def secret_data(self) -> dict[str, Input[str]]:
-        """Keys and values of the auth Secret that the component makes; empty with `existing_secret`."""
+    def secret_data(self, *, elsewhere: bool = False) -> dict[str, Input[str]]:
+        """Keys and values of the auth Secret that the component makes; empty with `existing_secret`.
+
+        `elsewhere`: the control plane is not Tailscale's own, which some credentials are good for alone.
+        """
 
     @abstractmethod
     def additions(self, pod: Surroundings) -> Additions:
         """What this method adds to the pod."""
 
-    def refuse_elsewhere(self) -> None:
-        """Raises ValueError where only Tailscale's own control plane takes the credential."""
+    def check_elsewhere(self) -> None:
+        """Raises ValueError, or warns, where only Tailscale's own control plane takes the credential."""
 
     def plain_secrets(self) -> list[str]:
         """The values that were given as plain strings, so that callers can keep them out of what they print."""

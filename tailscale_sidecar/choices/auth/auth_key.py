@@ -84,7 +84,8 @@ class AuthKey(Auth):
         return None if value is None else when_known(value, _is_auth_key, "auth_key")
 
     @override
-    def secret_data(self) -> dict[str, Input[str]]:
+    def secret_data(self, *, elsewhere: bool = False) -> dict[str, Input[str]]:
+        del elsewhere
         return {} if self.auth_key is None else {"TS_AUTHKEY": self.auth_key}
 
     @override

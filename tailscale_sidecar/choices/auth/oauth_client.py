@@ -17,6 +17,11 @@ from ._creation import SCOPES, checked_tags, description
 KNOWN_ATTRIBUTES = ("ephemeral", "preauthorized", "baseURL")
 """What may follow the `?` of a client secret; others make `tailscale up` fail (feature/oauthkey/oauthkey.go:95)."""
 
+WITHOUT_BASE_URL = (
+    "each attempt mints a key at Tailscale's own API, which the other control plane refuses. Use auth=AuthKey(...), or, where "
+    "the control plane has an API like Tailscale's, append ?baseURL=https://..."
+)
+
 
 class OAuthClient(Auth):
     """An OAuth client with the scope `auth_keys`: each replica mints its own key at its first login, and only then.
@@ -78,25 +83,23 @@ class OAuthClient(Auth):
         check_attributes(client_secret, "client_secret", KNOWN_ATTRIBUTES, ephemeral=self.ephemeral)
 
     @override
-    def refuse_elsewhere(self) -> None:
-        instead = "Use auth=AuthKey(...), or, where the control plane has an API like Tailscale's, append ?baseURL=https://..."
-        if isinstance(self.client_secret, str) and "baseURL=" not in self.client_secret:
-            raise ValueError(
-                "OAuthClient with login_server: without baseURL in client_secret each attempt would mint a key at Tailscale's "
-                f"own API, which the other control plane refuses. {instead}"
-            )
+    def check_elsewhere(self) -> None:
+        if isinstance(self.client_secret, str):
+            _has_base_url(self.client_secret)
         if self.client_secret is None:
             warnings.warn(
-                "OAuthClient with login_server: unless the client secret in existing_secret has ?baseURL=..., each attempt "
-                f"mints a key at Tailscale's own API, which the other control plane refuses. {instead}",
+                f"OAuthClient with login_server: unless existing_secret has it with ?baseURL=..., {WITHOUT_BASE_URL}",
                 stacklevel=6,  # the line that calls the constructor of the arguments
             )
 
     @override
-    def secret_data(self) -> dict[str, Input[str]]:
+    def secret_data(self, *, elsewhere: bool = False) -> dict[str, Input[str]]:
         if self.client_secret is None:
             return {}
-        data = {"TS_CLIENT_SECRET": when_known(self.client_secret, self._refuse_attributes, "client_secret")}
+        secret = when_known(self.client_secret, self._refuse_attributes, "client_secret")
+        if elsewhere:
+            secret = when_known(secret, _has_base_url, "client_secret")
+        data = {"TS_CLIENT_SECRET": secret}
         return data if self.client_id is None else {"TS_CLIENT_ID": self.client_id, **data}
 
     @override
@@ -121,3 +124,8 @@ def _is_client_secret(value: str) -> None:
     )
     if not value.startswith("tskey-client-"):
         raise ValueError("client_secret must start with tskey-client-")
+
+
+def _has_base_url(client_secret: str) -> None:
+    if "baseURL=" not in client_secret:
+        raise ValueError(f"OAuthClient with login_server: without baseURL in client_secret, {WITHOUT_BASE_URL}")

@@ -117,7 +117,8 @@ class WorkloadIdentity(Auth):
         return self
 
     @override
-    def secret_data(self) -> dict[str, Input[str]]:
+    def secret_data(self, *, elsewhere: bool = False) -> dict[str, Input[str]]:
+        del elsewhere
         if self.client_id is None:
             return {}
         data = {"TS_CLIENT_ID": when_known(self.client_id, self._refuse_attributes, "client_id")}
