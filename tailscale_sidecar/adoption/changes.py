@@ -20,7 +20,7 @@ from .found import Found
 CONTEXT = 1
 """Lines around a change that are shown with it."""
 HIDDEN = "(not shown)"
-OWN = "(the component's)"
+BY_HAND, COMPONENTS = "(the sidecar, by hand)", "(the component's)"
 
 
 def changes(
@@ -44,7 +44,7 @@ def changes(
         if there is None:
             lines.append(f"+ {ref}")
             continue
-        is_now, will = told(there, found), told(one.object, found)
+        is_now, will = told(there, found, is_now=True), told(one.object, found, is_now=False)
         for path in ignored.get(one.type, ()):
             keep(path.split("."), is_now, will)
         changed = list(diff(is_now, will))
@@ -52,7 +52,7 @@ def changes(
     return lines
 
 
-def told(whole: Json, found: Found) -> Json:
+def told(whole: Json, found: Found, *, is_now: bool) -> Json:
     """An object as its author would tell it: without what Kubernetes fills in, secrets, or the component's own parts."""
     metadata = {
         "labels": whole["metadata"].get("labels") or {},
@@ -65,47 +65,36 @@ def told(whole: Json, found: Found) -> Json:
     kept = {key: value for key, value in whole.items() if key not in ("apiVersion", "kind", "metadata", "status")}
     made: Json = {"metadata": {key: value for key, value in metadata.items() if value}, **kept}
     if whole["kind"] == "StatefulSet":
-        made["spec"] = stateful_set(whole["spec"], found.workload.sidecar["name"])
+        own = {found.workload.sidecar["name"]: BY_HAND} if is_now else dict.fromkeys(OWN_CONTAINERS, COMPONENTS)
+        made["spec"] = stateful_set(whole["spec"], own)
     shown: Json = without_secrets(made)
     return shown
 
 
-def stateful_set(spec: Json, sidecar: str) -> Json:
-    """A StatefulSet's spec. Of the sidecar's containers and volumes there are the names only."""
-    defaults: Json = {"podManagementPolicy": "OrderedReady", "revisionHistoryLimit": 10, "replicas": 1}
+def stateful_set(spec: Json, own: Mapping[str, str]) -> Json:
+    """A StatefulSet's spec. What is listed has its name or path as key; `own` containers and volumes are told in a word."""
     template = spec["template"]
     pods = kubernetes_defaults.pod(template["spec"])
-    own = (*OWN_CONTAINERS, sidecar)
     for field in ("initContainers", "containers"):
         if field in pods:
-            pods[field] = [
-                {"name": c["name"], "image": c.get("image"), "all else": OWN} if c["name"] in own else mounts_sorted(c)
-                for c in pods[field]
-            ]
+            pods[field] = {c["name"]: own.get(c["name"]) or container(c) for c in pods[field]}
     if "volumes" in pods:
-        pods["volumes"] = [
-            {"name": volume["name"], "all else": OWN} if volume["name"] in OWN_VOLUMES else volume
-            for volume in pods["volumes"]
-        ]
+        pods["volumes"] = {v["name"]: COMPONENTS if v["name"] in OWN_VOLUMES else v for v in pods["volumes"]}
     pods.pop("serviceAccount", None)
     metadata = template.get("metadata") or {}
-    kept = kubernetes_defaults.without(spec, defaults)
+    kept = kubernetes_defaults.without(spec, kubernetes_defaults.STATEFUL_SET)
     if kubernetes_defaults.unless(spec.get("updateStrategy"), *kubernetes_defaults.STRATEGIES) is None:
         kept.pop("updateStrategy", None)
-    if (
-        kubernetes_defaults.unless(spec.get("persistentVolumeClaimRetentionPolicy"), kubernetes_defaults.RETENTION)
-        is None
-    ):
-        kept.pop("persistentVolumeClaimRetentionPolicy", None)
     labels = {key: metadata[key] for key in ("labels", "annotations") if metadata.get(key)}
     return {**kept, "template": {"metadata": labels, "spec": pods}}
 
 
-def mounts_sorted(container: Json) -> Json:
-    """A container whose volume mounts are in one order."""
-    if "volumeMounts" not in container:
-        return container
-    return {**container, "volumeMounts": sorted(container["volumeMounts"], key=lambda mount: str(mount["mountPath"]))}
+def container(spec: Json) -> Json:
+    """One of the app's containers."""
+    made = {key: value for key, value in spec.items() if key != "name"}
+    if "volumeMounts" in made:
+        made["volumeMounts"] = {mount["mountPath"]: mount["name"] for mount in made["volumeMounts"]}
+    return made
 
 
 def without_secrets(value: Any) -> Any:

@@ -82,14 +82,7 @@ def why_not(found: Found) -> str:
         return "has tailscaled's settings in a file (TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR), which nobody reads here"
     if workload.replicas > MOST_REPLICAS:
         return f"has {workload.replicas} replicas: scale it down first"
-    if workload.kind == "StatefulSet":
-        first = (workload.manifest["spec"].get("ordinals") or {}).get("start", 0)
-        return (
-            f"counts its pods from {first} (spec.ordinals), the component from 0: they would be other devices"
-            if first
-            else ""
-        )
-    return why_not_one_pod(found)
+    return "" if workload.kind == "StatefulSet" else why_not_one_pod(found)
 
 
 def why_not_one_pod(found: Found) -> str:
@@ -111,10 +104,16 @@ def why_not_one_pod(found: Found) -> str:
 def around_the_pods(workload: Workload) -> Translation:
     """The StatefulSet's own fields."""
     if workload.kind != "StatefulSet":
-        return Translation(arguments={"namespace": workload.namespace, "replicas": 1})
+        ready = workload.manifest["spec"].get("minReadySeconds")
+        given = {"min_ready_seconds": ready} if ready and workload.kind == "Deployment" else {}
+        return Translation(arguments={"namespace": workload.namespace, "replicas": 1, **given})
     spec = workload.manifest["spec"]
     policy = spec.get("podManagementPolicy", "OrderedReady")
+    history = spec.get("revisionHistoryLimit")
     optional: Json = {
+        "ordinals_start": (spec.get("ordinals") or {}).get("start"),
+        "min_ready_seconds": spec.get("minReadySeconds"),
+        "revision_history_limit": None if history == kubernetes_defaults.HISTORY else history,
         "volume_claim_templates": [kubernetes_defaults.claim(claim) for claim in own_claims(workload)],
         "persistent_volume_claim_retention_policy": kubernetes_defaults.unless(
             spec.get("persistentVolumeClaimRetentionPolicy"), kubernetes_defaults.RETENTION
@@ -123,7 +122,9 @@ def around_the_pods(workload: Workload) -> Translation:
         "pod_management_policy": policy if policy != "OrderedReady" else None,
         "allow_registration_burst": policy == "Parallel" and workload.replicas > BURST_REPLICAS,
     }
-    given = {name: value for name, value in optional.items() if value}
+    given = {
+        name: value for name, value in optional.items() if value or (name == "revision_history_limit" and value == 0)
+    }
     gone = [name_of(c) for c in claims(workload) if c not in own_claims(workload) and name_of(c) != STATE_VOLUME]
     return Translation(arguments={"namespace": workload.namespace, "replicas": workload.replicas, **given}) + note(
         f"volume_claim_templates: {', '.join(gone)} cannot be taken away, and is not used any more.", when=bool(gone)

@@ -99,8 +99,9 @@ def spare(workload: Workload, find: Find) -> int:
     """How many state Secrets there are beyond the replicas, without a gap."""
     if workload.kind != "StatefulSet":
         return 0
+    first = int((workload.manifest["spec"].get("ordinals") or {}).get("start", 0))
     beyond = takewhile(
-        lambda ordinal: holds_identity(find("Secret", f"{workload.name}-{ordinal}")), count(workload.replicas)
+        lambda ordinal: holds_identity(find("Secret", f"{workload.name}-{ordinal}")), count(first + workload.replicas)
     )
     return len(list(beyond))
 

@@ -80,7 +80,6 @@ def ignored_of(is_now: Json, will: Json) -> list[str]:
     differs = {
         "serviceName": is_now.get("serviceName", "") != will["serviceName"],
         "volumeClaimTemplates": bool(is_now.get("volumeClaimTemplates")),  # with what Kubernetes has filled in
-        "minReadySeconds": bool(is_now.get("minReadySeconds")),
     }
     return [f"spec.{name}" for name, is_kept in differs.items() if is_kept]
 

@@ -33,6 +33,15 @@ FIELD: Json = {"apiVersion": "v1"}
 VOLUME: Json = {"defaultMode": 0o644}
 CLAIM: Json = {"volumeMode": "Filesystem"}
 RETENTION: Json = {"whenDeleted": "Retain", "whenScaled": "Retain"}
+HISTORY = 10
+"""ControllerRevisions that a StatefulSet keeps."""
+STATEFUL_SET: Json = {
+    "podManagementPolicy": "OrderedReady",
+    "minReadySeconds": 0,
+    "revisionHistoryLimit": HISTORY,
+    "replicas": 1,
+    "persistentVolumeClaimRetentionPolicy": RETENTION,
+}
 STRATEGIES: tuple[Json, ...] = (
     {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
     {"type": "RollingUpdate"},

@@ -10,7 +10,7 @@ from ..inspection.env_sources import names_in
 from ..inspection.workload import POD_INDEX, POD_NAME, Workload, is_true
 from ..pod.contract import METRICS_PORT, TAILSCALE_IMAGE
 from ..pod.objects import Json
-from ..pod.rules import ENV_FIELDS, FLAG_FIELDS, FREE_FLAGS, hostname_prefix, tailscale_image
+from ..pod.rules import ENV_FIELDS, FLAG_FIELDS, FREE_FLAGS, host_name, hostname_prefix, tailscale_image
 from . import kubernetes_defaults, shell_commands
 from .app_pod_spec import config_key, looks_secret
 from .python_source import call
@@ -65,6 +65,8 @@ def hostname(workload: Workload) -> Translation:
             f"hostname: the device is called like its pod, which is {workload.name}-0 from now on.",
             when=workload.kind != "StatefulSet",
         )
+    if exact_hostname(workload):
+        return Translation(arguments={"exact_hostname": asked})
     for ending, more in ((POD_NAME, workload.name), (f"-{POD_INDEX}", "")):
         prefix = asked.removesuffix(ending) + more
         try:
@@ -76,6 +78,15 @@ def hostname(workload: Workload) -> Translation:
         f"hostname: the devices are called {asked}. The component gives each replica a name of its own, and Tailscale "
         "renames them: their addresses stay, their names do not."
     )
+
+
+def exact_hostname(workload: Workload) -> str:
+    """The name of its own that the device of one replica has; nothing where it is called like the pod."""
+    asked = workload.flags.get("hostname") or workload.env.get("TS_HOSTNAME") or POD_NAME
+    try:
+        return host_name(asked) if workload.replicas == 1 else ""
+    except ValueError:
+        return ""
 
 
 def image(workload: Workload) -> Translation:

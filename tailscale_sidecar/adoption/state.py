@@ -13,6 +13,7 @@ from . import shell_commands
 from .found import KINDS, CannotAdoptError, Found
 from .python_source import call
 from .sidecar_mounts import state_mount, volumes_of
+from .sidecar_settings import exact_hostname
 from .translation import Translation, note
 
 DEFAULT_SECRET = "tailscale"
@@ -46,6 +47,11 @@ def in_secrets(found: Found) -> Translation:
     """`TS_KUBE_SECRET`: the component has `$(POD_NAME)`, as in the guide."""
     workload, pattern = found.workload, found.workload.state.name
     if pattern == POD_NAME and workload.kind == "StatefulSet":
+        if exact_hostname(workload):  # there is no second replica then
+            return note(
+                f"state: {found.spare} Secrets of replicas that were scaled away are left where they are.",
+                when=bool(found.spare),
+            )
         count = workload.replicas + found.spare
         return Translation(arguments={"state": call("SecretState", max_replicas=count)} if found.spare else {})
     moves = list(secrets_moved(found))
@@ -54,8 +60,8 @@ def in_secrets(found: Found) -> Translation:
     copies = tuple(shell_commands.copy_secret(workload, old, new) for old, new in moves)
     before = copies if workload.kind == "StatefulSet" else (*shell_commands.stop(workload), *copies)
     return Translation(before=before, makes=tuple(new for _, new in moves)) + note(
-        f"state: all replicas share the Secret {pattern}, and so one device. It becomes {workload.name}-0's; the others "
-        "register anew.",
+        f"state: all replicas share the Secret {pattern}, and so one device. It becomes "
+        f"{', '.join(new for _, new in moves)}'s; the others register anew.",
         when=len(moves) < workload.replicas,
     )
 
@@ -75,8 +81,8 @@ def secrets_moved(found: Found) -> Iterator[tuple[str, str]]:
             f"{workload.ref}: its state Secret is called like its pod, which it names at random: "
             f"{len(pods)} such pods are known. Ask the cluster, while one pod runs"
         )
-    for ordinal, pod in enumerate(pods):
-        yield for_pod(pattern, pod), f"{workload.name}-{ordinal}"
+    for pod, new in zip(pods, workload.pod_names or [f"{workload.name}-0"], strict=False):
+        yield for_pod(pattern, pod), new
 
 
 def refuse_what_others_use(found: Found, secrets: Sequence[str]) -> None:

@@ -32,6 +32,8 @@ KINDS: dict[str, Any] = {
     "StatefulSet": StatefulSetArgs,
 }
 """What is looked into, and so has to be well-formed, with the types of Pulumi's SDK."""
+QUANTITIES = ("capacity", "hard", "limits", "overhead", "requests")
+"""Maps whose values may be numbers."""
 DEEPEST = 100
 """Levels of lists and maps. No object has as many; a YAML alias of something that it is in has no end."""
 TEMPLATE = re.compile(r"\{\{")
@@ -117,7 +119,11 @@ def _checked(found: Json, where: str) -> Json:
 
 
 def _require(value: Any, hint: Any, path: str) -> None:
-    """Raises ValueError for a field that Kubernetes requires, and that is not there."""
+    """Raises ValueError for a field that Kubernetes requires, and that is not there, and for labels that are no text."""
+    if isinstance(value, dict) and typing.get_origin(hint) is Mapping and path.rpartition(".")[2] not in QUANTITIES:
+        wrong = next((key for key, item in value.items() if not isinstance(item, str)), None)
+        if wrong is not None:
+            raise ValueError(f"{path}.{wrong} must be text; write it in quotes")
     if isinstance(value, list):
         (item_hint,) = typing.get_args(hint) or (Any,)
         for index, item in enumerate(value):
@@ -141,6 +147,8 @@ def _bare(hint: Any) -> Any:
     """A type of the SDK, or a list of it, out of a union with Outputs."""
     for one in (hint, *typing.get_args(hint)):
         if isinstance(one, type) and _types.is_input_type(one):
+            return one
+        if typing.get_origin(one) is Mapping:
             return one
         if typing.get_origin(one) is Sequence:
             return Sequence[_bare(typing.get_args(one)[0])]  # type: ignore[misc] # made from what the SDK says

@@ -413,10 +413,6 @@ REFUSED: dict[str, tuple[str, Change]] = {
         lambda site: site.set_env("TS_KUBE_SECRET", "mine"),
     ),
     "a Secret of the name that the credential's has": ("Secret db/my-app-auth is there already", with_taken_name),
-    "other ordinals": (
-        "counts its pods from 5",
-        lambda site: site.get("StatefulSet")["spec"].update(ordinals={"start": 5}),
-    ),
     "no sidecar": ("runs no tailscale container", lambda site: site.pod_spec["containers"].remove(site.sidecar)),
 }
 
@@ -501,7 +497,6 @@ def test_what_kubernetes_cannot_change_and_no_argument_covers_stays(site: Site, 
     assert kept["StatefulSet"] >= {
         "spec.serviceName",
         "spec.volumeClaimTemplates",
-        "spec.minReadySeconds",
         "spec.revisionHistoryLimit",
     }
     made = found.stateful_set(tmp_path).manifest
@@ -510,6 +505,24 @@ def test_what_kubernetes_cannot_change_and_no_argument_covers_stays(site: Site, 
     assert [claim["metadata"]["name"] for claim in made["spec"]["volumeClaimTemplates"]] == ["data"]
     assert made["metadata"]["labels"]["tier"] == "db"
     assert made["metadata"]["annotations"] == {"a": "b"}
+    assert made["spec"]["minReadySeconds"] == 5
+
+
+def test_replicas_that_are_counted_from_elsewhere_stay_those_devices(site: Site, tmp_path: Path) -> None:
+    site.get("StatefulSet")["spec"]["ordinals"] = {"start": 5}
+    for ordinal in (0, 1):
+        site.get("Secret", f"{NAME}-{ordinal}")["metadata"]["name"] = f"{NAME}-{ordinal + 5}"
+    found = adopt(site, tmp_path)
+    assert found.stateful_set(tmp_path).pod_names == ["my-app-5", "my-app-6"]
+    assert {"db/my-app-5", "db/my-app-6"} < {entry.get("id") for entry in found.imports}
+
+
+def test_the_one_replicas_own_name_stays(site: Site, tmp_path: Path) -> None:
+    site.get("StatefulSet")["spec"]["replicas"] = 1
+    site.set_env("TS_HOSTNAME", "prod")
+    found = adopt(site, tmp_path)
+    assert found.stateful_set(tmp_path).hostname("my-app-0") == "prod"
+    assert "hostname" not in found.notes
 
 
 @pytest.mark.parametrize(
