@@ -13,6 +13,7 @@ from .render.errors import ProgramError
 COMMANDS = {
     "render": "print a Pulumi program's Kubernetes objects as YAML",
     "preflight": "say what a cluster and a tailnet will object to",
+    "lint": "say what is wrong with sidecars in YAML, without a cluster",
     "doctor": "say what is wrong with replicas that run",
     "adopt": "print the program for a StatefulSet that was made by hand",
 }

@@ -24,13 +24,13 @@ from pulumi_policy.proxy import UnknownValueError
 from typing_extensions import override
 
 from .checks.registry import Check
-from .checks.template import check_template, check_templates
+from .checks.template import KINDS, check_template, check_templates
 from .inspection.known_workload import KnownWorkload
 from .inspection.unknown_values import UNKNOWN, known
 from .inspection.workload import Workload, workloads
 from .report.findings import Finding, Severity, redacted
 
-TYPES = ("kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:Deployment")
+TYPES = {f"kubernetes:{'core/' * (group == 'v1')}{group}:{kind}": kind for kind, group in KINDS.items()}
 LEVELS = {
     Severity.ERROR: (EnforcementLevel.MANDATORY, PolicySeverity.HIGH),
     Severity.WARNING: (EnforcementLevel.ADVISORY, PolicySeverity.MEDIUM),
@@ -104,8 +104,8 @@ def planned(resource: ResourceValidationArgs | PolicyResource) -> Iterator[Plann
     """The resource, if it is a workload that runs Tailscale, as far as that is known."""
     if resource.resource_type not in TYPES:
         return
-    manifest = known({**plain(resource.props), "kind": resource.resource_type.rpartition(":")[2]})
-    for workload in workloads([manifest]):
+    manifest = known({**plain(resource.props), "kind": TYPES[resource.resource_type]})
+    for workload in workloads([manifest], KINDS):
         provider = resource.provider.urn if resource.provider else ""
         yield PlannedWorkload(workload.manifest, resource.name, resource.urn, provider)
 

@@ -190,7 +190,8 @@ def run_and_report(action: Callable[[], None]) -> int:
 def on_lab() -> None:
     """The demo on the lab, which stays up, so that one can look around."""
     say(INTRODUCTION.format(where="a real cluster and a tailnet on this machine, without internet"))
-    cli = find_pulumi()  # before the lab's network is entered, from which nothing can be downloaded
+    with step("looking for Pulumi"):
+        cli = pulumi_cli.ensure()  # before the lab's network is entered, from which nothing can be downloaded
     was_up = Lab().is_healthy()
     lab = Lab.start()
     lab.enter()
@@ -198,9 +199,8 @@ def on_lab() -> None:
     client_id, client_secret = tailnet.oauth_client()
     settings = {"appImage": APP_IMAGE, "loginServer": lab.tailnet_url}
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=STATE))  # goes with the lab
-    stack = of_repository(cli, folder, lab.environment()) if cli else None
     config = {"clientId": client_id, "clientSecret": client_secret, **settings}
-    demo = Demo(lab.environment(), config, stack)
+    demo = Demo(lab.environment(), config, of_repository(cli, folder, lab.environment()))
     if demo.has_namespace():
         with step("removing what an earlier demo left"):
             client = ApiClient(*tailnet.oauth_client(scopes=("devices:core",)))
@@ -259,7 +259,7 @@ def find_pulumi() -> PulumiCli | None:
     """Pulumi, or None where it cannot be had, which is no reason not to show the rest."""
     try:
         with step("looking for Pulumi"):
-            return pulumi_cli.ensure()
+            return pulumi_cli.find()
     except MissingError as error:
         say(f"! without Pulumi, the objects that it would make are applied by kubectl: {error}")
         return None

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
 
+import yaml
+
 from tailscale_sidecar.__main__ import main as main_of_command
 from tailscale_sidecar.checks import catalogue
 from tailscale_sidecar.clients.kubeconfig import ClusterAccess
@@ -26,6 +28,7 @@ from tailscale_sidecar.report.progress import Progress
 from tailscale_sidecar.report.text import Style
 from tests.support.api_server import ApiServer
 from tests.support.examples import ROOT
+from tests.support.planted import no_state
 from tests.support.site import NAME, Site, api_device, by_hand, cluster_objects, component, device
 
 NIGHT = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)
@@ -90,6 +93,17 @@ def adopted() -> tuple[str, str]:
     return out.getvalue(), error.getvalue()
 
 
+def linted() -> str:
+    """A StatefulSet whose state goes nowhere."""
+    with by_hand() as site, tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        no_state(site)
+        Path("my-app.yaml").write_text(yaml.safe_dump_all(site.workloads, sort_keys=False), encoding="utf-8")
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            main_of_command(["lint", "-f", "my-app.yaml"])
+    text = out.getvalue()
+    return terminal("tailscale-sidecar lint -f my-app.yaml", [*text.splitlines()[:5], "..."])
+
+
 def terminal(command: str, lines: list[str]) -> str:
     """A command with what it printed, indented as Markdown wants it."""
     return "".join(f"    {line}".rstrip() + "\n" for line in [f"$ {command}", *lines])
@@ -114,6 +128,7 @@ RECORDINGS: dict[str, Callable[[], str]] = {
     ),
     "doctor-by-hand": doctor_by_hand,
     "doctor-component": doctor_component,
+    "lint": linted,
     "preflight": before_deploying,
     "defects-of-doctor": lambda: known(catalogue.doctor()),
     "defects-of-policy": lambda: known(catalogue.policy()),

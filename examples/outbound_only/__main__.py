@@ -4,6 +4,7 @@ import pulumi
 
 from tailscale_sidecar import (
     AuthKey,
+    InPodSplitDns,
     TailscaleSidecarStatefulSet,
     TailscaleSidecarStatefulSetArgs,
 )
@@ -17,6 +18,7 @@ TailscaleSidecarStatefulSet(
         replicas=2,
         hostname="batch",
         login_server=config.require("loginServer"),
+        dns=InPodSplitDns(tailnet_domains=[config.get("tailnetDomain") or "tail.example.com"]),
         shields_up=True,
         metrics_port=9100,
         extra_args=["--stateful-filtering"],

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from ..inspection.deployment_plan import Plan
 from ..inspection.deployment_target import Ground
+from ..inspection.known_workload import KnownWorkload
 from ..inspection.snapshot import Snapshot
+from ..inspection.unknown_values import known
 from ..inspection.workload import Workload
 from ..report.findings import Defect, Finding
 from . import access, devices, network, plans, pods  # noqa: F401 - each registers its checks
 from .registry import Checks, away_because, check_plan, check_replica, check_workload, not_ready_because
-from .template import check_template, check_templates
+from .template import MALFORMED, check_template, check_templates
+from .template.lifecycle import JOB_NEVER_ENDS
 
 
 def of_templates(workloads: Sequence[Workload]) -> Iterator[Finding]:
@@ -23,7 +27,8 @@ def of_templates(workloads: Sequence[Workload]) -> Iterator[Finding]:
 
 
 def of_snapshot(snapshot: Snapshot) -> Iterator[Finding]:
-    """What is wrong with workloads that run."""
+    """What is wrong with workloads that run, as far as their manifests say how they are meant."""
+    snapshot = of_what_is_known(snapshot)
     for workload in snapshot.workloads:
         yield from check_workload.findings(snapshot, workload)
     for replica in snapshot.replicas:
@@ -34,6 +39,13 @@ def of_snapshot(snapshot: Snapshot) -> Iterator[Finding]:
             yield from not_ready_because.first(snapshot, replica)
 
 
+def of_what_is_known(snapshot: Snapshot) -> Snapshot:
+    """The same, of whose workloads only that can be looked at which their manifests say."""
+    workloads = {id(workload): KnownWorkload(known(workload.manifest)) for workload in snapshot.workloads}
+    replicas = (replace(replica, workload=workloads[id(replica.workload)]) for replica in snapshot.replicas)
+    return replace(snapshot, workloads=tuple(workloads.values()), replicas=tuple(replicas))
+
+
 def of_plans(ground: Ground, planned: Iterable[Plan]) -> Iterator[Finding]:
     """What the cluster and the tailnet will object to."""
     for plan in planned:
@@ -42,12 +54,18 @@ def of_plans(ground: Ground, planned: Iterable[Plan]) -> Iterator[Finding]:
 
 def doctor() -> list[Defect]:
     """What `doctor` can find."""
-    return defects(check_template, check_replica, check_workload, not_ready_because, away_because)
+    every = defects(check_template, check_replica, check_workload, not_ready_because, away_because)
+    return [defect for defect in every if defect is not JOB_NEVER_ENDS]  # it looks at no Jobs
 
 
 def policy() -> list[Defect]:
-    """What the policy pack and `lint` can find."""
+    """What the policy pack can find."""
     return defects(check_template)
+
+
+def lint() -> list[Defect]:
+    """What `lint` can find."""
+    return [*policy(), MALFORMED]
 
 
 def preflight() -> list[Defect]:

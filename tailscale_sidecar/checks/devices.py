@@ -53,7 +53,7 @@ def told_by_log(defect: Defect) -> Callable[[Snapshot, Replica], Iterator[Seen]]
     """The check whether the log of an offline device's sidecar tells of this defect."""
 
     def look(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
-        told = logs.cause(replica.log) if is_offline(snapshot, replica) else None
+        told = logs.cause(replica, replica.log) if is_offline(snapshot, replica) else None
         if told is not None and told[0] is defect:
             yield Seen(told[1], words(replica))
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 
+from ..inspection.snapshot import Replica
+from ..inspection.unknown_values import UnknownError
 from ..report.findings import GUIDE, UPSTREAM, Defect, Severity, quoted
+from .template.state import STATE_DIR_UNUSED, state_dir_unused
 
 STUCK_AFTER_CRASH = Defect(
     name="stuck-after-crash",
@@ -15,6 +20,16 @@ STUCK_AFTER_CRASH = Defect(
     ),
     do="kubectl delete pod {pod} --namespace {namespace}. Then see crash-would-break-dns, or it happens again.",
     source="docs/how-it-works.md#startsh-a-clean-start-every-time",
+)
+API_SERVER_UNREACHABLE = Defect(
+    name="api-server-unreachable",
+    severity=Severity.ERROR,
+    why="The sidecar reads its state Secret before all else, and the pod does not reach the API server or the cluster's DNS.",
+    do=(
+        "Look at network policies: pod {pod} needs egress to the cluster's DNS (53), and to the API server on 443, and on "
+        "6443 where the CNI rewrites the Service's address before it judges. Then at the API server and the DNS themselves."
+    ),
+    source="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 )
 RBAC_MISSING = Defect(
     name="state-secret-not-allowed",
@@ -55,7 +70,10 @@ TUN_REFUSED = Defect(
     name="tun-device-refused",
     severity=Severity.ERROR,
     why="The container may not open /dev/net/tun.",
-    do="Make the sidecar privileged, or give it the device by a device plugin, or use TS_USERSPACE=true.",
+    do=(
+        "Look at the node: /dev/net/tun must be there (modprobe tun), and runc 1.2.0 to 1.2.3 refuse it to NET_ADMIN alone. "
+        "Else make the sidecar privileged, or give it the device by a device plugin, or use TS_USERSPACE=true."
+    ),
     source="https://github.com/kubernetes/kubernetes/issues/129157",
 )
 ADDRESS_TAKEN = Defect(
@@ -116,39 +134,62 @@ WAITS_FOR_TURN = Defect(
     source="docs/scale.md#1000-replicas-at-a-rate-that-you-set",
 )
 
-CAUSES: tuple[tuple[str, Defect], ...] = (
-    (r"getting Tailscale state Secret .*(context deadline exceeded|i/o timeout)", STUCK_AFTER_CRASH),
-    (r"Kubernetes permissions are missing|don't have permissions to create it", RBAC_MISSING),
-    (r"lies in 100\.64\.0\.0/10", ADDRESS_TAKEN),
-    (r"requires mentioning all", FLAGS_CHANGED),
-    (r"requested tags .* are invalid or not permitted|tags? .* not permitted", TAGS_REFUSED),
-    (r"invalid key|API token invalid|unable to validate API key|oauth2: .*(401|unauthorized)", KEY_REFUSED),
-    (r"node registration rate limited|429 too many requests|http 429|rate limited: ", RATE_LIMITED),
-    (r"tstun\.New\(|/dev/net/tun does not exist|/dev/net/tun: operation not permitted", TUN_REFUSED),
-    (r"failed to unseal", SEALED_STATE),
-    (r"404: node not found", DEVICE_DELETED),
-    (r"node is locked out", LOCKED_OUT),
-    (r"To approve your machine, visit", NOT_APPROVED),  # said by the control plane, which is so reached
-    (r"(lookup|dial tcp).*(controlplane\.tailscale\.com|log-in server|control server)", UNREACHABLE),
-    (r"Received error: (fetch control key|register request|PollNetMap): (Get|Post) ", UNREACHABLE),
-    (r"tailscale-sidecar: login failed", LOGIN_FAILS),
-    (r"tailscale-sidecar: the first login is in", WAITS_FOR_TURN),
+
+def rewrites_resolv_conf(replica: Replica) -> bool:
+    """Whether a crash of tailscaled left the pod with a resolv.conf that names it."""
+    workload = replica.workload
+    return replica.restarts > 0 and workload.is_kernel and workload.accepts_dns and workload.shares_resolv_conf
+
+
+def keeps_state_in_folder(replica: Replica) -> bool:
+    """Whether the state was meant for a folder, and goes to a Secret as nothing says otherwise."""
+    return any(state_dir_unused(replica.workload))
+
+
+def always(_: Replica) -> bool:
+    """What the log says is enough."""
+    return True
+
+
+CAUSES: tuple[tuple[str, Defect, Callable[[Replica], bool]], ...] = (
+    (r"state Secret .*lookup \S+ on 100\.100\.100\.100", STUCK_AFTER_CRASH, rewrites_resolv_conf),
+    (r"(state Secret|kubernetes\.default\.svc).*(dial tcp|lookup) ", API_SERVER_UNREACHABLE, always),
+    # Without an address it was not even looked up, or there was no time left: the pod tells which.
+    (r"getting Tailscale state Secret .*context deadline exceeded", STUCK_AFTER_CRASH, rewrites_resolv_conf),
+    (r"getting Tailscale state Secret .*context deadline exceeded", API_SERVER_UNREACHABLE, always),
+    (r"don't have permissions to create it", STATE_DIR_UNUSED, keeps_state_in_folder),
+    (r"Kubernetes permissions are missing|don't have permissions to create it", RBAC_MISSING, always),
+    (r"lies in 100\.64\.0\.0/10", ADDRESS_TAKEN, always),
+    (r"requires mentioning all", FLAGS_CHANGED, always),
+    (r"requested tags .* are invalid or not permitted|tags? .* not permitted", TAGS_REFUSED, always),
+    (r"invalid key|API token invalid|unable to validate API key|oauth2: .*(401|unauthorized)", KEY_REFUSED, always),
+    (r"node registration rate limited|429 too many requests|http 429|rate limited: ", RATE_LIMITED, always),
+    (r"tstun\.New\(|/dev/net/tun does not exist|/dev/net/tun: operation not permitted", TUN_REFUSED, always),
+    (r"failed to unseal", SEALED_STATE, always),
+    (r"404: node not found", DEVICE_DELETED, always),
+    (r"node is locked out", LOCKED_OUT, always),
+    (r"To approve your machine, visit", NOT_APPROVED, always),  # said by the control plane, which is so reached
+    (r"(lookup|dial tcp).*(controlplane\.tailscale\.com|log-in server|control server)", UNREACHABLE, always),
+    (r"Received error: (fetch control key|register request|PollNetMap): (Get|Post) ", UNREACHABLE, always),
+    (r"tailscale-sidecar: login failed", LOGIN_FAILS, always),
+    (r"tailscale-sidecar: the first login is in", WAITS_FOR_TURN, always),
 )
-"""What a log says, as a regular expression, and the defect that this tells of. The first that fits is told; so the general
-ones are last."""
-DEFECTS = tuple(dict.fromkeys(defect for _, defect in CAUSES))
+"""What a log says, as a regular expression; the defect that this tells of; and what must be so besides, where one message
+has several causes. The first that fits is told, so that the general ones are last."""
+DEFECTS = tuple(dict.fromkeys(defect for _, defect, _ in CAUSES))
 ON_THE_TAILNET = "-> Running "
 """tailscaled's word for it (tailscale.com@v1.102.5 ipn/ipnlocal/local.go, "Switching ipn state")."""
 
 
-def cause(log: str) -> tuple[Defect, str] | None:
-    """The defect that a log tells of, and the last line that says so; None if it says nothing that is known.
+def cause(replica: Replica, log: str) -> tuple[Defect, str] | None:
+    """The defect that a log of a replica tells of, and the last line that says so; None if it says nothing that is known.
 
     What was in the way before the sidecar was last on the tailnet is not in the way any more.
     """
     lines = log.rpartition(ON_THE_TAILNET)[2].splitlines()
-    for pattern, defect in CAUSES:
+    for pattern, defect, holds in CAUSES:
         line = next((line for line in reversed(lines) if re.search(pattern, line, re.IGNORECASE)), None)
-        if line is not None:
-            return defect, quoted(line)
+        with suppress(UnknownError):
+            if line is not None and holds(replica):
+                return defect, quoted(line)
     return None

@@ -118,7 +118,7 @@ CLUSTER_CIDRS_INCOMPLETE = Defect(
     severity=Severity.WARNING,
     why="What cluster_cidrs does not cover goes into the tailnet as soon as any device there advertises it.",
     do="Add {cidr} to cluster_cidrs.",
-    source="docs/how-it-works.md#preparesh-routing-rules",
+    source="docs/how-it-works.md#preparesh-resolvconf-files-and-routing-rules",
 )
 
 

@@ -70,6 +70,44 @@ def missing(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
 # -- pods that are not ready -------------------------------------------------------------------
 
 
+UNSCHEDULABLE = Defect(
+    name="pod-unschedulable",
+    severity=Severity.ERROR,
+    why="The scheduler finds no node for the pod. What it says counts the nodes by the reason why each does not do.",
+    do="Free or add what is missing, or change what the pod asks for: requests, node selectors, tolerations, volumes' zones.",
+    source="https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/",
+)
+
+
+@not_ready_because(UNSCHEDULABLE)
+def unschedulable(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    scheduled = replica.condition("PodScheduled")
+    if scheduled.get("status") == "False":
+        yield Seen(quoted(str(scheduled.get("message") or scheduled.get("reason") or "No node was found.")))
+
+
+NO_RESTART_POLICY = Defect(
+    name="restart-policy-stripped",
+    severity=Severity.ERROR,
+    why=(
+        "Something that changes pods on their way in does not know restartPolicy of init containers and dropped it. "
+        "The sidecar is then an init container that never ends, and the pod waits for its end for ever."
+    ),
+    do="kubectl get mutatingwebhookconfigurations lists what changes pods. Update it, or except the namespace from it.",
+    source="https://github.com/aws/aws-app-mesh-controller-for-k8s/issues/774",
+)
+
+
+@not_ready_because(NO_RESTART_POLICY)
+def restart_policy_stripped(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    for container in replica.workload.pod_spec.get("initContainers") or ():
+        made = next((c for c in replica.init_containers if c.get("name") == container.get("name")), None)
+        if container.get("restartPolicy") == "Always" and made is not None and "restartPolicy" not in made:
+            yield Seen(
+                f"Init container {container.get('name')} has restartPolicy Always in the template, and none in the pod."
+            )
+
+
 @not_ready_because(logs.STUCK_AFTER_CRASH)
 def stuck(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
     if replica.is_stuck:
@@ -87,7 +125,7 @@ def told_by_log(defect: Defect) -> Callable[[Snapshot, Replica], Iterator[Seen]]
     """The check whether the sidecar's log tells of this defect."""
 
     def look(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
-        told = logs.cause(replica.log) or logs.cause(replica.previous_log)
+        told = logs.cause(replica, replica.log) or logs.cause(replica, replica.previous_log)
         if told is not None and told[0] is defect:
             yield Seen(told[1], words(replica))
 
@@ -116,7 +154,7 @@ def out_of_memory(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
 NOT_READY = Defect(
     name="replica-not-ready",
     severity=Severity.ERROR,
-    why="Something in the pod does not come up, and its log names none of the causes that are known here.",
+    why="Something in the pod does not come up, and neither its status nor its log names a cause that is known here.",
     do="kubectl describe pod {pod} --namespace {namespace}; kubectl logs {pod} --namespace {namespace} --container {container}",
     source="docs/operations.md#if-something-is-wrong",
 )
@@ -129,15 +167,36 @@ def not_ready(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
 
 def symptoms(snapshot: Snapshot, replica: Replica) -> str:
     """What can be said of a pod in trouble whose cause is not known: what it waits for, the last event, the log's end."""
-    what = f"The pod is {replica.phase}."
     events = snapshot.events_of("Pod", replica.name, replica.workload.namespace)
     if replica.waiting is not None:
         container, reason, message = replica.waiting
         what = f"{container}: {reason}{f', {quoted(message)}' if message else ''}."
     elif events:
         what = quoted(str(events[-1].get("message", "")))
+    else:
+        what = " ".join([f"The pod is {replica.phase}.", *standstill(replica)])
     lines = (replica.log or replica.previous_log).strip().splitlines()
     return f"{what} Its log ends: {quoted(lines[-1])}" if lines else what
+
+
+def standstill(replica: Replica) -> Iterator[str]:
+    """What a pod waits for that says nothing itself: what it has come to, or what that may be."""
+    init = {str(status["name"]): status for status in replica.status.get("initContainerStatuses") or ()}
+    goes_on = {str(c.get("name")) for c in replica.init_containers if c.get("restartPolicy") == "Always"}
+    running = [name for name, status in init.items() if "running" in (status.get("state") or {})]
+    unstarted = [name for name in running if name in goes_on and not init[name].get("started", True)]
+    ending = [name for name in running if name not in goes_on]
+    unready = [s["name"] for s in replica.status.get("containerStatuses") or () if not s.get("ready", True)]
+    if not replica.node:
+        yield "No node was chosen yet: the scheduler may be down, or schedulerName names another."
+    elif unstarted:
+        yield f"The start-up probe of {unstarted[0]} does not succeed yet."
+    elif ending:
+        yield f"Init container {ending[0]} has not ended yet."
+    elif not replica.container_statuses:
+        yield f"Node {replica.node} has not started it: its kubelet may be down, or waits for a volume, an image or the CNI."
+    elif replica.status.get("phase") == "Running" and unready:
+        yield f"Not ready: {', '.join(unready)}; a readiness probe may fail, or a container may have ended."
 
 
 # -- pods that are ready -----------------------------------------------------------------------
@@ -147,7 +206,7 @@ def symptoms(snapshot: Snapshot, replica: Replica) -> str:
 def stuck_between_crashes(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
     """Pods that look ready between the crashes of a sidecar that never recovers."""
     if replica.is_ready and not replica.is_ending and replica.restarts:
-        told = logs.cause(replica.previous_log)
+        told = logs.cause(replica, replica.previous_log)
         if replica.is_stuck:
             yield Seen(what_is_stuck(replica), words(replica))
         elif told is not None and told[0] is logs.STUCK_AFTER_CRASH and not is_connected(replica):
@@ -184,7 +243,7 @@ def recent_restart(snapshot: Snapshot, replica: Replica, *, for_memory: bool) ->
     if ended is None or not replica.is_ready or replica.is_stuck or snapshot.now - ended.at > RECENT:
         return
     if (ended.reason == KILLED_BY_MEMORY) == for_memory:
-        told = logs.cause(replica.previous_log)
+        told = logs.cause(replica, replica.previous_log)
         said = f" Its log: {told[1]}" if told else ""
         yield Seen(how_it_ended(replica, snapshot.now) + said, words(replica))
 

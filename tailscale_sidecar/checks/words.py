@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from ..inspection.snapshot import Replica
+from ..inspection.unknown_values import UnknownError
 
 
 def words(replica: Replica) -> dict[str, str]:
     """What advice may name."""
-    workload = replica.workload
+    workload, secret = replica.workload, "of its state"
+    with suppress(UnknownError):
+        secret = workload.state_secret(replica.name)
     return {
         "pod": replica.name,
         "namespace": workload.namespace,
         "workload": workload.name,
         "container": str(workload.sidecar["name"]),
-        "secret": workload.state_secret(replica.name),
+        "secret": secret,
     }
 
 

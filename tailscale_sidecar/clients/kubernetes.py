@@ -166,41 +166,39 @@ class Cluster:
         Raises:
             ClusterError: It could not be started.
         """
-        from kubernetes import client, stream  # noqa: PLC0415 - belong to the extra
+        # stream() would load the models of all kinds, which takes longer than all else that `doctor` does.
+        from kubernetes.stream.ws_client import WSClient, get_websocket_url  # noqa: PLC0415 - belong to the extra
         from websocket import WebSocketException  # noqa: PLC0415 - as above
 
+        words = [("command", word) for word in command]
+        query = [*words, ("container", container), ("stdout", "true"), ("stderr", "false")]
+        url = get_websocket_url(f"{self._configuration.host}{_path('Pod', namespace)}/{pod}/exec", query)
         try:
             with self._with_certificates() as configuration:
-                connection = stream.stream(
-                    # stream() puts itself into the ApiClient for as long as the call lasts: each thread needs its own.
-                    client.CoreV1Api(client.ApiClient(configuration)).connect_get_namespaced_pod_exec,
-                    *(pod, namespace),
-                    container=container,
-                    command=list(command),
-                    stdout=True,
-                    stderr=False,
-                    _preload_content=False,
-                )
+                connection = WSClient(configuration, url, self._authorization(), capture_all=False)
             try:
                 connection.run_forever(timeout=seconds)
                 return str(connection.read_stdout() if connection.peek_stdout() else "")
             finally:
                 connection.sock.shutdown()  # close() leaves the socket open where the other side was first
-        except (client.ApiException, WebSocketException, OSError) as error:
+        except (WebSocketException, OSError) as error:
             raise ClusterError(f"exec in {pod}/{container}: {error}") from None
 
     @contextmanager
     def _with_certificates(self) -> Iterator[Configuration]:
         """The configuration with its certificates in files, as a WebSocket's client reads them."""
         configuration = copy.copy(self._configuration)
-        configuration.auth_settings()  # makes the token anew, if it has to be
-        configuration.refresh_api_key_hook = None  # would name the kubeconfig's own files again, which are gone
         with TemporaryDirectory() as folder:
             for name, content in self._certificates.items():
                 path = Path(folder, name)
                 path.write_bytes(content)
                 setattr(configuration, name, str(path))
             yield configuration
+
+    def _authorization(self) -> dict[str, str]:
+        """The header that says who asks; its token is made anew, if it has to be."""
+        settings: Any = self._configuration.auth_settings().values()
+        return {setting["key"]: setting["value"] for setting in settings}
 
     def _review(self, kind: str, spec: Json) -> Json:
         """The status of a review, which makes nothing that lasts."""
@@ -222,14 +220,13 @@ class Cluster:
         """One request. Objects stay JSON: to make a client's models of a thousand pods takes longer than to list them."""
         from urllib3.exceptions import HTTPError  # noqa: PLC0415 - belongs to the extra
 
-        settings: Any = self._configuration.auth_settings().values()
         given = {key: value for key, value in (query or {}).items() if value}
         try:
             answer = self._pool.request(
                 method,
                 f"{self._configuration.host}{path}" + (f"?{urlencode(given)}" if given else ""),
                 json=body,
-                headers={setting["key"]: setting["value"] for setting in settings},
+                headers=self._authorization(),
                 timeout=ANSWER_SECONDS,
                 redirect=False,
             )

@@ -28,6 +28,7 @@ from ..pod.additions import Surroundings
 from ..pod.camel_case import to_camel_case
 from ..pod.contract import (
     BURST_REPLICAS,
+    COREFILE_ANNOTATION,
     DNS_IMAGE,
     METRICS_PORT,
     OWN_VOLUMES,
@@ -264,6 +265,8 @@ class TailscaleSidecarStatefulSetArgs(Model):
     ) -> Mapping[str, Input[str]]:
         for key in annotations:
             rules.map_key(key, str(info.field_name))
+            if key == COREFILE_ANNOTATION:
+                raise ValueError(f"{key} is the sidecar's own; use another key")
         return annotations
 
     @field_validator("name")
@@ -369,7 +372,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
                 "100.100.100.100. Use dns=ClusterDns(), and the proxy for tailnet names"
             )
         routes = bool(self.advertise_routes) or self.advertise_exit_node
-        if routes and self.networking.kernel and not self.networking.writes_sysctls and not self._forwarding_sysctl():
+        if routes and self.networking.kernel and not self.networking.is_privileged and not self._forwarding_sysctl():
             raise ValueError(
                 "advertise_routes and advertise_exit_node need IP forwarding, which KernelNetworking(tun_device=...) "
                 "cannot set: add {'name': 'net.ipv4.ip_forward', 'value': '1'} to pod_spec.securityContext.sysctls"

@@ -10,9 +10,11 @@ from typing import Any
 
 import pulumi
 
+from ..choices.networking.kernel_networking import ROOT
 from ..pod.additions import Additions, Surroundings
 from ..pod.contract import (
     INIT,
+    PREPARED,
     RESOLV_CONF,
     RUN_DIR,
     RUN_VOLUME,
@@ -57,7 +59,7 @@ def stateful_set_spec(pod: Surroundings, args: TailscaleSidecarStatefulSetArgs) 
         "serviceName": name,
         "podManagementPolicy": args.pod_management_policy,
         "selector": {"matchLabels": {"app": name}},
-        "template": {"metadata": pod_metadata(name, args), "spec": pod_spec(name, args, added)},
+        "template": {"metadata": pod_metadata(name, args, added), "spec": pod_spec(name, args, added)},
     }
     optional = {
         "minReadySeconds": args.min_ready_seconds,
@@ -70,11 +72,12 @@ def stateful_set_spec(pod: Surroundings, args: TailscaleSidecarStatefulSetArgs) 
     return {**spec, **{key: value for key, value in optional.items() if value}, **history}
 
 
-def pod_metadata(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
+def pod_metadata(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions) -> Json:
     """Labels and annotations of the pods."""
     metadata: Json = {"labels": {"app": name, **args.labels}}
     # What is said to Pulumi is about the StatefulSet; on the pods, a change of it would restart them.
-    annotations = {key: value for key, value in args.annotations.items() if not key.startswith("pulumi.com/")}
+    users = {key: value for key, value in args.annotations.items() if not key.startswith("pulumi.com/")}
+    annotations = {**users, **dict(added.annotations)}
     return {**metadata, "annotations": annotations} if annotations else metadata
 
 
@@ -89,8 +92,8 @@ def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions)
     """The user's PodSpec with the sidecar in it. The sidecar's containers come first, in the order they start."""
     token = [_token_volume()] if added.rules or args.mount_token_in_app else []
     app_mounts = [*added.app_mounts, *([_token_mount()] if args.mount_token_in_app else [])]
-    prepare = [_prepare_container(args, added)] if args.networking.kernel else []
-    sidecars = [*prepare, *added.sidecars, _sidecar(args, added, with_token=bool(added.rules))]
+    keep = [_keep_container(args)] if args.networking.kernel and not args.networking.is_privileged else []
+    sidecars = [*keep, *added.sidecars, _sidecar(args, added, with_token=bool(added.rules))]
     user = args.pod_spec
     spec: Json = {
         **user,
@@ -111,20 +114,30 @@ def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions)
 
 
 def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_token: bool) -> Json:
+    kernel = args.networking.kernel
+    script = (_script("keep.sh") + _script("prepare.sh") if kernel else "") + _script("start.sh")
     mounts = [{"name": RUN_VOLUME, "mountPath": RUN_DIR}]
-    if args.networking.kernel:
+    if kernel and not args.networking.is_privileged:
         mounts.append({"name": RUN_VOLUME, "mountPath": RESOLV_CONF, "subPath": SIDECAR_RESOLV_CONF})
     mounts += [*added.mounts, *([_token_mount()] if with_token else []), *args.sidecar_volume_mounts]
     container: Json = {
         "name": SIDECAR,
         **_image(args),
         "restartPolicy": "Always",
-        "command": ["/bin/sh", "-c", _script("start.sh"), "start.sh", _connect_script(args), _script("tailscaled.sh")],
-        "env": _with_user_env([*_pod_fields(args), *added.env, *_settings(args, added)], args),
+        "command": ["/bin/sh", "-c", script, "start.sh", _connect_script(args), _script("tailscaled.sh")],
+        "env": _with_user_env(
+            [*_pod_fields(args), *_prepare_env(args, added), *added.env, *_settings(args, added)], args
+        ),
         "volumeMounts": mounts,
         "resources": _resources(args),
         "securityContext": args.networking.security_context,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
     }
+    if kernel:
+        # Without it the app would start beside the first lines of prepare.sh where it does not wait for the tailnet, and
+        # on Kubernetes 1.35 after a reboot of the node too (https://github.com/kubernetes/kubernetes/issues/137710).
+        prepared = ["/bin/sh", "-c", f"until [ -e {RUN_DIR}/{PREPARED} ]; do sleep 0.05; done"]
+        container["lifecycle"] = {"postStart": {"exec": {"command": prepared}}}
     if args.metrics:
         container["ports"] = [{"name": "metrics", "containerPort": args.metrics_port, "protocol": "TCP"}]
     if args.wait_for_tailnet:
@@ -132,25 +145,37 @@ def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_to
     return container
 
 
-def _prepare_container(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> Json:
-    """The init container: the guide's sysctls, resolv.conf files, and rules that keep the cluster out of the tailnet."""
+def _prepare_env(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> list[Json]:
+    """What scripts/prepare.sh asks for: the guide's sysctls, and what is kept out of the tailnet's routes."""
+    if not args.networking.kernel:
+        return []
     forward = args.accept_routes or bool(args.advertise_routes) or args.advertise_exit_node
-    env = [
-        env_field("POD_IPS", "status.podIPs"),
+    return [
         env_field("HOST_IPS", "status.hostIPs"),
         env_value("CLUSTER_CIDRS", _joined(args.cluster_cidrs, ",")),
-        env_value("FORWARD", str(forward and args.networking.writes_sysctls).lower()),
+        env_value("FORWARD", str(forward and args.networking.is_privileged).lower()),
         *added.prepare_env,
     ]
+
+
+def _keep_container(args: TailscaleSidecarStatefulSetArgs) -> Json:
+    """Makes the resolv.conf of a sidecar that may not mount one: Kubernetes mounts only a file that is there before.
+
+    It needs no privileges, but the same user, who has to be able to write the file.
+    """
+    resources = args.resources or DEFAULT_RESOURCES
     return {
         "name": INIT,
         **_image(args),
-        "command": ["/bin/sh", "-c", _script("prepare.sh")],
-        "env": env,
+        "command": ["/bin/sh", "-c", _script("keep.sh")],
         "volumeMounts": [{"name": RUN_VOLUME, "mountPath": RUN_DIR}],
-        "resources": _resources(args),
-        "securityContext": args.networking.security_context,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "resources": dict(resources),
+        "securityContext": {
+            **ROOT,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
     }
 
 

@@ -112,8 +112,21 @@ class Replica:
     @property
     def is_ready(self) -> bool:
         """Whether the pod says so."""
-        conditions = {c["type"]: c["status"] for c in self.status.get("conditions") or ()}
-        return conditions.get("Ready") == "True"
+        return self.condition("Ready").get("status") == "True"
+
+    def condition(self, kind: str) -> Json:
+        """A condition of the pod; empty if it has none of that type."""
+        return next((c for c in self.status.get("conditions") or () if c["type"] == kind), {})
+
+    @property
+    def init_containers(self) -> list[Json]:
+        """Those that the pod has, which are not always those of the template."""
+        return list(((self.pod or {}).get("spec") or {}).get("initContainers") or ())
+
+    @property
+    def node(self) -> str:
+        """Name of its node; nothing before one was chosen."""
+        return str(((self.pod or {}).get("spec") or {}).get("nodeName") or "")
 
     @property
     def is_missing(self) -> bool:
@@ -142,7 +155,7 @@ class Replica:
     @property
     def troubled_container(self) -> str:
         """The container whose log says most: the one that waits for something, else the sidecar."""
-        own = {str(c.get("name")) for c in (self.workload.sidecar, self.workload.init_container(INIT))}
+        own = {str(self.workload.sidecar["name"]), INIT}
         waiting = self.waiting[0] if self.waiting else ""
         return waiting if waiting in own else str(self.workload.sidecar["name"])
 

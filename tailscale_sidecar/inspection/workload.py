@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from ..clients.rbac import service_account
-from ..pod.contract import AUTH_VOLUME, INIT, METRICS_PORT, QUAD100, RESOLV_CONF
+from ..pod.contract import AUTH_VOLUME, METRICS_PORT, QUAD100, RESOLV_CONF
 from ..pod.objects import Json
 from ..pod.rules import release
 from .start_command import Start, parsed_flags, start_of
@@ -232,12 +232,13 @@ class Workload:
     @property
     def shares_resolv_conf(self) -> bool:
         """Whether the resolv.conf that tailscaled rewrites is the one that the pod's other containers read."""
-        return not any(m.get("mountPath") == RESOLV_CONF for m in self.sidecar.get("volumeMounts") or ())
+        own = any(m.get("mountPath") == RESOLV_CONF for m in self.sidecar.get("volumeMounts") or ())
+        return not own and not self.is_component
 
     @property
     def app_nameserver(self) -> str:
         """The resolver that the component gives the app; nothing where the app has the kubelet's own."""
-        return environment(self.init_container(INIT)).get("APP_NAMESERVER", "")
+        return self.env.get("APP_NAMESERVER", "")
 
     @property
     def asks_tailscale_for_all(self) -> bool:
@@ -248,12 +249,8 @@ class Workload:
     @property
     def guarded_cidrs(self) -> list[str]:
         """CIDRs that the component's rules keep out of Tailscale's routing table."""
-        listed = environment(self.init_container(INIT)).get("CLUSTER_CIDRS", "")
+        listed = self.env.get("CLUSTER_CIDRS", "")
         return [cidr for cidr in listed.split(",") if cidr]
-
-    def init_container(self, name: str) -> Json:
-        """An init container; empty if there is none of that name."""
-        return next((c for c in self.pod_spec.get("initContainers") or () if c.get("name") == name), {})
 
     @property
     def auth(self) -> str:

@@ -40,7 +40,9 @@ class Additions:
     env: tuple[Json, ...] = ()
     """Environment of the sidecar."""
     prepare_env: tuple[Json, ...] = ()
-    """Environment of the init container that runs scripts/prepare.sh."""
+    """Environment that the sidecar has with kernel networking only, for scripts/prepare.sh."""
+    annotations: tuple[tuple[str, str], ...] = ()
+    """Annotations of the pods, each a key and a value."""
     flags: tuple[str, ...] = ()
     """Flags of `tailscale up`."""
     volumes: tuple[Json, ...] = ()

@@ -18,13 +18,14 @@ OWN_CONTAINERS = (SIDECAR, INIT, RESOLVER)
 
 # Volumes
 AUTH_VOLUME = "tailscale-auth"
+COREFILE_VOLUME = "tailscale-corefile"
 ID_TOKEN_VOLUME = "tailscale-id-token"
 RUN_VOLUME = "tailscale-run"
 """In memory: what the scripts write."""
 STATE_VOLUME = "tailscale-state"
 TMP_VOLUME = "tailscale-tmp"
 TOKEN_VOLUME = "tailscale-token"
-OWN_VOLUMES = (AUTH_VOLUME, ID_TOKEN_VOLUME, RUN_VOLUME, STATE_VOLUME, TMP_VOLUME, TOKEN_VOLUME)
+OWN_VOLUMES = (AUTH_VOLUME, COREFILE_VOLUME, ID_TOKEN_VOLUME, RUN_VOLUME, STATE_VOLUME, TMP_VOLUME, TOKEN_VOLUME)
 
 # Files
 RUN_DIR = "/run/tailscale-sidecar"
@@ -41,6 +42,11 @@ APP_RESOLV_CONF = "app.conf"
 """The app's resolv.conf, in RUN_DIR."""
 SIDECAR_RESOLV_CONF = "sidecar.conf"
 """The one that tailscaled may write, in RUN_DIR."""
+
+COREFILE_ANNOTATION = "tailscale-sidecar/corefile"
+"""Annotation of the pods that has the resolver's configuration; Kubernetes makes a file of it for the container."""
+PREPARED = "prepared"
+"""In RUN_DIR, when the pod's routing and the app's resolv.conf are there."""
 
 # Addresses and ports
 QUAD100 = "100.100.100.100"

@@ -55,10 +55,14 @@ FREE_FLAGS = (
 (scripts/connect.sh)."""
 
 ENV_FIELDS = {
+    "APP_NAMESERVER": "dns",
+    "CLUSTER_CIDRS": "cluster_cidrs",
     "CREDENTIAL_ATTRIBUTES": "auth",
     "CREDENTIAL_FILE": "auth",
     "CREDENTIAL_FLAG": "auth",
     "EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS": None,
+    "FORWARD": "accept_routes",
+    "HOST_IPS": None,
     "ID_TOKEN_FILE": "auth",
     "KUBERNETES_SERVICE_HOST": None,
     "PATH": None,
@@ -228,7 +232,7 @@ def dns_image(value: str) -> str:
     release = re.match(r"v?(\d+)\.(\d+)", tag)
     if release is not None and tuple(map(int, release.groups())) < OLDEST_COREDNS:
         raise ValueError(
-            f"{tag} is too old: CoreDNS has `serve_stale ... verify TIMEOUT` since "
+            f"{tag} is too old: CoreDNS has `read_timeout` since "
             f"{'.'.join(map(str, OLDEST_COREDNS))}; use that or newer"
         )
     return value
@@ -313,7 +317,7 @@ def env(values: Mapping[str, Any], *, kernel: bool) -> None:
 
 def env_value(variable: str, value: str) -> None:
     """Refuses a variable's value with which containerboot does not start. Empty is as not set."""
-    if variable == "TS_DEBUG_ADDR_PORT" and value and not _is_address_with_port(value):
+    if variable == "TS_DEBUG_ADDR_PORT" and value and not is_address_with_port(value):
         raise ValueError("env: TS_DEBUG_ADDR_PORT must be ip:port, an IPv6 address in brackets")
     if variable == "TS_BOOT_TIMEOUT" and value:
         _duration(variable, value)
@@ -338,7 +342,8 @@ def containerboot_env(values: Mapping[str, Any], *, kernel: bool) -> None:
         _duration("TS_BOOT_TIMEOUT", timeout)
 
 
-def _is_address_with_port(text: str) -> bool:
+def is_address_with_port(text: str) -> bool:
+    """Whether Go's netip.ParseAddrPort takes it: a port, and before it an address, of IPv6 in brackets."""
     host, _, port = text.rpartition(":")
     address = _address(host.removeprefix("[").removesuffix("]"))
     bracketed = host.startswith("[") and host.endswith("]")

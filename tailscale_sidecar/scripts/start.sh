@@ -10,9 +10,6 @@ printf '%s' "$2" >$run/bin/tailscaled
 chmod 0755 $run/bin/*
 echo '{"version": "alpha0", "locked": false, "enabled": false}' >$run/tailscaled.json
 
-# After a crash, resolv.conf still names tailscaled's resolver, through which the sidecar could find nothing.
-if [ -e $run/cluster.conf ]; then cat $run/cluster.conf >/etc/resolv.conf; fi
-
 # The API server by its address, as every other client in a cluster has it: once tailscaled is connected, its resolver
 # may know no name of the cluster, and the state would no longer be saved.
 if [ -n "${KUBERNETES_SERVICE_PORT_HTTPS-}" ]; then

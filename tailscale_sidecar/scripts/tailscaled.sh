@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands before the real `tailscaled` on the sidecar's PATH, and reads its log, for two things that nobody else says.
+# Stands before the real `tailscaled` on the sidecar's PATH, and reads its log, for three things that nobody else says.
 #
 # A device that was deleted on the tailnet is told so by the control plane again and again, but tailscaled stays as it is,
 # connected to nobody (https://github.com/tailscale/tailscale/issues/20615). This stops it. containerboot then ends as
@@ -7,6 +7,9 @@
 #
 # With --config tailscaled logs in as soon as `tailscale up` has given it the key, and that command then has it log in a
 # second time. Mostly that only replaces the first. If the first was quicker, connect.sh has to know.
+#
+# Until the device is on the tailnet, containerboot does not look whether tailscaled is still there, and would wait for its
+# socket as long as TS_BOOT_TIMEOUT. This ends containerboot, and so the container, whose last words the pod's status has.
 set -eu
 PATH=${PATH#*:}
 run=/run/tailscale-sidecar
@@ -32,7 +35,13 @@ stop_the_second_time() { # an outage looks otherwise; and once could be a contro
   kill "${$}" # as Kubernetes would read the dollar signs of the other spelling
 }
 
+end_with_tailscaled() {
+  pass_log_on
+  echo "tailscale-sidecar: tailscaled has ended"
+  kill "$PPID" 2>/dev/null || true
+}
+
 rm -f $run/log
 mkfifo -m 0600 $run/log
-pass_log_on <$run/log >&2 &
+end_with_tailscaled <$run/log >&2 &
 exec tailscaled "$@" 2>$run/log

@@ -270,6 +270,15 @@ def test_what_is_wrong_with_a_template_is_named_as_the_api_server_has_it(workspa
     assert {(name, planted) for planted, name in expected.items()} <= found
 
 
+def test_pods_that_fit_no_node_are_named_with_what_the_scheduler_says(workspace: Workspace) -> None:
+    workspace.apply(RENDERER.submit(planted_in, workspace).result()[:1])
+
+    def is_named() -> bool:
+        return "pod-unschedulable" in names(doctor(workspace, f"--namespace={workspace.namespace}", "--no-exec"))
+
+    wait_for(lambda: "the scheduler's word", is_named, 60)
+
+
 def planted_in(workspace: Workspace) -> list[dict[str, Any]]:
     """Workloads, each with one of the defects that the unit tests plant. Their pods fit no node."""
     made = []

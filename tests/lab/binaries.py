@@ -49,7 +49,7 @@ class Build:
     stamps: tuple[str, ...] = ()
     tags: str = ""
     links: tuple[str, ...] = ()  # the program's other names, where it is what it is called
-    change: Change | None = None
+    changes: tuple[Change, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -69,7 +69,7 @@ class Build:
     def key(self) -> str:
         """Name everything the programs depend on; a test of the module is not part of it."""
         digest = hashlib.sha256()
-        for word in (GO_VERSION, platform.machine(), repr(self.change), *self.go_flags()):
+        for word in (GO_VERSION, platform.machine(), *map(repr, self.changes), *self.go_flags()):
             digest.update(word.encode() + b"\0")
         for pattern in self.keyed_by:
             for file in sorted(self.folder.glob(pattern)):
@@ -116,16 +116,45 @@ TAILSCALE = Build(
     ),
     tags="ts_kube,ts_package_container",  # as the released image is built
     # Used on Windows only, and of a gVisor that is newer than the newest that the registry has.
-    change=Change(
-        module="tailscale.com",
-        file="wgengine/netstack/netstack.go",
-        without="opts.ClockResolution = 500 * time.Microsecond",
+    changes=(
+        Change(
+            module="tailscale.com",
+            file="wgengine/netstack/netstack.go",
+            without="opts.ClockResolution = 500 * time.Microsecond",
+        ),
     ),
 )
 TAILNET = Build(name="tailnet", module="tailnet", packages=(".",), keyed_by=WITH_SOURCES)
 APP_TOOLS = Build(name="app-tools", module="images/go", packages=("./resolve-go", "./fetch"), keyed_by=WITH_SOURCES)
 TUN_DEVICE_PLUGIN = Build(name="tun-device-plugin", module="tun-device-plugin", packages=(".",), keyed_by=WITH_SOURCES)
 BUILDS = (KUBERNETES, COREDNS, TAILSCALE, TAILNET, APP_TOOLS, TUN_DEVICE_PLUGIN)
+
+# What Pulumi's download site has, for where that cannot be reached. The provider is the newest that the registry has; its
+# own module lacks what it embeds, which is written when it is released.
+PULUMI_VERSION = "3.274.1"
+PULUMI = Build(
+    name="pulumi",
+    module="pulumi",
+    packages=("github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",),
+    keyed_by=MODULE_ONLY,
+    stamps=(f"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{PULUMI_VERSION}",),
+)
+PULUMI_KUBERNETES_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+PULUMI_KUBERNETES = Build(
+    name="pulumi-kubernetes",
+    module="pulumi-kubernetes",
+    packages=(f"{PULUMI_KUBERNETES_MODULE}/cmd/pulumi-resource-kubernetes",),
+    keyed_by=MODULE_ONLY,
+    stamps=(f"{PULUMI_KUBERNETES_MODULE}/pkg/version.Version=4.25.0-alpha.20260115",),
+    changes=tuple(
+        Change(
+            module=PULUMI_KUBERNETES_MODULE,
+            file=f"cmd/pulumi-resource-kubernetes/{name}-embed.json",
+            source=f"cmd/pulumi-resource-kubernetes/{name}.json",
+        )
+        for name in ("schema", "terraform-mapping")
+    ),
+)
 
 # What only the benchmarks use, so that nobody else waits for it.
 KWOK = Build(name="kwok", module="kwok", packages=("sigs.k8s.io/kwok/cmd/kwok",), keyed_by=MODULE_ONLY)
@@ -164,21 +193,23 @@ def compile_into_cache(build: Build) -> None:
         shutil.rmtree(interrupted, ignore_errors=True)  # its compiler may still write
     aside = Path(tempfile.mkdtemp(dir=CACHE, prefix=".building-"))
     with tempfile.TemporaryDirectory() as folder:
-        changed = changed_module(build, build.change, Path(folder)) if build.change else ()
-        go("build", "-o", f"{aside}/bin/", *changed, *build.go_flags(), cwd=build.folder)
+        go("build", "-o", f"{aside}/bin/", *changed(build, Path(folder)), *build.go_flags(), cwd=build.folder)
     for link in build.links:
         (aside / "bin" / link).symlink_to(build.name)
     aside.chmod(0o755)
     aside.rename(build.cached)
 
 
-def changed_module(build: Build, change: Change, folder: Path) -> tuple[str, ...]:
-    """Change a copy of a dependency; return the flag that makes Go use it."""
-    original: str = json.loads(go("mod", "download", "-json", change.module, cwd=build.folder))["Dir"]
-    copy = folder / "module"
-    shutil.copytree(original, copy)
-    change.apply(copy)
+def changed(build: Build, folder: Path) -> tuple[str, ...]:
+    """Copy the dependencies that are changed, and change them; return the flag that makes Go use the copies."""
+    if not build.changes:
+        return ()
     for name in MODULE_ONLY:
         shutil.copy(build.folder / name, folder)
-    go("mod", "edit", f"-replace={change.module}={copy}", str(folder / "go.mod"))
+    for change in build.changes:
+        if not (copy := folder / change.module).exists():
+            original: str = json.loads(go("mod", "download", "-json", change.module, cwd=build.folder))["Dir"]
+            shutil.copytree(original, copy)
+            go("mod", "edit", f"-replace={change.module}={copy}", str(folder / "go.mod"))
+        change.apply(copy)
     return (f"-modfile={folder}/go.mod",)

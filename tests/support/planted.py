@@ -210,6 +210,55 @@ def a_time_out_without_unit(site: Site) -> None:
     site.set_env("TS_BOOT_TIMEOUT", "600")
 
 
+@planted("settings-refused", by_hand)
+def a_switch_behind_a_space(site: Site) -> None:
+    site.set_env("TS_EXTRA_ARGS", "--advertise-tags=tag:k8s --accept-routes false")
+
+
+@planted("not-a-boolean", by_hand)
+def yes_is_no_boolean(site: Site) -> None:
+    site.set_env("TS_AUTH_ONCE", "yes")
+
+
+@planted("one-hostname", by_hand)
+def one_name_for_all(site: Site) -> None:
+    site.set_env("TS_HOSTNAME", "db")
+
+
+@planted("serve-config-missing", by_hand)
+def a_file_that_nobody_mounts(site: Site) -> None:
+    site.set_env("TS_SERVE_CONFIG", "/etc/serve/config.json")
+
+
+@planted("serve-config-missing", by_hand)
+def the_configuration_itself(site: Site) -> None:
+    site.set_env("TS_SERVE_CONFIG", '{"TCP": {"443": {"HTTPS": true}}}')
+
+
+@planted("no-net-admin", by_hand)
+def no_capability(site: Site) -> None:
+    site.sidecar["securityContext"] = {}
+
+
+@planted("state-dir-unused", by_hand)
+def a_folder_beside_the_default_secret(site: Site) -> None:
+    state_in_an_empty_dir(site)
+    site.set_env("TS_KUBE_SECRET", None)
+
+
+@planted("shared-state", by_hand)
+def one_claim_for_all(site: Site) -> None:
+    state_in_an_empty_dir(site)
+    site.pod_spec["volumes"] = [{"name": "tailscale-state", "persistentVolumeClaim": {"claimName": "state"}}]
+
+
+@planted("shared-state-at-rollout", by_hand)
+def a_deployment_of_one(site: Site) -> None:
+    one_secret_for_all(site)
+    site.get("StatefulSet")["spec"]["replicas"] = 1
+    a_deployment(site)
+
+
 @planted("release-unusable")
 def a_release_that_seals_its_state(site: Site) -> None:
     site.sidecar["image"] = "ghcr.io/tailscale/tailscale:v1.92.3"
@@ -251,6 +300,22 @@ def event(site: Site, kind: str, name: str, reason: str, message: str) -> None:
     site.add("Event", f"{name}.17", involvedObject=involved, reason=reason, message=message)
 
 
+@planted("pod-unschedulable")
+def no_node_fits(site: Site) -> None:
+    why = "0/3 nodes are available: 3 Insufficient memory."
+    status = site.get("Pod", f"{NAME}-1")["status"]
+    status.update(phase="Pending", initContainerStatuses=[], containerStatuses=[])
+    status["conditions"] = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why}]
+
+
+@planted("restart-policy-stripped")
+def an_old_webhook(site: Site) -> None:
+    site.unready()
+    site.get("Pod", f"{NAME}-0")["spec"] = copy.deepcopy(site.pod_spec)
+    for container in site.get("Pod", f"{NAME}-0")["spec"]["initContainers"]:
+        container.pop("restartPolicy", None)
+
+
 @planted("replica-not-ready")
 def an_image_that_cannot_be_had(site: Site) -> None:
     site.unready()
@@ -281,6 +346,7 @@ def another_image_in_one_replica(site: Site) -> None:
 
 LOGS = {
     "stuck-after-crash": "boot: 2026/11/20 08:01:00 getting Tailscale state Secret my-app-0: Get https://kubernetes.default.svc/api/v1/namespaces/db/secrets/my-app-0: context deadline exceeded",
+    "api-server-unreachable": 'boot: getting Tailscale state Secret my-app-0: Get "https://kubernetes.default.svc/api/v1/namespaces/db/secrets/my-app-0": dial tcp 10.43.0.1:443: i/o timeout',
     "state-secret-not-allowed": "boot: some Kubernetes permissions are missing, please check your RBAC configuration: missing get permission",
     "credential-refused": "boot: backend error: invalid key: API key kDEMO not valid",
     "tags-refused": "requested tags [tag:db] are invalid or not permitted",
@@ -319,11 +385,11 @@ def its_turn_has_not_come(site: Site) -> None:
 
 
 @planted("address-in-tailnet-range")
-def the_init_container_refuses_the_address(site: Site) -> None:
+def the_sidecar_refuses_the_address(site: Site) -> None:
     site.unready()
-    init = site.get("Pod", f"{NAME}-0")["status"]["initContainerStatuses"][0]
-    init["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
-    init["lastState"] = {"terminated": {"exitCode": 1, "message": LOGS["address-in-tailnet-range"]}}
+    sidecar = site.status_of()
+    sidecar["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
+    sidecar["lastState"] = {"terminated": {"exitCode": 1, "message": LOGS["address-in-tailnet-range"]}}
 
 
 @planted("state-missing")
@@ -547,6 +613,19 @@ PLANTED_IN_TEMPLATE = [
     if name in {defect.name for defect in catalogue.policy()} and plant is not an_old_release_by_digest
 ]
 """Those that can be seen before anything runs."""
+
+
+def a_job_beside_which_the_sidecar_goes_on(site: Site) -> None:
+    found = site.get("StatefulSet")
+    found.update(apiVersion="batch/v1", kind="Job")
+    found["spec"] = {"template": found["spec"]["template"]}
+
+
+PLANTED_FOR_POLICIES = [
+    *PLANTED_IN_TEMPLATE,
+    ("job-never-completes", by_hand, a_job_beside_which_the_sidecar_goes_on),
+]
+"""With those of kinds that `doctor` does not look at."""
 
 
 HEALTHY: list[dict[str, Any]] = [

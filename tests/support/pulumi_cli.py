@@ -1,20 +1,31 @@
-"""Finds the Pulumi CLI and its providers, or installs them as Pulumi itself would."""
+"""Finds the Pulumi CLI and its providers, installs them as Pulumi itself would, or builds them."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.lab import binaries
 from tests.lab.settings import CACHE
-from tests.lab.shell import locked
+from tests.lab.shell import locked, say
 
 HOME = Path(os.environ.get("TAILSCALE_SIDECAR_PULUMI_HOME") or CACHE / "pulumi")
 """Folder of what is installed here, and of what Pulumi keeps for itself, so that the user's own stays as it is."""
+
+
+LANGUAGE_HOST = """\
+#!/bin/sh
+exec '{python}' '{file}' "$@"
+"""
+BUILT = {binaries.PULUMI: "pulumi", binaries.PULUMI_KUBERNETES: "pulumi-resource-kubernetes"}
 
 
 class MissingError(Exception):
@@ -26,6 +37,8 @@ class PulumiCli:
     """A Pulumi CLI that can deploy to Kubernetes."""
 
     program: Path
+    is_released: bool = True
+    """Whether it and its provider are Pulumi's own; else the provider is the newest that builds from its Go module."""
 
     def environment(self, outer: Mapping[str, str], *, state: Path, passphrase: str) -> dict[str, str]:
         """An environment in which a command keeps to a local state, asks nothing, and finds nothing of the user's."""
@@ -41,7 +54,22 @@ class PulumiCli:
 
 
 def ensure() -> PulumiCli:
-    """Returns the CLI; installs what is missing, for which it must be called where the internet is.
+    """Returns the CLI; installs or builds what is missing, for which it must be called where the internet is.
+
+    Raises:
+        LabError: It can neither be installed nor built.
+    """
+    if binaries.PULUMI.cached.exists() and _on_path() is None:
+        return _built()  # where its installer failed once, it is not tried again
+    try:
+        return find()
+    except MissingError as error:
+        say(f"! {error}; it is built instead")
+        return _built()
+
+
+def find() -> PulumiCli:
+    """Returns the CLI as Pulumi released it; installs what is missing.
 
     Raises:
         MissingError: Something is missing and cannot be installed.
@@ -58,7 +86,7 @@ def ensure_provider(cli: PulumiCli, package: str) -> None:
     Raises:
         MissingError: It is missing and cannot be installed.
     """
-    if shutil.which(f"pulumi-resource-{package}"):
+    if shutil.which(f"pulumi-resource-{package}", path=f"{cli.program.parent}:{os.environ['PATH']}"):
         return
     wanted = version(f"pulumi-{package}")
     install = [str(cli.program), "plugin", "install", "resource", package, wanted]
@@ -87,6 +115,24 @@ def _installed() -> PulumiCli:
             "get it from https://www.pulumi.com/docs/install/"
         ) from error
     return PulumiCli(Path(command.command))
+
+
+def _built() -> PulumiCli:
+    """The CLI and its provider for Kubernetes from their Go modules, and the host of the language from the SDK."""
+    programs = [binaries.ensure(build) / name for build, name in BUILT.items()]
+    host = LANGUAGE_HOST.format(python=sys.executable, file=Path(__file__).with_name("language_host.py"))
+    key = hashlib.sha256(f"{programs}{host}".encode()).hexdigest()[:16]
+    folder = HOME / f"built-{key}"
+    with locked(CACHE / "pulumi.lock", "installs Pulumi"):
+        if not folder.exists():
+            aside = Path(tempfile.mkdtemp(dir=HOME))
+            for program in programs:
+                (aside / program.name).symlink_to(program)
+            script = aside / "pulumi-language-python"
+            script.write_text(host, encoding="utf-8")
+            script.chmod(0o755)
+            aside.rename(folder)
+    return PulumiCli(folder / "pulumi", is_released=False)
 
 
 def _last_words(error: Exception) -> str:

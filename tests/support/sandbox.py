@@ -12,7 +12,7 @@ from pathlib import Path
 
 SCRIPTS = {
     name: files("tailscale_sidecar").joinpath("scripts", name).read_text(encoding="utf-8")
-    for name in ("connect.sh", "look.sh", "prepare.sh", "start.sh", "tailscaled.sh", "turn.sh")
+    for name in ("connect.sh", "keep.sh", "look.sh", "prepare.sh", "start.sh", "tailscaled.sh", "turn.sh")
 }
 DASH, BUSYBOX = shutil.which("dash"), shutil.which("busybox")
 SHELLS = {**({"dash": [DASH]} if DASH else {}), **({"busybox": [BUSYBOX, "sh"]} if BUSYBOX else {})}
@@ -79,6 +79,19 @@ esac
 )
 
 
+# Notes that it was told to end, as tailscaled.sh tells it.
+CONTAINERBOOT = """\
+trap 'echo told to end >>"$SANDBOX/calls"' TERM
+"$@"
+code=$?
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  if grep -q '^told' "$SANDBOX/calls"; then break; fi
+  /bin/sleep 0.2
+done
+exit $code
+"""
+
+
 @dataclass(frozen=True)
 class Sandbox:
     """A folder that stands for the sidecar's file system."""
@@ -109,7 +122,7 @@ class Sandbox:
         return [line.split(" ") for line in self.read("calls").splitlines()]
 
     def text(self, name: str) -> str:
-        """A script, with the folders that it uses moved into the sandbox."""
+        """A script, or several that make one file (`a.sh+b.sh`), with the folders that it uses moved into the sandbox."""
         (self.folder / "run").mkdir(exist_ok=True)
         moved = {
             "/run/tailscale-sidecar": "run",
@@ -119,10 +132,16 @@ class Sandbox:
             "/proc/uptime": "uptime",
         }
         pattern = "|".join(map(re.escape, moved))
-        return re.sub(pattern, lambda match: str(self.folder / moved[match[0]]), SCRIPTS[name])
+        script = "".join(SCRIPTS[part] for part in name.split("+"))
+        return re.sub(pattern, lambda match: str(self.folder / moved[match[0]]), script)
 
-    def run(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Runs a script to its end. It finds our programs and harmless ones, and nothing that changes this machine."""
+    def run(
+        self, name: str, *arguments: str, env: Mapping[str, str] | None = None, parent: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a script to its end. It finds our programs and harmless ones, and nothing that changes this machine.
+
+        `parent` is the text of a script that runs it.
+        """
         tools = self.folder / "tools"
         tools.mkdir(exist_ok=True)
         for tool in TOOLS:
@@ -137,8 +156,9 @@ class Sandbox:
         ]
         functions = "".join(f'{program}() {{ "$SANDBOX/bin/{program}" "$@"; }}\n' for program in ours)
         path = f"{self.folder}/first-on-path:{self.folder}/bin:{tools}"
+        above = ["/bin/sh", "-c", parent, "parent"] if parent else []
         return subprocess.run(
-            [*self.shell, "-c", functions + self.text(name), name, *arguments],
+            [*above, *self.shell, "-c", functions + self.text(name), name, *arguments],
             env={"PATH": path, "SANDBOX": str(self.folder), **(env or {})},
             cwd=self.folder,
             capture_output=True,

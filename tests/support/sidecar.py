@@ -81,6 +81,12 @@ class Sidecar:
             return self.app.logs(self.ordinal, self.container)
         return ""
 
+    def last_words(self) -> str:
+        """Why it ended, as the pod's status says; nothing before it did."""
+        found = [(c["state"], c["lastState"]) for c in self.app.containers(self.ordinal) if c["name"] == self.container]
+        ended = [state["terminated"] for states in found for state in states if "terminated" in state]
+        return "\n".join(state.get("message", "") for state in ended)
+
     def container_id(self) -> str:
         """What its control group is named; nothing before its first start."""
         return str(self.status().get("containerID", "")).removeprefix("containerd://")

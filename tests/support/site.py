@@ -111,9 +111,10 @@ class Site:
 
     @property
     def workloads(self) -> list[Json]:
-        """All StatefulSets and Deployments, as a program has them."""
-        every = [found for found in self.server.objects if found["kind"] in ("StatefulSet", "Deployment")]
-        return [{"apiVersion": "apps/v1", **found} for found in every]
+        """All workloads, as a program has them."""
+        groups = {"StatefulSet": "apps/v1", "Deployment": "apps/v1", "Job": "batch/v1"}
+        every = [found for found in self.server.objects if found["kind"] in groups]
+        return [{"apiVersion": groups[found["kind"]], **found} for found in every]
 
     @property
     def pod_spec(self) -> Json:

@@ -19,7 +19,6 @@ from tests.lab.tailnet_client import Tailnet
 from tests.support import pulumi_cli
 from tests.support.deployment import Deployment, Workspace
 from tests.support.guide import Guide
-from tests.support.pulumi_cli import MissingError
 from tests.support.sidecar import Sidecar
 
 T = TypeVar("T")
@@ -103,8 +102,7 @@ class Bench:
     def start() -> Bench:
         """Starts it, with the guide's split DNS route and a global nameserver that knows nothing of the cluster."""
         lab = Lab.start()
-        with suppress(MissingError):  # the part that needs it says so
-            pulumi_cli.ensure()  # from the lab's network nothing can be downloaded
+        pulumi_cli.ensure()  # from the lab's network nothing can be downloaded
         setup.install_packages(PACKAGES)
         for build in (binaries.KWOK, binaries.HELM, binaries.REPLICAS):
             binaries.ensure(build)

@@ -17,6 +17,7 @@ SCRIPTS = "\n".join(
     "name",
     [
         contract.APP_RESOLV_CONF,
+        contract.PREPARED,
         contract.QUAD100,
         contract.RESOLV_CONF,
         contract.RESOLVER,

@@ -30,6 +30,7 @@ from tests.support.planted import (
     LOGS,
     PLANTED,
     Maker,
+    a_folder_beside_the_default_secret,
     no_pod,
     restarted_an_hour_ago,
 )
@@ -288,3 +289,82 @@ def test_progress_is_shown_on_a_terminal_and_gone_afterwards(tmp_path: Path) -> 
         doctor(site, tmp_path)
     assert "… looking for workloads" in error.getvalue()
     assert error.getvalue().endswith("\r\x1b[2K")
+
+
+# -- one symptom, several causes -----------------------------------------------------------------
+
+OUT_OF_TIME = "boot: getting Tailscale state Secret my-app-0: Get https://kubernetes.default.svc/api/v1/namespaces/db/secrets/my-app-0: context deadline exceeded"
+ITS_OWN_RESOLVER = "boot: getting Tailscale state Secret my-app-0: dial tcp: lookup kubernetes.default.svc on 100.100.100.100:53: read udp 10.244.0.10:4711->100.100.100.100:53: i/o timeout"
+THE_CLUSTERS_DNS = ITS_OWN_RESOLVER.replace("100.100.100.100", "10.96.0.10")
+
+
+@pytest.mark.parametrize(
+    ("maker", "restarts", "log", "cause"),
+    [
+        (by_hand, 3, OUT_OF_TIME, "stuck-after-crash"),
+        (by_hand, 3, ITS_OWN_RESOLVER, "stuck-after-crash"),
+        (by_hand, 0, OUT_OF_TIME, "api-server-unreachable"),
+        (by_hand, 3, THE_CLUSTERS_DNS, "api-server-unreachable"),
+        (component, 3, OUT_OF_TIME, "api-server-unreachable"),
+        (
+            by_hand,
+            3,
+            LOGS["api-server-unreachable"].replace("i/o timeout", "connect: connection refused"),
+            "api-server-unreachable",
+        ),
+    ],
+)
+def test_an_api_server_that_is_not_reached_is_a_broken_resolv_conf_only_where_a_crash_could_leave_one(
+    maker: Maker, restarts: int, log: str, cause: str, tmp_path: Path
+) -> None:
+    with maker() as site:
+        site.crash(log)
+        site.status_of()["restartCount"] = restarts
+        found = [f.name for f in site.findings(tmp_path) if f.object.startswith("Pod")]
+    assert found == [cause]
+
+
+def test_a_state_folder_that_is_not_used_is_told_instead_of_a_permission_that_nobody_wants(tmp_path: Path) -> None:
+    with by_hand() as site:
+        a_folder_beside_the_default_secret(site)
+        site.crash("boot: tailscale state Secret tailscale does not exist and we don't have permissions to create it.")
+        found = [f.name for f in site.findings(tmp_path) if f.object == f"Pod db/{NAME}-0"]
+    assert found == ["state-dir-unused"]
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        ({}, "No node was chosen yet"),
+        ({"node": "node-1"}, "Node node-1 has not started it"),
+        (
+            {"node": "node-1", "tailscale": {"state": {"running": {}}, "started": False}},
+            "The start-up probe of tailscale",
+        ),
+        ({"node": "node-1", "migrate": {"state": {"running": {}}}}, "Init container migrate has not ended yet"),
+    ],
+)
+def test_of_a_pod_that_stands_still_it_is_said_what_it_has_come_to(
+    states: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with component() as site:
+        site.pod_spec["initContainers"].append({"name": "migrate", "image": "migrate:1"})
+        pod = site.get("Pod", f"{NAME}-0")
+        pod["spec"] = {**site.pod_spec, **({"nodeName": states["node"]} if "node" in states else {})}
+        status = [{"name": name, **found} for name, found in states.items() if name != "node"]
+        pod["status"] = {"phase": "Pending", "initContainerStatuses": status}
+        (found,) = [f for f in site.findings(tmp_path) if f.object == f"Pod db/{NAME}-0"]
+    assert (found.name, said in found.what) == ("replica-not-ready", True)
+
+
+@pytest.mark.parametrize("unknown", ["envFrom", "command"])
+def test_what_a_manifest_does_not_say_of_the_state_is_not_taken_for_containerboots_default(
+    unknown: str, tmp_path: Path
+) -> None:
+    with mended() as site:
+        site.set_env("TS_KUBE_SECRET", None)
+        own = {"envFrom": [{"secretRef": {"name": "settings"}}], "command": ["/start-of-our-own"]}
+        site.sidecar[unknown] = own[unknown]
+        assert site.findings(tmp_path) == []
+        no_pod(site)
+        assert [finding.name for finding in site.findings(tmp_path)] == ["replica-missing"]

@@ -14,6 +14,8 @@ from tests.support.planted import PLANTED_IN_TEMPLATE
 NO_LOCK = "the lab's control plane plays no tailnet lock"
 ONLY_ON_THE_STAND_IN = {
     "doctor": {
+        "api-server-unreachable": "the lab's network enforces no policies",
+        "restart-policy-stripped": "takes a webhook that was built with an old Kubernetes API",
         "locked-out": NO_LOCK,
         "state-sealed-to-node": "takes a TPM, and a release of Tailscale that the lab does not have",
     },

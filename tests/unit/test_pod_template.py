@@ -31,7 +31,7 @@ from tailscale_sidecar.choices.state import State
 from tailscale_sidecar.pod.additions import Surroundings
 from tests.support.arguments import APP, SECRET, app
 from tests.support.mocked_engine import value_of
-from tests.support.pod import AUTH_SECRET, NAME, expanded, pod
+from tests.support.pod import AUTH_SECRET, NAME, Pod, expanded, pod
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 KERNEL, TUN, USERSPACE = KernelNetworking(), KernelNetworking(tun_device="devic.es/tun"), UserspaceNetworking()
@@ -152,7 +152,7 @@ def test_what_another_resource_makes_can_be_given_before_it_is_known() -> None:
 
 
 def test_pods_carry_the_users_labels_and_annotations_and_the_selectors() -> None:
-    made = pod(labels={"team": "a"}, annotations={"note": "b"})
+    made = pod(labels={"team": "a"}, annotations={"note": "b"}, dns=SplitDns())
     assert made.template["metadata"] == {"labels": {"app": NAME, "team": "a"}, "annotations": {"note": "b"}}
     assert made.stateful_set["selector"] == {"matchLabels": {"app": NAME}}
 
@@ -461,7 +461,7 @@ def test_with_the_clusters_dns_the_apps_resolver_is_left_alone(networking: Netwo
 
 @pytest.mark.parametrize("dns", [InPodSplitDns(), SplitDns(), ClusterDns()])
 def test_tailscaled_never_writes_the_file_that_the_app_reads(dns: Dns) -> None:
-    made = pod(dns=dns)
+    made = pod(dns=dns, networking=TUN)  # where it may mount, scripts/prepare.sh does
 
     def file(container: str) -> object:
         mount = made.mounts(container).get("/etc/resolv.conf")
@@ -472,12 +472,28 @@ def test_tailscaled_never_writes_the_file_that_the_app_reads(dns: Dns) -> None:
 
 def test_the_resolver_sends_the_tailnets_domains_to_tailscale_and_all_else_to_the_cluster() -> None:
     made = pod(dns=InPodSplitDns(tailnet_domains=["ts.net", "hs.example.com"], ready_port=9999))
-    corefile = made.env("tailscale-init")["COREFILE"]
-    tailnet, rest = corefile.split("\n. {\n")
+    tailnet, rest = corefile(made).split("\n. {\n")
     assert tailnet.startswith("ts.net hs.example.com {")
     assert "forward . 100.100.100.100" in tailnet
     assert "100.100.100.100" not in rest
+    assert "forward . /etc/resolv.conf" in rest  # the kubelet's own
     assert ":9999" in rest
+
+
+def corefile(made: Pod) -> str:
+    """What Kubernetes writes into the file that the resolver reads."""
+    command = made.containers["tailscale-dns"]["args"]
+    folder, _, name = command[command.index("-conf") + 1].rpartition("/")
+    mount = made.mounts("tailscale-dns")[folder]
+    (item,) = made.volumes[mount["name"]]["downwardAPI"]["items"]
+    assert item["path"] == name
+    key = item["fieldRef"]["fieldPath"].removeprefix("metadata.annotations['").removesuffix("']")
+    return str(made.template["metadata"]["annotations"][key])
+
+
+def test_the_resolver_shares_no_file_with_the_sidecar_whose_credential_would_be_beside_it() -> None:
+    volumes = {mount["name"] for mount in pod().mounts("tailscale-dns").values()}
+    assert volumes.isdisjoint(mount["name"] for mount in pod().mounts().values())
 
 
 def test_an_app_that_does_not_wait_for_the_tailnet_still_waits_for_its_resolver() -> None:
@@ -497,9 +513,34 @@ def test_where_the_app_waits_for_the_tailnet_the_sidecar_waits_for_the_resolver_
 def test_kernel_networking_is_root_whatever_the_pod_asks_of_the_app() -> None:
     for networking in (KERNEL, TUN):
         made = pod(pod_spec=RICH, networking=networking)
-        for name in ("tailscale", "tailscale-init"):
-            context = made.containers[name]["securityContext"]
-            assert (context["runAsUser"], context["runAsNonRoot"]) == (0, False)
+        assert (made.sidecar["securityContext"]["runAsUser"], made.sidecar["securityContext"]["runAsNonRoot"]) == (
+            0,
+            False,
+        )
+
+
+def test_a_privileged_sidecar_needs_no_init_container() -> None:
+    assert list(pod(dns=SplitDns()).containers) == ["tailscale", APP["name"]]
+    assert list(pod().containers) == ["tailscale-dns", "tailscale", APP["name"]]
+
+
+def test_the_init_container_beside_a_tun_device_has_no_privileges_and_no_device() -> None:
+    made = pod(networking=TUN).containers["tailscale-init"]
+    assert made["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert made["securityContext"]["allowPrivilegeEscalation"] is False
+    assert "limits" not in made["resources"]
+
+
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("networking", [KERNEL, TUN])
+def test_no_container_of_the_user_is_made_before_the_pod_is_prepared(networking: Networking, wait: bool) -> None:
+    hook = pod(networking=networking, wait_for_tailnet=wait).sidecar["lifecycle"]["postStart"]
+    assert "/run/tailscale-sidecar/prepared" in hook["exec"]["command"][-1]
+
+
+@NETWORKING
+def test_why_a_sidecar_ended_stands_in_the_pods_status(networking: Networking) -> None:
+    assert pod(networking=networking).sidecar["terminationMessagePolicy"] == "FallbackToLogsOnError"
 
 
 def test_a_tun_device_takes_the_place_of_privileges() -> None:
@@ -525,11 +566,11 @@ def test_the_sidecar_asks_for_resources_and_takes_the_users() -> None:
 
 def test_the_sysctls_that_routing_needs_are_set_where_they_can_be() -> None:
     routes = {"cluster_cidrs": ["10.96.0.0/12"], "accept_routes": True}
-    assert pod(**routes).env("tailscale-init")["FORWARD"] == "true"
-    assert pod(advertise_routes=["192.0.2.0/24"]).env("tailscale-init")["FORWARD"] == "true"
-    assert pod(advertise_exit_node=True).env("tailscale-init")["FORWARD"] == "true"
-    assert pod().env("tailscale-init")["FORWARD"] == "false"
-    assert pod(**routes, networking=TUN).env("tailscale-init")["FORWARD"] == "false"
+    assert pod(**routes).env()["FORWARD"] == "true"
+    assert pod(advertise_routes=["192.0.2.0/24"]).env()["FORWARD"] == "true"
+    assert pod(advertise_exit_node=True).env()["FORWARD"] == "true"
+    assert pod().env()["FORWARD"] == "false"
+    assert pod(**routes, networking=TUN).env()["FORWARD"] == "false"
 
 
 def test_userspace_networking_needs_no_init_container() -> None:
@@ -676,3 +717,10 @@ def test_the_role_follows_the_number_of_the_first_replica() -> None:
 
 def test_one_replica_can_have_a_name_of_its_own() -> None:
     assert pod(exact_hostname="db").env()["TS_HOSTNAME"] == "db"
+
+
+@pytest.mark.parametrize("networking", [KernelNetworking(), UserspaceNetworking()])
+def test_no_volume_on_the_nodes_disk_keeps_the_autoscaler_from_removing_it(networking: Any) -> None:
+    local = [volume["emptyDir"] for volume in pod(networking=networking).volumes.values() if "emptyDir" in volume]
+    assert local
+    assert all(volume.get("medium") == "Memory" for volume in local)

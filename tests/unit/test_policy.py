@@ -18,7 +18,7 @@ from tests.support import policy_pack
 from tests.support.api_server import Json
 from tests.support.arguments import arguments
 from tests.support.examples import EXAMPLES, rendered
-from tests.support.planted import HEALTHY, PLANTED_IN_TEMPLATE, Maker
+from tests.support.planted import HEALTHY, PLANTED_FOR_POLICIES, Maker
 from tests.support.site import NAME, Site, by_hand, mended
 from tests.support.unknown import paths, with_unknown
 
@@ -85,7 +85,7 @@ def names(*objects: Json) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "maker", "plant"), [pytest.param(*p, id=f"{p[0]}-{p[2].__name__}") for p in PLANTED_IN_TEMPLATE]
+    ("name", "maker", "plant"), [pytest.param(*p, id=f"{p[0]}-{p[2].__name__}") for p in PLANTED_FOR_POLICIES]
 )
 def test_a_planted_defect_is_found_by_its_name(name: str, maker: Maker, plant: Callable[[Site], object]) -> None:
     with maker() as site:
@@ -97,7 +97,7 @@ def test_a_planted_defect_is_found_by_its_name(name: str, maker: Maker, plant: C
 
 
 def test_every_policy_is_violated_by_a_planted_defect() -> None:
-    expected = {name for name, _, _ in PLANTED_IN_TEMPLATE}
+    expected = {name for name, _, _ in PLANTED_FOR_POLICIES}
     assert {policy.name for policy in POLICIES} == expected | {"shared-state-between-workloads"}
 
 

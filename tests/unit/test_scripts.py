@@ -14,7 +14,7 @@ import pytest
 
 from tailscale_sidecar.inspection.inside_pod import read
 from tailscale_sidecar.inspection.snapshot import Inside
-from tests.support.sandbox import PROGRAM, SCRIPTS, SHELLS, TAILSCALE, Sandbox
+from tests.support.sandbox import CONTAINERBOOT, PROGRAM, SCRIPTS, SHELLS, TAILSCALE, Sandbox
 
 SERVER = "https://controlplane.tailscale.com"
 SETTINGS = ["--hostname=db-0", "--accept-routes=false", "--shields-up=false", "--advertise-tags=tag:k8s"]
@@ -351,7 +351,6 @@ def started(sandbox: Sandbox) -> Sandbox:
     sandbox.program("containerboot", PROGRAM + "command -v tailscale; command -v tailscaled\n")
     sandbox.program("tailscale")
     sandbox.program("tailscaled")
-    sandbox.write("resolv.conf", "nameserver 100.100.100.100\n")
     return sandbox
 
 
@@ -362,19 +361,6 @@ def test_the_sidecar_finds_our_programs_before_the_images(started: Sandbox) -> N
     ours = [Path(line) for line in done.stdout.splitlines()]
     assert [path.read_text(encoding="utf-8") for path in ours] == given
     assert all(stat.S_IMODE(path.stat().st_mode) & 0o111 for path in ours)
-
-
-def test_a_restarted_sidecar_looks_names_up_at_the_cluster_and_not_at_a_tailscaled_that_is_not_there(
-    started: Sandbox,
-) -> None:
-    started.write("run/cluster.conf", "nameserver 10.96.0.10\n")
-    started.run("start.sh", "", "")
-    assert started.read("resolv.conf") == "nameserver 10.96.0.10\n"
-
-
-def test_a_userspace_sidecar_keeps_the_kubelets_resolv_conf(started: Sandbox) -> None:
-    started.run("start.sh", "", "")
-    assert started.read("resolv.conf") == "nameserver 100.100.100.100\n"
 
 
 def test_tailscaled_starts_disconnected(started: Sandbox) -> None:
@@ -428,13 +414,20 @@ def run_tailscaled(sandbox: Sandbox, log: str) -> subprocess.CompletedProcess[st
         'while read -r line; do echo "$line" >&2; /bin/sleep 0.2; done <"$SANDBOX/log"\n'
         "/bin/sleep 0.5; exit 7\n",
     )
-    return sandbox.run("tailscaled.sh", "--statedir=/tmp")
+    return sandbox.run("tailscaled.sh", "--statedir=/tmp", parent=CONTAINERBOOT)
 
 
 def test_the_log_of_tailscaled_stays_what_it_is(sandbox: Sandbox) -> None:
     done = run_tailscaled(sandbox, "one\n%s $HOME two\n")
-    assert (done.stderr, done.stdout, done.returncode) == ("one\n%s $HOME two\n", "", 7)
-    assert sandbox.calls == [["tailscaled", "--statedir=/tmp"]]
+    assert done.stderr.startswith("one\n%s $HOME two\n")
+    assert (done.stdout, done.returncode) == ("", 7)
+    assert sandbox.calls[0] == ["tailscaled", "--statedir=/tmp"]
+
+
+def test_a_tailscaled_that_ends_ends_containerboot_too_which_would_wait_for_it(sandbox: Sandbox) -> None:
+    done = run_tailscaled(sandbox, "tun: permission denied\n")
+    assert done.stderr.splitlines() == ["tun: permission denied", "tailscale-sidecar: tailscaled has ended"]
+    assert " ".join(sandbox.calls[-1]) == "told to end"
 
 
 def test_a_tailscaled_whose_device_was_deleted_is_stopped_and_the_next_start_logs_in(device: Sandbox) -> None:
@@ -527,114 +520,184 @@ def test_a_look_goes_on_where_tailscaled_does_not_answer(looking: Sandbox) -> No
     assert {one.name for one in inside.look_ups} == {KUBERNETES}
 
 
-# prepare.sh
+# keep.sh and prepare.sh
 
 
 POD = {
     "APP_NAMESERVER": "127.0.0.1",
     "CLUSTER_CIDRS": "10.244.0.0/16,fd00:10:244::/64",
-    "COREFILE": ". {\n  ready POD_ADDRESS:9003\n  forward . CLUSTER_DNS\n}",
     "FORWARD": "false",
     "HOST_IPS": "10.0.0.1",
     "KUBERNETES_SERVICE_HOST": "10.96.0.1",
     "POD_IPS": "10.244.0.7",
 }
+KUBELETS = "search a.svc.cluster.local\nnameserver 10.96.0.10\nnameserver fd00:10:96::a\noptions ndots:5 timeout:1\n"
+TAILSCALEDS = "nameserver 100.100.100.100\n"
 
 
 @pytest.fixture
-def prepared(tmp_path: Path) -> Sandbox:
+def new(tmp_path: Path) -> Sandbox:
+    """A sidecar that starts for the first time in its pod."""
     # Not busybox: programs that it does not find in a sandbox, it has built in, and `ip` is among them.
     if "dash" not in SHELLS:
         pytest.skip("dash is missing: apt-get install dash")
     sandbox = Sandbox(tmp_path, SHELLS["dash"])
-    ip = (
+    sandbox.program(
+        "ip",
         PROGRAM
         + 'case $* in "-4 route"*) echo "10.244.0.0/24 dev eth0 proto kernel scope link src 10.244.0.7" ;; esac\n'
+        # As the kernel does, which has each rule once.
+        'case $* in *"rule add"*) [ "$(grep -cxF "ip $*" "$SANDBOX/calls")" = 1 ] || '
+        '{{ echo "RTNETLINK answers: File exists" >&2; exit 2; }} ;; esac\n',
     )
-    sandbox.program("ip", ip)
     sandbox.program("sysctl")
-    sandbox.write("resolv.conf", "search a.svc.cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n")
+    sandbox.program("mount")
+    sandbox.write("resolv.conf", KUBELETS)
     sandbox.write("if_inet6", "")
     return sandbox
 
 
-def kept_in_cluster(prepared: Sandbox) -> set[str]:
+def prepare(sandbox: Sandbox, **changes: str) -> subprocess.CompletedProcess[str]:
+    return sandbox.run("keep.sh+prepare.sh", env={**POD, **changes})
+
+
+@pytest.fixture
+def prepared(new: Sandbox) -> Sandbox:
+    """A sidecar that has started for the first time in its pod."""
+    done = prepare(new)
+    assert done.returncode == 0, done.stderr
+    return new
+
+
+def kept_in_cluster(sandbox: Sandbox) -> set[str]:
     """The destinations that get a rule ahead of Tailscale's."""
-    return {
-        words[words.index("to") + 1]
-        for words in prepared.calls
-        if words[0] == "ip" and "add" in words and "to" in words
-    }
+    return {words[words.index("to") + 1] for words in sandbox.calls if words[0] == "ip" and "add" in words}
 
 
 def test_what_is_the_clusters_is_kept_out_of_tailscales_routing_table(prepared: Sandbox) -> None:
-    done = prepared.run("prepare.sh", env=POD)
-    assert done.returncode == 0, done.stderr
     assert kept_in_cluster(prepared) == {
         "10.244.0.0/16",  # cluster_cidrs
         "fd00:10:244::/64",
-        "10.96.0.10",  # the nameserver
+        "10.96.0.10",  # the nameservers
+        "fd00:10:96::a",
         "10.0.0.1",  # the node
         "10.96.0.1",  # the API server
         "10.244.0.0/24",  # the connected subnet
     }
+    assert ["ip", "-4", "rule", "add", "to", "10.0.0.1", "lookup", "main", "priority", "5000"] in prepared.calls
+
+
+def test_rules_are_added_at_each_start_and_never_taken_away(prepared: Sandbox) -> None:
+    first = kept_in_cluster(prepared)
+    (prepared.folder / "calls").rename(prepared.folder / "calls-before")
+    assert prepare(prepared).returncode == 0
+    assert kept_in_cluster(prepared) == first
+    assert not [words for words in prepared.calls if "del" in words or "flush" in words]
+
+
+def test_rules_that_are_there_are_no_error(prepared: Sandbox) -> None:
+    assert prepare(prepared).returncode == 0  # where `ip` says that each of them exists
+
+
+def test_a_rule_that_cannot_be_added_stops_the_sidecar_and_says_why(new: Sandbox) -> None:
+    new.program("ip", PROGRAM + 'echo "RTNETLINK answers: Operation not permitted" >&2\nexit 2\n')
+    done = prepare(new)
+    assert done.returncode != 0
+    assert "Operation not permitted" in done.stderr
 
 
 def test_an_ipv6_destination_gets_an_ipv6_rule_unless_the_kernel_has_no_ipv6(prepared: Sandbox) -> None:
-    prepared.run("prepare.sh", env=POD)
     assert [words[1] for words in prepared.calls if "add" in words and "fd00:10:244::/64" in words] == ["-6"]
     (prepared.folder / "if_inet6").unlink()
     (prepared.folder / "calls").unlink()
-    assert prepared.run("prepare.sh", env=POD).returncode == 0
+    assert prepare(prepared).returncode == 0
     assert "fd00:10:244::/64" not in kept_in_cluster(prepared)
     assert "10.244.0.0/16" in kept_in_cluster(prepared)
 
 
 @pytest.mark.parametrize(("forward", "written"), [("true", True), ("false", False)])
-def test_forwarding_is_switched_on_where_it_is_needed(prepared: Sandbox, forward: str, written: bool) -> None:
-    prepared.run("prepare.sh", env={**POD, "FORWARD": forward})
-    assert (["sysctl", "-w", "net.ipv4.ip_forward=1"] in prepared.calls) is written
+def test_forwarding_is_switched_on_where_it_is_needed(new: Sandbox, forward: str, written: bool) -> None:
+    prepare(new, FORWARD=forward)
+    assert (["sysctl", "-w", "net.ipv4.ip_forward=1"] in new.calls) is written
 
 
-def test_the_app_gets_the_modes_nameserver_and_the_clusters_search_list(prepared: Sandbox) -> None:
-    prepared.run("prepare.sh", env=POD)
-    lines = prepared.read("run/app.conf").splitlines()
-    assert sorted(lines) == ["nameserver 127.0.0.1", "options ndots:5", "search a.svc.cluster.local"]
+def test_the_app_gets_the_modes_nameserver_and_all_else_as_the_kubelet_wrote_it(prepared: Sandbox) -> None:
+    expected = "nameserver 127.0.0.1\nsearch a.svc.cluster.local\noptions ndots:5 timeout:1\n"
+    assert prepared.read("run/app.conf") == expected
 
 
-def test_the_resolver_forwards_to_the_clusters_nameservers(prepared: Sandbox) -> None:
-    prepared.write("resolv.conf", "nameserver 10.96.0.10\nnameserver fd00:10:96::a\n")
-    prepared.run("prepare.sh", env=POD)
-    assert "forward . 10.96.0.10 fd00:10:96::a" in prepared.read("run/Corefile")
+def test_an_app_that_keeps_the_clusters_resolver_gets_no_file(new: Sandbox) -> None:
+    prepare(new, APP_NAMESERVER="")
+    assert not (new.folder / "run/app.conf").exists()
 
 
-@pytest.mark.parametrize(
-    ("addresses", "ready"), [("10.244.0.7,fd00::7", "10.244.0.7:9003"), ("fd00::7,10.244.0.7", "[fd00::7]:9003")]
-)
-def test_the_resolver_is_asked_whether_it_is_ready_on_the_pods_first_address(
-    prepared: Sandbox, addresses: str, ready: str
+def test_a_file_that_the_app_has_mounted_is_neither_replaced_nor_written_again(prepared: Sandbox) -> None:
+    mounted = (prepared.folder / "run/app.conf").stat()
+    prepared.write("resolv.conf", TAILSCALEDS)
+    prepare(prepared)
+    after = (prepared.folder / "run/app.conf").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (mounted.st_ino, mounted.st_mtime_ns)
+
+
+def test_tailscaled_gets_a_resolv_conf_of_its_own_over_the_one_that_the_containers_share(prepared: Sandbox) -> None:
+    own, shared = prepared.folder / "run/sidecar.conf", prepared.folder / "resolv.conf"
+    assert ["mount", "-o", "bind", str(own), str(shared)] in prepared.calls
+    assert (own.read_text(), shared.read_text()) == (KUBELETS, KUBELETS)
+
+
+def test_a_sidecar_that_may_not_mount_has_its_own_file_there_already(new: Sandbox) -> None:
+    assert new.run("keep.sh").returncode == 0  # the init container
+    (new.folder / "resolv.conf").unlink()
+    (new.folder / "resolv.conf").hardlink_to(new.folder / "run/sidecar.conf")
+    assert prepare(new).returncode == 0
+    assert not [words for words in new.calls if words[0] == "mount"]
+
+
+def test_after_a_crash_the_sidecar_looks_names_up_at_the_cluster_and_not_at_a_tailscaled_that_is_not_there(
+    prepared: Sandbox,
 ) -> None:
-    prepared.run("prepare.sh", env={**POD, "POD_IPS": addresses})
-    assert f"ready {ready}\n" in prepared.read("run/Corefile")
+    prepared.write("run/sidecar.conf", TAILSCALEDS)
+    prepared.write("resolv.conf", TAILSCALEDS)  # where it is the same file
+    prepare(prepared)
+    assert prepared.read("run/sidecar.conf") == KUBELETS
+
+
+def test_the_kubelets_resolv_conf_is_saved_whole_or_not_at_all(new: Sandbox) -> None:
+    new.program("mv", PROGRAM + "exit 1\n")  # killed at the last moment
+    assert new.run("keep.sh").returncode != 0
+    assert not (new.folder / "run/cluster.conf").exists()
+    (new.folder / "bin/mv").unlink()
+    assert new.run("keep.sh").returncode == 0
+    assert new.read("run/cluster.conf") == KUBELETS
+
+
+def test_the_app_is_let_start_only_when_all_is_prepared(new: Sandbox) -> None:
+    assert prepare(new, HOST_IPS="100.64.0.7").returncode != 0
+    assert not (new.folder / "run/prepared").exists()
+    prepare(new)
+    assert (new.folder / "run/prepared").exists()
 
 
 @pytest.mark.parametrize(
-    ("changes", "named"),
+    ("what", "changes"),
     [
-        ({"POD_IPS": "100.64.0.7"}, "100.64.0.7"),
-        ({"HOST_IPS": "100.127.255.1"}, "100.127.255.1"),
-        ({"KUBERNETES_SERVICE_HOST": "100.100.0.1"}, "100.100.0.1"),
+        ("pod's address", {"POD_IPS": "100.64.0.7"}),
+        ("pod's address", {"POD_IPS": "fd00::7,100.127.255.254"}),
+        ("node's address", {"HOST_IPS": "100.99.1.1"}),
+        ("API server's address", {"KUBERNETES_SERVICE_HOST": "100.110.0.1"}),
+        ("nameserver", {"resolv.conf": "search x\nnameserver 100.70.0.10\n"}),
     ],
 )
 def test_a_cluster_in_the_tailnets_range_is_refused_with_the_way_out(
-    prepared: Sandbox, changes: dict[str, str], named: str
+    new: Sandbox, what: str, changes: dict[str, str]
 ) -> None:
-    done = prepared.run("prepare.sh", env={**POD, **changes})
-    assert done.returncode != 0
-    assert named in done.stderr
+    new.write("resolv.conf", changes.pop("resolv.conf", KUBELETS))
+    done = prepare(new, **changes)
+    assert done.returncode == 1
+    assert re.search(f"The {what} 100[.0-9]+ lies in 100.64.0.0/10", done.stderr)
     assert "UserspaceNetworking()" in done.stderr
 
 
-@pytest.mark.parametrize("address", ["100.63.255.254", "100.128.0.1", "10.100.64.1"])
-def test_addresses_beside_the_tailnets_range_are_fine(prepared: Sandbox, address: str) -> None:
-    assert prepared.run("prepare.sh", env={**POD, "POD_IPS": address}).returncode == 0
+@pytest.mark.parametrize("address", ["100.63.255.254", "100.128.0.1", "10.100.64.1", "100.6.4.1", "110.64.0.1"])
+def test_addresses_beside_the_tailnets_range_are_fine(new: Sandbox, address: str) -> None:
+    assert prepare(new, POD_IPS=address).returncode == 0

@@ -15,13 +15,13 @@ from pulumi.runtime.rpc import UNKNOWN as PULUMIS
 from typing_extensions import override
 
 from tailscale_sidecar.checks.registry import Check
-from tailscale_sidecar.checks.template import check_template
+from tailscale_sidecar.checks.template import KINDS, check_template
 from tailscale_sidecar.inspection.known_workload import KnownWorkload
 from tailscale_sidecar.inspection.unknown_values import UNKNOWN, known
 from tailscale_sidecar.inspection.workload import Workload, environment, sidecar_of, workloads
 from tailscale_sidecar.report.findings import Finding
 from tests.support.api_server import Json
-from tests.support.planted import PLANTED_IN_TEMPLATE, Maker
+from tests.support.planted import PLANTED_FOR_POLICIES, Maker
 from tests.support.site import Site
 from tests.support.unknown import Path, paths, with_unknown
 
@@ -184,7 +184,7 @@ def planted(maker: Maker, plant: Callable[[Site], object]) -> Json:
 
 @cache
 def manifest(name: str) -> Json:
-    return next(planted(maker, plant) for _, maker, plant in PLANTED_IN_TEMPLATE if plant.__name__ == name)
+    return next(planted(maker, plant) for _, maker, plant in PLANTED_FOR_POLICIES if plant.__name__ == name)
 
 
 @cache
@@ -198,10 +198,10 @@ def looked_at(name: str) -> list[tuple[Check[[Workload]], Read, list[Finding]]]:
 @settings(deadline=None)
 @given(data=st.data())
 def test_whatever_is_unknown_what_is_found_by_checks_that_do_not_read_it_stays(data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from([plant.__name__ for _, _, plant in PLANTED_IN_TEMPLATE]))
+    name = data.draw(st.sampled_from([plant.__name__ for _, _, plant in PLANTED_FOR_POLICIES]))
     path = data.draw(st.sampled_from([p for p in paths(manifest(name)) if p[0] in ("metadata", "spec")]))
     changed = known(with_unknown(manifest(name), path))
-    (*seen,) = [NamedWorkload(workload.manifest) for workload in workloads([changed])]
+    (*seen,) = [NamedWorkload(workload.manifest) for workload in workloads([changed], KINDS)]
     for check, read, expected in looked_at(name):
         if path not in read:
             assert [finding for workload in seen for finding in check(workload)] == expected, check.defect.name
@@ -226,7 +226,9 @@ def test_one_unknown_field_hides_the_findings_that_depend_on_it_alone(path: Path
 
 
 def names(found: Json) -> set[str]:
-    return {f.name for w in workloads([known(found)]) for f in check_template.findings(KnownWorkload(w.manifest))}
+    return {
+        f.name for w in workloads([known(found)], KINDS) for f in check_template.findings(KnownWorkload(w.manifest))
+    }
 
 
 def test_what_a_check_found_before_it_met_something_unknown_stays() -> None:

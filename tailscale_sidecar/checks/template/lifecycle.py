@@ -89,3 +89,20 @@ def parallel(workload: Workload) -> Iterator[Seen]:
     policy = workload.manifest["spec"].get("podManagementPolicy")
     if policy == "Parallel" and workload.replicas > BURST_REPLICAS and "REGISTRATION_RATE" not in workload.env:
         yield Seen(f"podManagementPolicy is Parallel, with {workload.replicas} replicas.")
+
+
+JOB_NEVER_ENDS = Defect(
+    name="job-never-completes",
+    severity=Severity.ERROR,
+    why="A Job completes when its containers have ended. The sidecar never ends.",
+    do="Make {container} a native sidecar: an init container with restartPolicy Always.",
+    source="https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#jobs-with-sidecar-containers",
+)
+
+
+@check_template(JOB_NEVER_ENDS)
+def job_never_ends(workload: Workload) -> Iterator[Seen]:
+    own = workload.pod_spec.get("containers") or ()
+    if workload.kind in ("CronJob", "Job") and len(own) > 1 and workload.sidecar in own:
+        name = workload.sidecar.get("name", "")
+        yield Seen(f"{name} is one of the {workload.kind}'s containers.", {"container": name})

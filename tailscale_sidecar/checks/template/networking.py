@@ -44,19 +44,42 @@ def host_network(workload: Workload) -> Iterator[Seen]:
         yield Seen("hostNetwork is on.")
 
 
+NO_NET_ADMIN = Defect(
+    name="no-net-admin",
+    severity=Severity.ERROR,
+    why="Kernel networking makes a network device and routes, which a container may do with NET_ADMIN only.",
+    do="Make the sidecar privileged, or add the capability NET_ADMIN to it, or use TS_USERSPACE=true.",
+    source="https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
+)
+
+
+@check_template(NO_NET_ADMIN)
+def no_net_admin(workload: Workload) -> Iterator[Seen]:
+    if workload.is_kernel and not workload.is_privileged and not has_net_admin(workload):
+        yield Seen("The sidecar is not privileged, and has no capability NET_ADMIN.")
+
+
+def has_net_admin(workload: Workload) -> bool:
+    """Whether the sidecar has the capability."""
+    context = workload.sidecar.get("securityContext") or {}
+    added = {str(one).upper().removeprefix("CAP_") for one in (context.get("capabilities") or {}).get("add") or ()}
+    return bool({"NET_ADMIN", "ALL"} & added)
+
+
 NO_TUN = Defect(
     name="no-tun-device",
-    severity=Severity.WARNING,
-    why="Since runc 1.2 (containerd 1.7.24) NET_ADMIN alone does not open /dev/net/tun, which kernel networking needs.",
-    do="Make the sidecar privileged, or give it the device by a device plugin, or use TS_USERSPACE=true.",
-    source="https://github.com/kubernetes/kubernetes/issues/129157",
+    severity=Severity.NOTE,
+    why="Nodes with runc 1.2.0 to 1.2.3 (October 2024 to January 2025) refuse /dev/net/tun to NET_ADMIN alone. Others allow it.",
+    do="Where nodes have such a runc: update it, or make the sidecar privileged, or give it the device by a device plugin.",
+    source="https://github.com/opencontainers/runc/blob/v1.2.4/CHANGELOG.md",
 )
 
 
 @check_template(NO_TUN)
 def no_tun(workload: Workload) -> Iterator[Seen]:
-    if workload.is_kernel and not (workload.is_privileged or workload.device_resources):
-        yield Seen("The sidecar is not privileged, and asks for no device of a device plugin.")
+    alone = not (workload.is_privileged or workload.device_resources)
+    if alone and workload.is_kernel and has_net_admin(workload):
+        yield Seen("The sidecar has NET_ADMIN, is not privileged, and asks for no device of a device plugin.")
 
 
 SANDBOX = Defect(

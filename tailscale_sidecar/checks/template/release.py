@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
-from ...inspection.workload import Workload
+from ...inspection.unknown_values import UnknownError
+from ...inspection.workload import Workload, is_tailscale_image
 from ...pod import rules
 from ...pod.contract import TAILSCALE_IMAGE
 from ...report.findings import UPSTREAM, Defect, Severity
 from ..registry import Seen, check_template
+from .login import OTHER_CREDENTIALS
 
 DEFAULT_RELEASE = rules.release(TAILSCALE_IMAGE) or (0, 0, 0)
 NEWEST = ".".join(map(str, DEFAULT_RELEASE))
@@ -17,7 +20,7 @@ NEWEST = ".".join(map(str, DEFAULT_RELEASE))
 UNUSABLE_RELEASE = Defect(
     name="release-unusable",
     severity=Severity.ERROR,
-    why="Releases before 1.94 know no OAuth client or workload identity, and 1.92.0 to 1.92.4 tie the state to one node.",
+    why="Releases before 1.94 know no OAuth client or workload identity, and 1.92.0 to 1.92.4 tie a state Secret to one node.",
     do="Use a release from 1.94 on, such as v{newest}.",
     source=f"{UPSTREAM}/18302",
 )
@@ -25,18 +28,32 @@ UNUSABLE_RELEASE = Defect(
 
 @check_template(UNUSABLE_RELEASE)
 def unusable_release(workload: Workload) -> Iterator[Seen]:
-    reason = why_unusable(workload.image)
-    if reason:
-        yield Seen(f"Image {workload.image}: {reason}.", {"newest": NEWEST})
+    for why in (unknown_credential, sealed_state):
+        with suppress(UnknownError):
+            reason = why(workload)
+            if reason:
+                yield Seen(f"Image {workload.image} {reason}.", {"newest": NEWEST})
 
 
-def why_unusable(image: str) -> str:
-    """Why the component would not take this image; nothing where it would."""
-    try:
-        rules.tailscale_image(image)
-    except ValueError as error:
-        return str(error)
-    return ""
+def unknown_credential(workload: Workload) -> str:
+    """What the release does not know of how it is to log in."""
+    found = workload.release
+    if found is None or found[:2] >= rules.OLDEST_RELEASE:
+        return ""
+    given = [name for name in workload.env if name in OTHER_CREDENTIALS]
+    return f"does not know {', '.join(given)}" if given else ""
+
+
+def sealed_state(workload: Workload) -> str:
+    """Why its state cannot be read elsewhere."""
+    found = workload.release
+    seals = found is not None and found[:2] == (1, 92) and found[2] <= rules.LAST_TPM_PATCH
+    return "seals the state to the node's TPM, so that the pod cannot move" if seals and in_secret(workload) else ""
+
+
+def in_secret(workload: Workload) -> bool:
+    """Whether the state is in a Secret."""
+    return workload.state.kind == "secret"
 
 
 OLD_RELEASE = Defect(
@@ -51,7 +68,7 @@ OLD_RELEASE = Defect(
 @check_template(OLD_RELEASE)
 def old_release(workload: Workload) -> Iterator[Seen]:
     found = workload.release
-    if found is not None and found[:2] < DEFAULT_RELEASE[:2] and not why_unusable(workload.image):
+    if found is not None and found[:2] < DEFAULT_RELEASE[:2] and not any(unusable_release(workload)):
         yield Seen(f"Image {workload.image}; v{NEWEST} is out.", {"newest": NEWEST})
 
 
@@ -66,5 +83,5 @@ FLOATING_IMAGE = Defect(
 
 @check_template(FLOATING_IMAGE)
 def floating_image(workload: Workload) -> Iterator[Seen]:
-    if "@" not in workload.image and workload.release is None and not why_unusable(workload.image):
+    if is_tailscale_image(workload.image) and "@" not in workload.image and workload.release is None:
         yield Seen(f"Image {workload.image} names no release.", {"newest": NEWEST})

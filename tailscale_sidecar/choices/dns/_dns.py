@@ -29,14 +29,12 @@ class Dns(Model):
         return {}
 
 
-def resolvers(*, accept_dns: bool, app_nameserver: str = "", corefile: str = "") -> Additions:
+def resolvers(*, accept_dns: bool, app_nameserver: str = "") -> Additions:
     """Tells the scripts which resolv.conf the app gets: the kubelet's with this one nameserver, or the kubelet's own."""
+    # scripts/prepare.sh has written it before any of the user's containers is made.
+    app_file: Json = {"name": RUN_VOLUME, "mountPath": RESOLV_CONF, "subPath": APP_RESOLV_CONF, "readOnly": True}
     return Additions(
         env=(env_value("TS_ACCEPT_DNS", str(accept_dns).lower()),),
-        prepare_env=(env_value("APP_NAMESERVER", app_nameserver), env_value("COREFILE", corefile)),
-        app_mounts=(_file(APP_RESOLV_CONF, RESOLV_CONF),) if app_nameserver else (),
+        prepare_env=(env_value("APP_NAMESERVER", app_nameserver),),
+        app_mounts=(app_file,) if app_nameserver else (),
     )
-
-
-def _file(name: str, path: str) -> Json:
-    return {"name": RUN_VOLUME, "mountPath": path, "subPath": name, "readOnly": True}

@@ -7,15 +7,20 @@ from pydantic import Field, field_validator
 from typing_extensions import override
 
 from ...pod.additions import Additions, Surroundings
-from ...pod.contract import RESOLVER, RUN_VOLUME
+from ...pod.contract import COREFILE_ANNOTATION, COREFILE_VOLUME, RESOLVER
 from ...pod.model import Items
-from ...pod.objects import Json, env_value, startup_probe
+from ...pod.objects import Json, env_field, env_value, startup_probe
 from ._dns import Dns, resolvers
 
-# scripts/prepare.sh fills in POD_ADDRESS and CLUSTER_DNS. The cache is for a tailscaled that is down: it then has the
-# last answer for each name, for an hour, where tailscaled has not answered within half a second. While it answers,
-# nothing is older than a second. Without a cache glibc, told half of an answer by a tailscaled that is killed before
-# the other half, says that the name does not exist (getaddrinfo: EAI_NODATA).
+# The first server is the app's, the second a store of last answers, for a tailscaled that is down. Each question of the app
+# goes to the store, whatever that answers (`next`), so that it asks tailscaled itself and has the newest answer of each
+# name, for an hour; then to tailscaled; and what tailscaled does not answer within half a second, or at once while its
+# address is unreachable, the store answers. So nothing is older than a second while tailscaled answers. One server with
+# `serve_stale ... verify` would do it if, in CoreDNS 1.15.0, a second question during the first one's verification did not
+# get the old answer, or, without a time-out, an old NXDOMAIN did not win over a newer address.
+#
+# Without stored answers glibc, told half of an answer by a tailscaled that is killed before the other half, says that the
+# name does not exist (getaddrinfo: EAI_NODATA). The brackets are for IPv6; Go takes them around IPv4 too.
 COREFILE = """\
 {domains} {{
   bind 127.0.0.1
@@ -24,21 +29,37 @@ COREFILE = """\
     success 1000 1 0
     denial 1000 1 0
     servfail 0
-    serve_stale 1h verify 500ms
+  }}
+  forward . 127.0.0.2 {{
+    max_fails 0
+    next NOERROR NXDOMAIN SERVFAIL
+  }}
+  forward . 100.100.100.100 127.0.0.2 {{
+    policy sequential
+    max_fails 0
+    read_timeout 500ms
+  }}
+}}
+{domains} {{
+  bind 127.0.0.2
+  cache {{
+    success 1000 1 0
+    denial 1000 1 0
+    servfail 0
+    serve_stale 1h
   }}
   forward . 100.100.100.100 {{
     max_fails 0
+    prefer_udp
   }}
 }}
 . {{
   bind 127.0.0.1
   errors
-  ready POD_ADDRESS:{ready_port}
-  forward . CLUSTER_DNS
+  ready [{{$POD_IP}}]:{ready_port}
+  forward . /etc/resolv.conf
 }}
 """
-
-
 RESOURCES: Json = {"requests": {"cpu": "5m", "memory": "64Mi"}}
 """As pod_template.DEFAULT_RESOURCES."""
 
@@ -73,7 +94,11 @@ class InPodSplitDns(Dns):
     @override
     def additions(self, pod: Surroundings) -> Additions:
         corefile = COREFILE.format(domains=" ".join(self.tailnet_domains), ready_port=self.ready_port)
-        app = resolvers(accept_dns=True, app_nameserver="127.0.0.1", corefile=corefile)
+        file = {"path": "Corefile", "fieldRef": {"fieldPath": f"metadata.annotations['{COREFILE_ANNOTATION}']"}}
+        app = resolvers(accept_dns=True, app_nameserver="127.0.0.1") + Additions(
+            annotations=((COREFILE_ANNOTATION, corefile),),
+            volumes=({"name": COREFILE_VOLUME, "downwardAPI": {"items": [file]}},),
+        )
         coredns = self._coredns(pod)
         if pod.waits_for_tailnet:
             # The app waits for the tailnet, and the sidecar that goes there for the resolver: scripts/start.sh.
@@ -97,9 +122,8 @@ class InPodSplitDns(Dns):
             **({"imagePullPolicy": pod.image_pull_policy} if pod.image_pull_policy else {}),
             "restartPolicy": "Always",
             "args": ["-conf", "/etc/coredns/Corefile"],
-            "volumeMounts": [
-                {"name": RUN_VOLUME, "mountPath": "/etc/coredns/Corefile", "subPath": "Corefile", "readOnly": True}
-            ],
+            "env": [env_field("POD_IP", "status.podIP")],
+            "volumeMounts": [{"name": COREFILE_VOLUME, "mountPath": "/etc/coredns", "readOnly": True}],
             "resources": RESOURCES if pod.dns_resources is None else pod.dns_resources,
             # Root with the one capability for port 53: the image's binary carries it as a file capability, and could
             # not even be executed without it in the bounding set.

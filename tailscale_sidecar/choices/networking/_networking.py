@@ -12,7 +12,7 @@ class Networking(Model):
     """Base of the networking modes."""
 
     kernel: ClassVar[bool]
-    """Whether the pod gets a network device of the tailnet, and the init container that prepares its routing."""
+    """Whether the pod gets a network device of the tailnet, and a sidecar that prepares its routing."""
 
     @property
     @abstractmethod
@@ -29,8 +29,8 @@ class Networking(Model):
         return {}
 
     @property
-    def writes_sysctls(self) -> bool:
-        """Whether the init container may write /proc/sys."""
+    def is_privileged(self) -> bool:
+        """Whether the sidecar may write /proc/sys, and mount files in its container."""
         return False
 
     def ports(self) -> dict[int, str]:

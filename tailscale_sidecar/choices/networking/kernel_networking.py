@@ -52,7 +52,7 @@ class KernelNetworking(Networking):
 
     @property
     @override
-    def writes_sysctls(self) -> bool:
+    def is_privileged(self) -> bool:
         return self.tun_device is None
 
     @property

@@ -47,7 +47,8 @@ class UserspaceNetworking(Networking):
                 env_value("TS_SOCKS5_SERVER", proxy),
                 env_value("TS_OUTBOUND_HTTP_PROXY_LISTEN", proxy),
             ),
-            volumes=({"name": TMP_VOLUME, "emptyDir": {}},),
+            # In memory: a volume on the node's disk would keep the Cluster Autoscaler from removing the node.
+            volumes=({"name": TMP_VOLUME, "emptyDir": {"medium": "Memory"}},),
             mounts=({"name": TMP_VOLUME, "mountPath": "/tmp"},),  # noqa: S108 - containerboot's socket is there
         )
 

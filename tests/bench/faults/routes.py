@@ -105,10 +105,10 @@ def reaches_the_node(app: Deployment) -> Cell:
 
 def is_reached(app: Deployment) -> Cell:
     """Whether other pods reach the app once it is on the tailnet, or the pod says that they would not."""
-    prepare = Sidecar(app, container="tailscale-init")
-    wait_for("the tailnet or a word", lambda: is_connected(app) or "100.64.0.0/10" in prepare.logs(), PATIENCE)
-    if "100.64.0.0/10" in prepare.logs():
-        return Cell("refused when the pod starts, with the way out in its log")
+    sidecar = Sidecar(app)
+    wait_for("the tailnet or a word", lambda: is_connected(app) or "100.64.0.0/10" in sidecar.last_words(), PATIENCE)
+    if "100.64.0.0/10" in sidecar.last_words():
+        return Cell("refused when the pod starts, with the way out in its status")
     try:
         app.workspace.kubectl("exec", "bystander", "--", "fetch", "-timeout=3s", f"http://{app.status()['podIP']}/")
     except LabError:

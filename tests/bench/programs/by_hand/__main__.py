@@ -24,6 +24,7 @@ RUN = {"name": "tailscale-run", "mountPath": "/run/tailscale-sidecar"}
 RESOURCES = {"requests": {"cpu": "15m", "memory": "96Mi"}}
 PRIVILEGED = {"privileged": True, "runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False}
 SCRIPTS = {file.stem: file.read_text(encoding="utf-8") for file in Path("scripts").glob("*.sh")}
+COREFILE_ANNOTATION = "tailscale-sidecar/corefile"
 COREFILE = """\
 ts.net {
   bind 127.0.0.1
@@ -32,17 +33,35 @@ ts.net {
     success 1000 1 0
     denial 1000 1 0
     servfail 0
-    serve_stale 1h verify 500ms
+  }
+  forward . 127.0.0.2 {
+    max_fails 0
+    next NOERROR NXDOMAIN SERVFAIL
+  }
+  forward . 100.100.100.100 127.0.0.2 {
+    policy sequential
+    max_fails 0
+    read_timeout 500ms
+  }
+}
+ts.net {
+  bind 127.0.0.2
+  cache {
+    success 1000 1 0
+    denial 1000 1 0
+    servfail 0
+    serve_stale 1h
   }
   forward . 100.100.100.100 {
     max_fails 0
+    prefer_udp
   }
 }
 . {
   bind 127.0.0.1
   errors
-  ready POD_ADDRESS:9003
-  forward . CLUSTER_DNS
+  ready [{$POD_IP}]:9003
+  forward . /etc/resolv.conf
 }
 """
 
@@ -95,7 +114,10 @@ def app(name: str) -> None:
         "serviceName": service.metadata["name"],
         "podManagementPolicy": "OrderedReady",
         "selector": {"matchLabels": {"app": name}},
-        "template": {"metadata": {"labels": {"app": name}}, "spec": pod(account, auth)},
+        "template": {
+            "metadata": {"labels": {"app": name}, "annotations": {COREFILE_ANNOTATION: COREFILE}},
+            "spec": pod(account, auth),
+        },
     }
     # The types of the SDK are too much for a type checker where a pod is written in place: hence Any.
     after = pulumi.ResourceOptions(parent=group, depends_on=[binding, *identities])
@@ -110,40 +132,21 @@ def pod(account: ServiceAccount, auth: Secret) -> Any:
     token = {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}}
     authority = {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}}
     own = {"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}
+    corefile = {"path": "Corefile", "fieldRef": {"fieldPath": f"metadata.annotations['{COREFILE_ANNOTATION}']"}}
     return {
         "serviceAccountName": account.metadata["name"],
         "automountServiceAccountToken": False,
-        "initContainers": [prepare(), resolver(), sidecar()],
+        "initContainers": [resolver(), sidecar()],
         "containers": [{"name": "app", "image": "nginx:1.29", "volumeMounts": [mount]}],
         "volumes": [
             {"name": "tailscale-auth", "secret": {"secretName": auth.metadata["name"]}},
+            {"name": "tailscale-corefile", "downwardAPI": {"items": [corefile]}},
             {"name": "tailscale-run", "emptyDir": {"medium": "Memory"}},
             {
                 "name": "tailscale-token",
                 "projected": {"sources": [token, authority, {"downwardAPI": {"items": [own]}}]},
             },
         ],
-    }
-
-
-def prepare() -> Any:
-    """The init container."""
-    return {
-        "name": "tailscale-init",
-        "image": TAILSCALE,
-        "command": ["/bin/sh", "-c", SCRIPTS["prepare"]],
-        "env": [
-            field("POD_IPS", "status.podIPs"),
-            field("HOST_IPS", "status.hostIPs"),
-            {"name": "CLUSTER_CIDRS", "value": ""},
-            {"name": "FORWARD", "value": "false"},
-            {"name": "APP_NAMESERVER", "value": "127.0.0.1"},
-            {"name": "COREFILE", "value": COREFILE},
-        ],
-        "volumeMounts": [RUN],
-        "resources": RESOURCES,
-        "securityContext": PRIVILEGED,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
     }
 
 
@@ -154,9 +157,8 @@ def resolver() -> Any:
         "image": COREDNS,
         "restartPolicy": "Always",
         "args": ["-conf", "/etc/coredns/Corefile"],
-        "volumeMounts": [
-            {"name": "tailscale-run", "mountPath": "/etc/coredns/Corefile", "subPath": "Corefile", "readOnly": True}
-        ],
+        "env": [field("POD_IP", "status.podIP")],
+        "volumeMounts": [{"name": "tailscale-corefile", "mountPath": "/etc/coredns", "readOnly": True}],
         "resources": {"requests": {"cpu": "5m", "memory": "64Mi"}},
         "securityContext": {
             "runAsUser": 0,
@@ -172,6 +174,9 @@ def resolver() -> Any:
 def sidecar() -> Any:
     """Tailscale."""
     settings = {
+        "CLUSTER_CIDRS": "",
+        "FORWARD": "false",
+        "APP_NAMESERVER": "127.0.0.1",
         "CREDENTIAL_FLAG": "--client-secret",
         "CREDENTIAL_FILE": "/etc/tailscale-sidecar/auth/TS_CLIENT_SECRET",
         "CREDENTIAL_ATTRIBUTES": "ephemeral=false preauthorized=true",
@@ -192,27 +197,31 @@ def sidecar() -> Any:
         "TS_LOCAL_ADDR_PORT": "$(POD_IP):9002",
         "TS_BOOT_TIMEOUT": "24h",
     }
+    start = SCRIPTS["keep"] + SCRIPTS["prepare"] + SCRIPTS["start"]
+    prepared = "until [ -e /run/tailscale-sidecar/prepared ]; do sleep 0.05; done"
     token = "/var/run/secrets/kubernetes.io/serviceaccount"
     return {
         "name": "tailscale",
         "image": TAILSCALE,
         "restartPolicy": "Always",
-        "command": ["/bin/sh", "-c", SCRIPTS["start"], "start.sh", SCRIPTS["connect"], SCRIPTS["tailscaled"]],
+        "command": ["/bin/sh", "-c", start, "start.sh", SCRIPTS["connect"], SCRIPTS["tailscaled"]],
         "env": [
             field("POD_NAME", "metadata.name"),
             field("POD_UID", "metadata.uid"),
             field("POD_IP", "status.podIP"),
             field("POD_IPS", "status.podIPs"),
+            field("HOST_IPS", "status.hostIPs"),
             *({"name": variable, "value": value} for variable, value in settings.items()),
         ],
         "volumeMounts": [
             RUN,
-            {"name": "tailscale-run", "mountPath": "/etc/resolv.conf", "subPath": "sidecar.conf"},
             {"name": "tailscale-auth", "mountPath": "/etc/tailscale-sidecar/auth", "readOnly": True},
             {"name": "tailscale-token", "mountPath": token, "readOnly": True},
         ],
         "resources": RESOURCES,
         "securityContext": PRIVILEGED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "lifecycle": {"postStart": {"exec": {"command": ["/bin/sh", "-c", prepared]}}},
         "ports": [{"name": "metrics", "containerPort": 9002, "protocol": "TCP"}],
         "startupProbe": probe("/healthz", 9002),
     }
