@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import re
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import yaml
 from pulumi import _types
 from pulumi_kubernetes.apps.v1 import DeploymentArgs, StatefulSetArgs
 from pulumi_kubernetes.core.v1 import ConfigMapArgs, PodArgs, SecretArgs, ServiceAccountArgs, ServiceArgs
@@ -17,6 +15,7 @@ from pulumi_kubernetes.rbac.v1 import ClusterRoleArgs, ClusterRoleBindingArgs, R
 
 from ..pod.camel_case import to_camel_case
 from ..pod.objects import Json
+from . import yaml_objects
 
 KINDS: dict[str, Any] = {
     "ClusterRole": ClusterRoleArgs,
@@ -36,17 +35,6 @@ QUANTITIES = ("capacity", "hard", "limits", "overhead", "requests")
 """Maps whose values may be numbers."""
 DEEPEST = 100
 """Levels of lists and maps. No object has as many; a YAML alias of something that it is in has no end."""
-TEMPLATE = re.compile(r"\{\{")
-
-
-class Loader(yaml.SafeLoader):
-    """Reads a date as the text that is there."""
-
-
-Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def objects(text: str, source: str) -> list[Json]:
@@ -56,27 +44,11 @@ def objects(text: str, source: str) -> list[Json]:
         ValueError: It is not YAML, or an object of a kind that is looked into is not well-formed.
     """
     try:
-        documents: list[Any] = list(yaml.load_all(text, Loader))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{source} {_reason(error, text)}") from None
-    except RecursionError:
-        raise ValueError(f"{source} is nested too deeply") from None
-    found = []
-    for number, document in enumerate(documents, 1):
-        where = f"{source}, document {number}" if len(documents) > 1 else source
-        found += [_checked(item, where) for item in _flat(_plain(document, where), where)]
-    return found
-
-
-def _reason(error: yaml.YAMLError, text: str) -> str:
-    """Why a text is not YAML, in one line."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    where = f"is not YAML at line {mark.line + 1}" if mark else "is not YAML"
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-    advice = (
-        "; it looks like a template: render it first, such as with `helm template`" if TEMPLATE.search(text) else ""
-    )
-    return f"{where}: {' '.join(str(problem).split())}{advice}"
+        found = list(yaml_objects.objects(text))
+    except yaml_objects.NotReadableError as error:
+        raise ValueError(f"{source} is not YAML: {' '.join(str(error).split())}") from None
+    places = [f"{source}:{getattr(one, 'line', 1)}" for one in found]
+    return [_checked(_plain(one, place), place) for one, place in zip(found, places, strict=True)]
 
 
 def _plain(value: Any, where: str, depth: int = 0) -> Any:
@@ -88,21 +60,6 @@ def _plain(value: Any, where: str, depth: int = 0) -> Any:
     if isinstance(value, list | tuple | set):
         return [_plain(item, where, depth + 1) for item in value if item is not None]
     return value if isinstance(value, str | bool | int | float) or value is None else str(value)
-
-
-def _flat(value: Any, where: str, kind: str = "") -> Iterator[Json]:
-    """The objects of a document; a typed list's items may leave their kind out."""
-    if not isinstance(value, dict):
-        return
-    own = value.get("kind", kind)
-    if isinstance(own, str) and own.endswith("List"):
-        items = value.get("items", [])
-        if not isinstance(items, list):
-            raise ValueError(f"{where}: {own}.items must be a list")
-        for item in items:
-            yield from _flat(item, where, own.removesuffix("List"))
-    elif isinstance(own, str) and own:
-        yield {**value, "kind": own}
 
 
 def _checked(found: Json, where: str) -> Json:

@@ -79,15 +79,15 @@ def test_a_file_is_read_as_kubectl_reads_it(tmp_path: Path, case: str) -> None:
 
 
 REFUSED = {
-    "a template": ("metadata: {name: {{ .Values.name }}}", "it looks like a template: render it first"),
-    "no YAML": ("a: [", "is not YAML at line 1"),
+    "a template": ("metadata: {name: {{ .Values.name }}}", "render templates first"),
+    "no YAML": ("a: [", "is not YAML: line 1"),
     "nothing": ("", "there are no objects"),
     "another kind": (dumped(workload("DaemonSet")), "there are DaemonSet db"),
     "a list where a map belongs": (dumped({**workload(), "spec": []}), "StatefulSet db.spec must be"),
     "a map where a list belongs": (dumped(workload(pod={"containers": {}})), "containers must be a list"),
     "a number where text belongs": (dumped(workload(pod={"schedulerName": 1})), "schedulerName must be text"),
     "a container without a name": (dumped(workload(pod={"containers": [{"image": "a"}]})), "containers[0].name is missing"),
-    "an alias of what it is in": ("&a [*a]", "is nested too deeply"),
+    "an alias of what it is in": ("kind: Pod\nspec: &a [*a]", "is nested too deeply"),
     "two of them": (dumped(workload(), workload("Deployment")), "name one of StatefulSet web/db, Deployment web/db"),
 }  # fmt: skip
 
