@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import grpc
+import grpc  # type: ignore[import-untyped] # it has no types
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2_grpc
 from pulumi.runtime.proto.language_pb2 import ProgramInfo, RunPluginRequest, RunPluginResponse, RunRequest, RunResponse
@@ -71,9 +71,13 @@ def serve(engine: str) -> None:
 def run() -> int:
     """Runs the program of the request that is read; returns the exit status."""
     request = RunRequest.FromString(sys.stdin.buffer.read())
-    program = os.path.normpath(Path(request.info.program_directory, request.info.entry_point))
-    sys.argv[:] = [program]
-    done = LanguageServer(lambda: runpy.run_path(program, run_name="__main__")).Run(request, None)
+    path = os.path.normpath(Path(request.info.program_directory, request.info.entry_point))
+    sys.argv[:] = [path]
+
+    def program() -> None:
+        runpy.run_path(path, run_name="__main__")
+
+    done: RunResponse = LanguageServer(program).Run(request, None)  # type: ignore[no-untyped-call] # it has no types
     return int(bool(done.error))
 
 

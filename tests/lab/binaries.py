@@ -28,6 +28,8 @@ class Change:
     """The file that it is made from; itself where there is none."""
     without: str = ""
     """What is left out."""
+    instead: str = ""
+    """What comes in its place."""
 
     def apply(self, module: Path) -> None:
         """Change the copy."""
@@ -35,7 +37,7 @@ class Change:
         text = source.read_text(encoding="utf-8")
         if self.without not in text:
             raise LabError(f"{self.module} no longer has {self.without!r} in {source.name}: it can be built as it is")
-        (module / self.file).write_text(text.replace(self.without, ""), encoding="utf-8")
+        (module / self.file).write_text(text.replace(self.without, self.instead), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -146,13 +148,24 @@ PULUMI_KUBERNETES = Build(
     packages=(f"{PULUMI_KUBERNETES_MODULE}/cmd/pulumi-resource-kubernetes",),
     keyed_by=MODULE_ONLY,
     stamps=(f"{PULUMI_KUBERNETES_MODULE}/pkg/version.Version=4.25.0-alpha.20260115",),
-    changes=tuple(
+    changes=(
         Change(
             module=PULUMI_KUBERNETES_MODULE,
-            file=f"cmd/pulumi-resource-kubernetes/{name}-embed.json",
-            source=f"cmd/pulumi-resource-kubernetes/{name}.json",
-        )
-        for name in ("schema", "terraform-mapping")
+            file="cmd/pulumi-resource-kubernetes/schema-embed.json",
+            source="cmd/pulumi-resource-kubernetes/schema.json",
+        ),
+        Change(
+            module=PULUMI_KUBERNETES_MODULE,
+            file="cmd/pulumi-resource-kubernetes/terraform-mapping-embed.json",
+            source="cmd/pulumi-resource-kubernetes/terraform-mapping.json",
+        ),
+        # Pulumi's library is the CLI's, newer than the provider, so that the two compile it once.
+        Change(
+            module=PULUMI_KUBERNETES_MODULE,
+            file="pkg/gen/schema.go",
+            without="Provider: pschema.ResourceSpec{",
+            instead="Provider: &pschema.ResourceSpec{",
+        ),
     ),
 )
 
