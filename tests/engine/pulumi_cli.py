@@ -125,6 +125,7 @@ def _built() -> PulumiCli:
     folder = HOME / f"built-{key}"
     with locked(CACHE / "pulumi.lock", "installs Pulumi"):
         if not folder.exists():
+            HOME.mkdir(parents=True, exist_ok=True)
             aside = Path(tempfile.mkdtemp(dir=HOME))
             for program in programs:
                 (aside / program.name).symlink_to(program)
