@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,7 @@ def python(info: ProgramInfo) -> str:
 
 def serve(engine: str) -> None:
     """Answers the engine until it ends this process; the first line printed is the port."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # how the engine does so
     server = grpc.server(ThreadPoolExecutor(), options=[("grpc.max_receive_message_length", -1)])
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(Host(engine), server)
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)
