@@ -32,8 +32,9 @@ test-code: .venv/ready ## what needs no lab: no root, and no Go
 	$(TEST) -m "not soak" -n 2 tests/unit tests/component
 
 # The lab's own program in Go: whoever runs no lab needs no Go.
+test-go: export GOTOOLCHAIN := auto
 test-go: .venv/ready
-	cd tests/lab/tailnet && export GOTOOLCHAIN=auto && go vet ./... && go test ./...
+	cd tests/lab/tailnet && go vet ./... && go test ./...
 	cd .github/actionlint && go tool actionlint -shellcheck=$(CURDIR)/$(BIN)/shellcheck -pyflakes= ../workflows/*.yml
 
 # They restart the node's programs, and wait more than they work: in a lab of their own, beside the others.

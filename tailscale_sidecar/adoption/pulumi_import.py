@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from functools import partial
 
@@ -20,10 +21,13 @@ def run(text: str, namespace: str, secrets: Iterable[str]) -> list[Registered]:
     Raises:
         Exception: The component refuses the arguments, or whatever else is wrong with it.
     """
-    # A client secret is checked for how it starts.
-    config = {f"adopt:{key}": "tskey-client-later" if key == "clientSecret" else "later" for key in secrets}
+    # A client secret is checked for how it starts and, for another control plane, for where its API is.
+    client_secret = "tskey-client-later?baseURL=later"
+    config = {f"adopt:{key}": client_secret if key == "clientSecret" else "later" for key in secrets}
     source = compile(text, PROGRAM, "exec")
-    found = registered(partial(exec, source, {}), namespace=namespace, project="adopt", config=config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they are about, the first `up` of the program says itself
+        found = registered(partial(exec, source, {}), namespace=namespace, project="adopt", config=config)
     return [Registered(one.type, one.name, plain(one.object, show_secrets=False)) for one in found]
 
 

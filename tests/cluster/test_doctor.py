@@ -6,7 +6,6 @@ import contextlib
 import json
 import re
 import secrets
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Tailnet
 from tests.support.account import kubeconfig_for
 from tests.support.deployment import APP, QUIET, RENDERER, Deployment, Workspace
-from tests.support.doctor import CLUSTER_CIDRS, await_finding, by_api, doctor, names, target
+from tests.support.doctor import CLUSTER_CIDRS, await_finding, by_api, disable_key_expiry, doctor, names, target
 from tests.support.guide import Guide
 from tests.support.planted import PLANTED_IN_TEMPLATE
 from tests.support.sidecar import Sidecar
@@ -98,14 +97,6 @@ def expiry(app: Deployment, key: str) -> Iterator[None]:
         yield
     finally:
         disable_key_expiry(app, key)
-
-
-def disable_key_expiry(app: Deployment, key: str, *, value: bool = True) -> None:
-    """By the switch that the admin console has for it."""
-    url = f"{app.workspace.tailnet.url}/api/v2/device/{app.device().id}/key"
-    body = json.dumps({"keyExpiryDisabled": value}).encode()
-    request = urllib.request.Request(url, body, {"Authorization": f"Bearer {key}"}, method="POST")
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
 
 
 def test_a_role_that_no_longer_names_a_replicas_secret_is_found(app: Deployment) -> None:

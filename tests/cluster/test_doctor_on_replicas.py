@@ -10,11 +10,10 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from tests.cluster.test_doctor import disable_key_expiry
 from tests.lab.images import REBUILT_IMAGE
 from tests.lab.tailnet_client import Tailnet
 from tests.support.deployment import Deployment, Workspace
-from tests.support.doctor import await_finding, by_api, doctor, names, target
+from tests.support.doctor import await_finding, by_api, disable_key_expiry, doctor, names, target
 from tests.support.sidecar import Sidecar
 from tests.support.state import empty
 

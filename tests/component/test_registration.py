@@ -262,7 +262,9 @@ def test_what_pulumi_is_told_to_wait_for_is_on_the_stateful_set_and_not_on_its_p
     annotations = found["metadata"]["annotations"]
     assert annotations.keys() == {"team", "pulumi.com/patchForce", "pulumi.com/waitFor"}
     assert "@.updatedReplicas > 0" in annotations["pulumi.com/waitFor"]
-    assert found["spec"]["template"]["metadata"]["annotations"] == {"team": "a"}
+    of_pods = found["spec"]["template"]["metadata"]["annotations"]
+    assert of_pods["team"] == "a"
+    assert not [key for key in of_pods if key.startswith("pulumi.com/")]
 
 
 # Permissions

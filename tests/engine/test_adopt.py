@@ -119,6 +119,7 @@ APPLIES = ("", "--server-side", "--field-manager=helm")
 """How the manifest may have been deployed, as options of `kubectl apply`."""
 
 
+@pytest.mark.usefixtures("released_provider")  # the one that builds does not wait for a roll-out
 @pytest.mark.parametrize("option", [pytest.param(one, marks=pytest.mark.soak if one else ()) for one in APPLIES])
 def test_the_guides_replicas_are_the_same_devices_when_the_printed_commands_have_run(
     program: Program, option: str

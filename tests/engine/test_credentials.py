@@ -98,5 +98,4 @@ def processes_and_logs(workspace: Workspace, *apps: Component) -> str:
     )  # some end meanwhile
     processes = [workspace.kubectl("exec", pod, *look) for pod in pods]
     assert all("tailscaled" in listed for listed in processes)
-    containers = [(pod, f"--container={container}") for pod in pods for container in ("tailscale-dns", "tailscale")]
-    return "".join(processes + [workspace.kubectl("logs", *container) for container in containers])
+    return "".join(processes + [workspace.kubectl("logs", pod, "--container=tailscale") for pod in pods])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tailscale_sidecar import SecretState
 from tests.support.program import Program, await_nothing_but, everything
 
 
+@pytest.mark.usefixtures("released_provider")  # the one that builds does not wait for a roll-out
 def test_a_replica_keeps_its_identity_through_all_commands_until_it_is_removed(program: Program) -> None:
     before = everything(program)
     app = program.add(replicas=2)

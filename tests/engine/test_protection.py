@@ -26,6 +26,7 @@ def uid_of_stateful_set(app: Component) -> str:
     return str(found["metadata"]["uid"]) if found else ""
 
 
+@pytest.mark.usefixtures("released_provider")  # the one that builds does not wait for a roll-out
 def test_a_component_that_is_renamed_and_moved_keeps_its_pods_and_devices(program: Program) -> None:
     app = program.add(replicas=2)
     program.up()

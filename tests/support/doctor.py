@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import urllib.request
 from typing import Any
 from unittest import mock
 
@@ -49,3 +50,11 @@ def await_finding(app: Deployment, *wanted: str, **environment: str) -> None:
     app.wait_for(
         f"the findings {wanted}", lambda: set(wanted) <= names(doctor(app.workspace, target(app), **environment))
     )
+
+
+def disable_key_expiry(app: Deployment, key: str, *, value: bool = True) -> None:
+    """By the switch that the admin console has for it."""
+    url = f"{app.workspace.tailnet.url}/api/v2/device/{app.device().id}/key"
+    body = json.dumps({"keyExpiryDisabled": value}).encode()
+    request = urllib.request.Request(url, body, {"Authorization": f"Bearer {key}"}, method="POST")
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()

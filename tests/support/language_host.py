@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -60,12 +61,16 @@ def python(info: ProgramInfo) -> str:
 
 
 def serve(engine: str) -> None:
-    """Answers the engine until it ends this process; the first line printed is the port."""
+    """Answers the engine until it ends this process, or is no more; the first line printed is the port."""
+    started_by = os.getppid()
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # how the engine does so
     server = grpc.server(ThreadPoolExecutor(), options=[("grpc.max_receive_message_length", -1)])
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(Host(engine), server)
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)
     server.start()
-    server.wait_for_termination()
+    while os.getppid() == started_by:
+        server.wait_for_termination(timeout=1)
+    os._exit(0)
 
 
 def run() -> int:

@@ -25,6 +25,10 @@ LANGUAGE_HOST = """\
 #!/bin/sh
 exec '{python}' '{file}' "$@"
 """
+DYNAMIC_PROVIDERS = """\
+#!/bin/sh
+exec '{python}' -u -m pulumi.dynamic "$@"
+"""
 BUILT = {binaries.PULUMI: "pulumi", binaries.PULUMI_KUBERNETES: "pulumi-resource-kubernetes"}
 
 
@@ -121,7 +125,11 @@ def _built() -> PulumiCli:
     """The CLI and its provider for Kubernetes from their Go modules, and the host of the language from the SDK."""
     programs = [binaries.ensure(build) / name for build, name in BUILT.items()]
     host = LANGUAGE_HOST.format(python=sys.executable, file=Path(__file__).with_name("language_host.py"))
-    key = hashlib.sha256(f"{programs}{host}".encode()).hexdigest()[:16]
+    scripts = {
+        "pulumi-language-python": host,
+        "pulumi-resource-pulumi-python": DYNAMIC_PROVIDERS.format(python=sys.executable),
+    }
+    key = hashlib.sha256(f"{programs}{scripts}".encode()).hexdigest()[:16]
     folder = HOME / f"built-{key}"
     with locked(CACHE / "pulumi.lock", "installs Pulumi"):
         if not folder.exists():
@@ -129,9 +137,9 @@ def _built() -> PulumiCli:
             aside = Path(tempfile.mkdtemp(dir=HOME))
             for program in programs:
                 (aside / program.name).symlink_to(program)
-            script = aside / "pulumi-language-python"
-            script.write_text(host, encoding="utf-8")
-            script.chmod(0o755)
+            for name, text in scripts.items():
+                (aside / name).write_text(text, encoding="utf-8")
+                (aside / name).chmod(0o755)
             aside.rename(folder)
     return PulumiCli(folder / "pulumi", is_released=False)
 

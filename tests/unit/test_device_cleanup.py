@@ -12,7 +12,7 @@ import pulumi
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
-from tailscale_sidecar import DeviceCleanup, EmptyDirState, PersistentVolumeState
+from tailscale_sidecar import AuthKey, DeviceCleanup, EmptyDirState, PersistentVolumeState
 from tailscale_sidecar.clients import extras
 from tailscale_sidecar.clients.kubeconfig import ClusterAccess
 from tailscale_sidecar.clients.kubernetes import Cluster, connect
@@ -60,10 +60,16 @@ def test_a_state_that_only_the_pod_can_read_is_refused(state: Any) -> None:
 
 def test_another_control_plane_needs_its_api() -> None:
     with pytest.raises(ValueError, match=r"device_cleanup\.api_url is required with login_server"):
-        arguments(device_cleanup=CLEANUP, login_server="https://headscale.example.com")
+        arguments(
+            auth=AuthKey(auth_key="hskey-auth-x"), device_cleanup=CLEANUP, login_server="https://headscale.example.com"
+        )
     for accepted in (DeviceCleanup(client_secret=SECRET, api_url="https://example.com"), DeviceCleanup(retain=True)):
-        arguments(device_cleanup=accepted, login_server="https://headscale.example.com")
-    arguments(device_cleanup=CLEANUP, login_server="https://controlplane.tailscale.com")
+        arguments(
+            auth=AuthKey(auth_key="hskey-auth-x"), device_cleanup=accepted, login_server="https://headscale.example.com"
+        )
+    arguments(
+        auth=AuthKey(auth_key="hskey-auth-x"), device_cleanup=CLEANUP, login_server="https://controlplane.tailscale.com"
+    )
 
 
 # The resource
