@@ -14,13 +14,12 @@ from pulumi_kubernetes.core.v1 import Secret, SecretPatch, Service, ServiceAccou
 from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 
 from ..clients import extras
-from ..devices import outputs as _devices
+from ..devices import outputs
 from ..devices.cleanup_provider import DeviceCleanupResource
 from ..devices.device import Device
 from ..pod import rules
 from ..pod.model import Input
-from . import kubernetes_provider as _kubernetes_provider
-from . import pod_template, protection, rollout
+from . import kubernetes_provider, pod_template, protection, rollout
 from .args import TailscaleSidecarStatefulSetArgs
 
 
@@ -103,7 +102,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
             )
         extras.DEVICES.require("devices")
         pods = [f"{self._kubernetes_name}-{ordinal}" for ordinal in self._surroundings.ordinals(self._args.replicas)]
-        return _devices.devices(self.stateful_set, pods, _kubernetes_provider.access_of(self))
+        return outputs.devices(self.stateful_set, pods, kubernetes_provider.access_of(self))
 
     def _service(self) -> Service:
         spec: Any = {
@@ -211,7 +210,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         if cleanup is None:
             return []
         extras.DEVICES.require("device_cleanup")
-        access = cleanup.access(_kubernetes_provider.access_of(self))
+        access = cleanup.access(kubernetes_provider.access_of(self))
         shared: dict[str, Any] = {
             "namespace": _namespace_of(self.service),
             "stateful_set": self._kubernetes_name,

@@ -305,41 +305,28 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def env(values: Mapping[str, Any], *, kernel: bool) -> None:
-    """Refuses what the component sets itself, and what containerboot would."""
+    """Refuses what the component sets itself, and what containerboot would (cmd/containerboot/settings.go:246)."""
     for variable in values:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", variable):
             raise ValueError(f"env: {variable!r} is not the name of a variable")
         if variable in ENV_FIELDS:
             field = ENV_FIELDS[variable]
             raise ValueError(f"env: {variable} cannot be set" + (f"; use the argument {field}" if field else ""))
-    containerboot_env(values, kernel=kernel)
-
-
-def env_value(variable: str, value: str) -> None:
-    """Refuses a variable's value with which containerboot does not start. Empty is as not set."""
-    if variable == "TS_DEBUG_ADDR_PORT" and value and not is_address_with_port(value):
-        raise ValueError("env: TS_DEBUG_ADDR_PORT must be ip:port, an IPv6 address in brackets")
-    if variable == "TS_BOOT_TIMEOUT" and value:
-        _duration(variable, value)
-
-
-def _duration(variable: str, value: str) -> None:
-    if not re.fullmatch(r"(\d+(\.\d+)?(ns|us|ms|s|m|h))+", value):
-        raise ValueError(f"env: {variable} must be a Go duration such as 10m")
-
-
-def containerboot_env(values: Mapping[str, Any], *, kernel: bool) -> None:
-    """Refuses what containerboot refuses to start with (cmd/containerboot/settings.go:246). Empty is as not set."""
-    given = {variable for variable, value in values.items() if value != ""}
+    given = {variable for variable, value in values.items() if value != ""}  # empty is as not set
     for variable in KERNEL_ONLY_ENV:
         if variable in given and not kernel:
             raise ValueError(f"env: {variable} is not supported with UserspaceNetworking(); use KernelNetworking()")
     for one, other in EXCLUSIVE_ENV:
         if {one, other} <= given:
             raise ValueError(f"env: {one} and {other} cannot both be set; remove one")
-    timeout = values.get("TS_BOOT_TIMEOUT")
-    if isinstance(timeout, str) and timeout:
-        _duration("TS_BOOT_TIMEOUT", timeout)
+
+
+def env_value(variable: str, value: str) -> None:
+    """Refuses a variable's value with which containerboot does not start. Empty is as not set."""
+    if variable == "TS_DEBUG_ADDR_PORT" and value and not is_address_with_port(value):
+        raise ValueError("env: TS_DEBUG_ADDR_PORT must be ip:port, an IPv6 address in brackets")
+    if variable == "TS_BOOT_TIMEOUT" and value and not re.fullmatch(r"(\d+(\.\d+)?(ns|us|ms|s|m|h))+", value):
+        raise ValueError("env: TS_BOOT_TIMEOUT must be a Go duration such as 10m")
 
 
 def is_address_with_port(text: str) -> bool:

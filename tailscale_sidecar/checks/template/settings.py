@@ -230,7 +230,7 @@ def two_health_checks(workload: Workload) -> Iterator[str]:
 def wrong_time_out(workload: Workload) -> Iterator[str]:
     """A time that Go cannot read."""
     try:
-        rules.containerboot_env({"TS_BOOT_TIMEOUT": workload.env.get("TS_BOOT_TIMEOUT", "")}, kernel=True)
+        rules.env_value("TS_BOOT_TIMEOUT", workload.env.get("TS_BOOT_TIMEOUT", ""))
     except ValueError as error:
         yield str(error).removeprefix("env: ")
 
