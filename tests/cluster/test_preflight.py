@@ -102,7 +102,7 @@ def test_a_program_that_keeps_a_route_out_is_told_what_its_pods_cannot_reach(
     shared_workspace: Workspace, tailnet: Tailnet
 ) -> None:
     device = f"office-{secrets.token_hex(2)}"
-    config = ("clientSecret=none", 'clusterCidrs=["10.244.0.0/16","10.96.0.0/16","10.200.0.0/24"]')
+    config = ("clientSecret=tskey-client-none", 'clusterCidrs=["10.244.0.0/16","10.96.0.0/16","10.200.0.0/24"]')
     words = [word for setting in config for word in ("--config", setting)]
     with tailnet.router(device, ["10.96.128.0/17"]):
         program = str(ROOT / "examples/accept_routes")

@@ -60,12 +60,13 @@ def test_a_sidecar_that_is_killed_while_it_prepares_prepares_the_rest_at_its_nex
 
 
 def kill_while_it_prepares(app: Deployment) -> None:
-    """Ends the shells of the pod (SIGKILL) while they add rules."""
+    """Ends the shells of the pod (SIGKILL) while they add rules, and waits until they are gone."""
     app.wait_for("the sidecar to add rules", lambda: "ip" in map(comm, pids_of_pod(app.uid())), 90)
-    for pid in pids_of_pod(app.uid()):
-        if comm(pid) in ("sh", "ip"):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    shells = [pid for pid in pids_of_pod(app.uid()) if comm(pid) in ("sh", "ip")]
+    for pid in shells:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    app.wait_for("the shells to be gone", lambda: not {"sh", "ip"} & set(map(comm, shells)))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ While that answers, nothing older than a second is answered; while it does not, 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,7 +22,9 @@ from tests.lab import Lab, binaries
 from tests.support.name_server import AAAA, A, Answer, NameServer, ask
 from tests.support.pod import pod
 
-APP, PORT, UPSTREAM_PORT = "127.0.0.1", 5300, 5301
+NETWORK = f"127.1.{os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw')}"
+"""The addresses of one of the processes that run the tests: others run their resolvers beside it."""
+APP, BEHIND, PORT, UPSTREAM_PORT = f"{NETWORK}.1", f"{NETWORK}.2", 5300, 5301
 FRESH = 1.0
 """Seconds that an answer may be old."""
 OLD, NEW = "100.64.0.1", "100.64.0.2"
@@ -68,18 +71,17 @@ class Resolver:
 
 @pytest.fixture
 def resolver(lab: Lab, tmp_path: Path) -> Iterator[Resolver]:
-    """CoreDNS as in the pod, but for its ports."""
+    """CoreDNS as in the pod, but for its addresses and ports."""
     del lab  # is entered: nothing else listens there
     text = pod(dns=InPodSplitDns()).template["metadata"]["annotations"][COREFILE_ANNOTATION]
-    text = text.replace(QUAD100, f"127.0.0.1:{UPSTREAM_PORT}").replace(
-        "forward . 127.0.0.2", f"forward . 127.0.0.2:{PORT}"
-    )
-    text = text.replace(f":{UPSTREAM_PORT} 127.0.0.2 ", f":{UPSTREAM_PORT} 127.0.0.2:{PORT} ").replace("{$POD_IP}", APP)
+    text = text.replace("bind 127.0.0.1", f"bind {APP}").replace("bind 127.0.0.2", f"bind {BEHIND}")
+    text = text.replace(QUAD100, f"{APP}:{UPSTREAM_PORT}").replace(" 127.0.0.2", f" {BEHIND}:{PORT}")
+    text = text.replace("{$POD_IP}", APP)
     corefile = tmp_path / "Corefile"
     corefile.write_text(text, encoding="utf-8")
     coredns = [str(binaries.ensure(binaries.COREDNS) / "coredns"), f"-dns.port={PORT}", "-conf", str(corefile)]
     tailscaled = NameServer({"ready.ts.net": OLD})
-    with tailscaled.listening("127.0.0.1", UPSTREAM_PORT), (tmp_path / "log").open("w") as log:
+    with tailscaled.listening(APP, UPSTREAM_PORT), (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(coredns, stdout=log, stderr=log)
         try:
             resolver = Resolver(tailscaled)

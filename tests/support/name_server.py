@@ -28,12 +28,14 @@ class NameServer:
         """Answers over UDP meanwhile."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
             server.bind((address, port))
-            threading.Thread(target=self._serve, args=(server,), daemon=True).start()
+            serving = threading.Thread(target=self._serve, args=(server,), daemon=True)
+            serving.start()
             try:
                 yield
             finally:
                 with suppress(OSError):  # "not connected", and yet it wakes who waits for a query
                     server.shutdown(socket.SHUT_RD)
+                serving.join()  # until then the port is taken
 
     def _serve(self, server: socket.socket) -> None:
         while True:
