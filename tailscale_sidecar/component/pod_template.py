@@ -97,6 +97,7 @@ def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions)
     user = args.pod_spec
     spec: Json = {
         **user,
+        **args.networking.pod_fields,
         "serviceAccountName": args.service_account_name or name,
         "automountServiceAccountToken": False,
         "initContainers": [*sidecars, *_with_mounts(user.get("initContainers", ()), app_mounts)],
@@ -130,7 +131,7 @@ def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_to
         ),
         "volumeMounts": mounts,
         "resources": _resources(args),
-        "securityContext": args.networking.security_context,
+        "securityContext": args.networking.security_context(routes=args.routes),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     if kernel:
@@ -149,11 +150,11 @@ def _prepare_env(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> lis
     """What scripts/prepare.sh asks for: the guide's sysctls, and what is kept out of the tailnet's routes."""
     if not args.networking.kernel:
         return []
-    forward = args.accept_routes or bool(args.advertise_routes) or args.advertise_exit_node
+    forward = (args.accept_routes and args.networking.is_privileged) or (args.routes and args.networking.can_route)
     return [
         env_field("HOST_IPS", "status.hostIPs"),
         env_value("CLUSTER_CIDRS", _joined(args.cluster_cidrs, ",")),
-        env_value("FORWARD", str(forward and args.networking.is_privileged).lower()),
+        env_value("FORWARD", str(forward).lower()),
         *added.prepare_env,
     ]
 
