@@ -116,7 +116,7 @@ def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions)
 
 def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_token: bool) -> Json:
     kernel = args.networking.kernel
-    script = (_script("keep.sh") + _script("prepare.sh") if kernel else "") + _script("start.sh")
+    scripts = [*added.scripts, *(["keep.sh", "prepare.sh"] if kernel else []), "start.sh"]
     mounts = [{"name": RUN_VOLUME, "mountPath": RUN_DIR}]
     if kernel and not args.networking.is_privileged:
         mounts.append({"name": RUN_VOLUME, "mountPath": RESOLV_CONF, "subPath": SIDECAR_RESOLV_CONF})
@@ -125,7 +125,14 @@ def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_to
         "name": SIDECAR,
         **_image(args),
         "restartPolicy": "Always",
-        "command": ["/bin/sh", "-c", script, "start.sh", _connect_script(args), _script("tailscaled.sh")],
+        "command": [
+            "/bin/sh",
+            "-c",
+            "".join(map(_script, scripts)),
+            "start.sh",
+            _connect_script(args),
+            _script("tailscaled.sh"),
+        ],
         "env": _with_user_env(
             [*_pod_fields(args), *_prepare_env(args, added), *added.env, *_settings(args, added)], args
         ),

@@ -83,7 +83,9 @@ def refuse_host_namespaces(spec: Json) -> None:
     Source: kubernetes.io/docs/concepts/workloads/pods/user-namespaces (Limitations).
     """
     if spec.get("hostUsers", False) is not False:
-        raise ValueError("pod_spec.hostUsers contradicts KernelNetworking(user_namespace=True), which sets it; remove one")
+        raise ValueError(
+            "pod_spec.hostUsers contradicts KernelNetworking(user_namespace=True), which sets it; remove one"
+        )
     for field in ("hostPID", "hostIPC"):
         if spec.get(field, False) is not False:
             raise ValueError(

@@ -99,7 +99,6 @@ ENV_FIELDS = {
     "TS_STATE_DIR": "state",
     "TS_TAILSCALED_EXTRA_ARGS": None,
     "TS_USERSPACE": "networking",
-    "USER_NAMESPACE": "networking",
 }
 """Variables that the component sets itself or that only the operator can use, with the argument to use instead."""
 KERNEL_ONLY_ENV = (

@@ -5,15 +5,6 @@ set -eu
 
 run=/run/tailscale-sidecar
 
-if [ "${USER_NAMESPACE-}" = true ]; then
-  read -r _ user_on_node _ </proc/self/uid_map
-  if [ "$user_on_node" = 0 ]; then # a cluster that does not know the field drops it, and says nothing
-    echo "This pod has no user namespace, which KernelNetworking(user_namespace=True) asks for: its root is the node's." \
-      "The cluster dropped hostUsers: it needs Kubernetes 1.33 or newer, with the feature gate UserNamespacesSupport on." >&2
-    exit 1
-  fi
-fi
-
 refuse_cgnat() { # Tailscale drops packets from 100.64.0.0/10 that did not come through its own device
   case $1 in
   100.6[4-9].* | 100.[7-9][0-9].* | 100.1[01][0-9].* | 100.12[0-7].*)

@@ -78,7 +78,7 @@ class KernelNetworking(Networking):
         # `auto` picks iptables or nftables by what the node uses, as the operator's proxies do.
         return Additions(
             env=(env_value("TS_USERSPACE", "false"), env_value("TS_DEBUG_FIREWALL_MODE", "auto")),
-            prepare_env=(env_value("USER_NAMESPACE", "true"),) if self.user_namespace else (),
+            scripts=("users.sh",) if self.user_namespace else (),
         )
 
     @override
