@@ -77,29 +77,6 @@ def refuse_sidecar_mounts(mounts: Sequence[Any], own: Collection[str], volumes: 
             raise ValueError(f"sidecar_volume_mounts[{index}].name {volume} is no volume; add it to pod_spec.volumes")
 
 
-def refuse_host_namespaces(spec: Json) -> None:
-    """Raises ValueError for what Kubernetes refuses in a pod with `hostUsers: false`.
-
-    Source: kubernetes.io/docs/concepts/workloads/pods/user-namespaces (Limitations).
-    """
-    if spec.get("hostUsers", False) is not False:
-        raise ValueError(
-            "pod_spec.hostUsers contradicts KernelNetworking(user_namespace=True), which sets it; remove one"
-        )
-    for field in ("hostPID", "hostIPC"):
-        if spec.get(field, False) is not False:
-            raise ValueError(
-                f"pod_spec.{field} cannot be set with KernelNetworking(user_namespace=True): Kubernetes refuses a pod with "
-                "users of its own in the node's namespaces. Remove one"
-            )
-    for path, container in containers(spec):
-        if container.get("volumeDevices"):
-            raise ValueError(
-                f"{path}.volumeDevices cannot be set with KernelNetworking(user_namespace=True): the users of raw block "
-                "volumes cannot be mapped. Use a volume with a file system, or remove user_namespace"
-            )
-
-
 def refuse_probes(spec: Json, ports: Collection[int]) -> None:
     """Raises ValueError for probes that would restart the app because the tailnet is away for a moment.
 

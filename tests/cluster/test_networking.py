@@ -12,7 +12,7 @@ from tailscale_sidecar.choices.state import State
 from tests.lab import LabError
 from tests.lab.settings import UPSTREAM_DNS
 from tests.support.deployment import APP, Deployment, Workspace
-from tests.support.kernel_modes import CAN_ROUTE, IN_USER_NAMESPACE, KERNEL_MODES, NAMESPACED, TUN
+from tests.support.kernel_modes import CAN_ROUTE, IN_USER_NAMESPACE, KERNEL_MODES, TUN
 from tests.support.sidecar import Sidecar, comm, identity, pids_of_pod
 
 FIRST_OF_PODS = 65536
@@ -127,19 +127,6 @@ def test_the_pods_root_is_nobody_on_the_node_and_stays_the_same_device(
 def users_on_node(app: Deployment) -> set[int]:
     """The users that the pod's processes have on the node."""
     return {Path(f"/proc/{pid}").stat().st_uid for pid in pids_of_pod(app.uid()) if comm(pid) != "pause"}
-
-
-def test_a_sidecar_whose_user_namespace_was_dropped_does_not_start_and_the_status_says_why(
-    workspace: Workspace,
-) -> None:
-    app = Deployment(workspace, "dropped", workspace.arguments(networking=NAMESPACED))
-    objects = app.objects
-    (stateful_set,) = [found for found in objects if found["kind"] == "StatefulSet"]
-    del stateful_set["spec"]["template"]["spec"]["hostUsers"]  # as an API server does that does not know the field
-    workspace.apply(objects)
-    sidecar = Sidecar(app)
-    app.wait_for("the reason", lambda: bool(app.containers()) and "its root is the node's" in sidecar.last_words())
-    assert app.devices() == []
 
 
 def test_an_exit_node_gets_what_is_not_for_the_cluster(workspace: Workspace) -> None:

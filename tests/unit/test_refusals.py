@@ -248,30 +248,15 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "the node's users in a user namespace": (
         {**USER_NAMESPACE, "pod_spec": {"containers": [APP], "hostUsers": True}},
-        "pod_spec.hostUsers contradicts KernelNetworking(user_namespace=True), which sets it; remove one",
+        "pod_spec.hostUsers contradicts networking=KernelNetworking(user_namespace=True); remove one",
     ),
     "users that are not known yet": (
         {**USER_NAMESPACE, "pod_spec": {"containers": [APP], "hostUsers": pulumi.Output.from_input(None)}},
-        "pod_spec.hostUsers contradicts KernelNetworking(user_namespace=True)",
+        "pod_spec.hostUsers contradicts networking=KernelNetworking(user_namespace=True)",
     ),
     "the node's network in a user namespace": (
         {**USER_NAMESPACE, "pod_spec": {"containers": [APP], "hostNetwork": True}},
         "pod_spec.hostNetwork cannot be set",
-    ),
-    "the node's processes in a user namespace": (
-        {**USER_NAMESPACE, "pod_spec": {"containers": [APP], "hostPID": True}},
-        "pod_spec.hostPID cannot be set with KernelNetworking(user_namespace=True)",
-    ),
-    "the node's IPC in a user namespace": (
-        {**USER_NAMESPACE, "pod_spec": {"containers": [APP], "hostIPC": True}},
-        "pod_spec.hostIPC cannot be set with KernelNetworking(user_namespace=True)",
-    ),
-    "a raw block volume in a user namespace": (
-        {
-            **USER_NAMESPACE,
-            "pod_spec": {"containers": [{**APP, "volumeDevices": [{"name": "data", "devicePath": "/dev/xvda"}]}]},
-        },
-        "pod_spec.containers[0].volumeDevices cannot be set with KernelNetworking(user_namespace=True)",
     ),
     "a group for foreign volumes": (
         {

@@ -107,7 +107,7 @@ USER_NAMESPACE_CONFLICT = Defect(
     name="user-namespace-conflict",
     severity=Severity.ERROR,
     why="Kubernetes refuses pods with hostUsers false that also ask for a namespace of the node or a raw block volume.",
-    do="Remove {field}, or hostUsers.",
+    do="Remove {field}, or hostUsers (user_namespace=True).",
     source="https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/",
 )
 
@@ -116,9 +116,10 @@ USER_NAMESPACE_CONFLICT = Defect(
 def user_namespace_conflict(workload: Workload) -> Iterator[Seen]:
     if not workload.has_user_namespace:
         return
-    fields = [field for field in ("hostNetwork", "hostPID", "hostIPC") if workload.pod_spec.get(field)]
-    if any(container.get("volumeDevices") for container in workload.containers):
-        fields.append("volumeDevices")
+    spec = workload.pod_spec
+    fields = [field for field in ("hostNetwork", "hostPID", "hostIPC") if spec.get(field)]
+    containers = (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
+    fields += [f"volumeDevices of container {c.get('name')}" for c in containers if c.get("volumeDevices")]
     for field in fields:
         yield Seen(f"{field} is set, and hostUsers is false.", {"field": field})
 

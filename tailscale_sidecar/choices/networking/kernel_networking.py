@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 from pydantic import field_validator, model_validator
 from typing_extensions import override
 
-from ...pod import pod_spec, rules
+from ...pod import rules
 from ...pod.additions import Additions, Surroundings
 from ...pod.objects import Json, env_value
 from ._networking import Networking
@@ -83,9 +83,12 @@ class KernelNetworking(Networking):
 
     @override
     def check_pod(self, spec: Json) -> None:
-        if self.user_namespace:
-            pod_spec.refuse_host_namespaces(spec)
-        elif spec.get("hostUsers", True) is not True:
+        users = spec.get("hostUsers", not self.user_namespace)
+        if self.user_namespace and users is not False:
+            raise ValueError(
+                "pod_spec.hostUsers contradicts networking=KernelNetworking(user_namespace=True); remove one"
+            )
+        if not self.user_namespace and users is not True:
             raise ValueError("pod_spec.hostUsers cannot be set: use networking=KernelNetworking(user_namespace=True)")
 
     @property
