@@ -206,6 +206,7 @@ def a_volume_that_cannot_be_mapped(site: Site) -> None:
         "Failed",
         "Error: failed to create containerd task: failed to set MOUNT_ATTR_IDMAP on /data: invalid argument",
     )
+    event(site, "Pod", f"{NAME}-0", "BackOff", "Back-off restarting failed container app in pod")
 
 
 @planted("runtime-conflict")
