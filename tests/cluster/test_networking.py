@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,12 @@ def test_the_pods_root_is_nobody_on_the_node_and_stays_the_same_device(
 
 def users_on_node(app: Deployment) -> set[int]:
     """The users that the pod's processes have on the node."""
-    return {Path(f"/proc/{pid}").stat().st_uid for pid in pids_of_pod(app.uid()) if comm(pid) != "pause"}
+    found = set()
+    for pid in pids_of_pod(app.uid()):
+        with contextlib.suppress(FileNotFoundError):  # it has ended
+            if comm(pid) != "pause":
+                found.add(Path(f"/proc/{pid}").stat().st_uid)
+    return found
 
 
 def test_an_exit_node_gets_what_is_not_for_the_cluster(workspace: Workspace) -> None:
