@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from .choices.dns import ClusterDns, InPodSplitDns, SplitDns
     from .choices.networking import KernelNetworking, UserspaceNetworking
     from .choices.state import EmptyDirState, PersistentVolumeState, SecretState
-    from .component.args import TailscaleSidecarStatefulSetArgs
     from .component.component import TailscaleSidecarStatefulSet
+    from .component.stateful_set_args import TailscaleSidecarStatefulSetArgs
     from .devices.cleanup import DeviceCleanup
     from .devices.device import Device
     from .split_dns_route import SplitDnsRoute
@@ -38,8 +38,8 @@ _HOMES = {
     ".choices.dns": ("ClusterDns", "InPodSplitDns", "SplitDns"),
     ".choices.networking": ("KernelNetworking", "UserspaceNetworking"),
     ".choices.state": ("EmptyDirState", "PersistentVolumeState", "SecretState"),
-    ".component.args": ("TailscaleSidecarStatefulSetArgs",),
     ".component.component": ("TailscaleSidecarStatefulSet",),
+    ".component.stateful_set_args": ("TailscaleSidecarStatefulSetArgs",),
     ".devices.cleanup": ("DeviceCleanup",),
     ".devices.device": ("Device",),
     ".split_dns_route": ("SplitDnsRoute",),

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import tailscale_sidecar
 
-from ..component.args import TailscaleSidecarStatefulSetArgs
+from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from .kept import ROLE_BINDING, Kept
 from .python_source import INDENT, WIDEST, literal
 from .translation import Translation

@@ -14,9 +14,8 @@ from typing import Any
 import pulumi
 from pulumi.runtime import mocks, settings
 
-from ..pod.additions import Surroundings
 from ..pod.objects import Json
-from .args import TailscaleSidecarStatefulSetArgs
+from .args import SidecarArgs
 
 IMMUTABLE = ("podManagementPolicy", "volumeClaimTemplates")
 """What Kubernetes cannot change in a StatefulSet, of all that an argument can change (beside the name, see below)."""
@@ -24,22 +23,14 @@ COUNT = itertools.count()
 """Tells hooks apart, for an engine that runs several programs: Pulumi's Automation API does, in one process."""
 
 
-def remembered(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
-    """What the next `up` is compared with. `name` is the one in Kubernetes."""
-    claims = [
-        *args.volume_claim_templates,
-        *args.state.additions(
-            Surroundings(name=name, replicas=args.replicas, first=args.ordinals_start)
-        ).volume_claim_templates,
-    ]
+def remembered(name: str, args: SidecarArgs, **workload: Any) -> Json:
+    """What the next `up` is compared with: `name` is the workload's in Kubernetes, and `workload` more of it."""
     found: Json = {
         "name": name,
         "namespace": args.namespace,
         "state": args.state.remembered(args.replicas),
         "ordinalsStart": args.ordinals_start or None,
-        "podManagementPolicy": args.pod_management_policy,
-        "volumeClaimTemplates": claims,
-        "persistentVolumeClaimRetentionPolicy": args.persistent_volume_claim_retention_policy,
+        **workload,
     }
     return {key: value for key, value in found.items() if value is not None}
 
