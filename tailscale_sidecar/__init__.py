@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from .choices.networking import KernelNetworking, UserspaceNetworking
     from .choices.state import EmptyDirState, PersistentVolumeState, SecretState
     from .component.component import TailscaleSidecarStatefulSet
+    from .component.sidecar import TailscaleSidecar
     from .component.stateful_set_args import TailscaleSidecarStatefulSetArgs
+    from .component.workload_args import TailscaleSidecarArgs
     from .devices.cleanup import DeviceCleanup
     from .devices.device import Device
     from .split_dns_route import SplitDnsRoute
@@ -27,6 +29,8 @@ __all__ = [
     "SecretState",
     "SplitDns",
     "SplitDnsRoute",
+    "TailscaleSidecar",
+    "TailscaleSidecarArgs",
     "TailscaleSidecarStatefulSet",
     "TailscaleSidecarStatefulSetArgs",
     "UserspaceNetworking",
@@ -39,7 +43,9 @@ _HOMES = {
     ".choices.networking": ("KernelNetworking", "UserspaceNetworking"),
     ".choices.state": ("EmptyDirState", "PersistentVolumeState", "SecretState"),
     ".component.component": ("TailscaleSidecarStatefulSet",),
+    ".component.sidecar": ("TailscaleSidecar",),
     ".component.stateful_set_args": ("TailscaleSidecarStatefulSetArgs",),
+    ".component.workload_args": ("TailscaleSidecarArgs",),
     ".devices.cleanup": ("DeviceCleanup",),
     ".devices.device": ("Device",),
     ".split_dns_route": ("SplitDnsRoute",),
