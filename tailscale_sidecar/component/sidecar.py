@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
-from pulumi.runtime import is_dry_run
+from pulumi.runtime import is_dry_run, settings
+from pulumi.runtime.proto.resource_pb2_grpc import ResourceMonitorStub
 from pulumi_kubernetes.core.v1 import PersistentVolumeClaim, Service
 from pulumi_kubernetes.rbac.v1 import Role
 from typing_extensions import override
@@ -62,7 +63,8 @@ class TailscaleSidecar(SidecarResources):
         self._matched: list[str] = []
         self._seen: list[str] = []
         self._is_unknown = False
-        at_end_of_program(self._check_matched)
+        if isinstance(settings.get_monitor(), ResourceMonitorStub):  # else Pulumi's mocks, which call no transform
+            at_end_of_program(self._check_matched)
         self.register_outputs({})
 
     async def transform(self, args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
@@ -93,7 +95,10 @@ class TailscaleSidecar(SidecarResources):
 
     async def _is_it(self, args: pulumi.ResourceTransformArgs, kind: str) -> bool:
         """Whether a resource is the workload. It is remembered, for the error that nothing was."""
-        metadata = await _known(args.props.get("metadata")) or {}
+        given = args.props.get("metadata") or {}
+        metadata = await _known(given)
+        self._is_unknown |= metadata is None
+        metadata = metadata or {}
         name, namespace = await _known(metadata.get("name")), await _known(metadata.get("namespace"))
         wanted = await _known(self._args.namespace)
         self._is_unknown |= name is None and "name" in metadata
