@@ -122,7 +122,9 @@ def test_two_workloads_are_one_too_many() -> None:
             opts=of(one),
         )
 
-    with pytest.raises(Exception, match=r"Deployment web was found twice, as the resources .* and .*: give the transform"):
+    with pytest.raises(
+        Exception, match=r"Deployment web was found twice, as the resources .* and .*: give the transform"
+    ):
         record(program)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,3 +127,153 @@ def test_a_charts_replicas_are_devices_that_last_and_without_the_transform_it_is
     assert injected.rolled_out("StatefulSet", name)["spec"] == before
     left = [s["metadata"]["name"] for s in injected.workspace.find_all("Secret")]
     assert left == [name], "the chart's own"
+
+
+WEB = {
+    "replicas": 1,
+    "strategy": {"type": "Recreate"},
+    "selector": {"matchLabels": {"app": "web"}},
+    "template": {
+        "metadata": {"labels": {"app": "web"}},
+        "spec": {
+            "terminationGracePeriodSeconds": 15,
+            "containers": [
+                # It takes all of its grace period to end.
+                {"name": "web", "image": APP_IMAGE, "command": ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]}
+            ],
+        },
+    },
+}
+CLAIMABLE = """\
+apiVersion: v1
+kind: PersistentVolume
+metadata: {{name: {name}}}
+spec:
+  capacity: {{storage: 1Gi}}
+  accessModes: [ReadWriteOncePod]
+  storageClassName: {name}
+  hostPath: {{path: /var/lib/{name}, type: DirectoryOrCreate}}
+"""
+
+
+def test_a_deployment_of_one_keeps_its_identity_and_no_two_pods_have_it_at_once(injected: Injected) -> None:
+    name = unique("web")
+    injected.workspace.kubectl("create", "--filename=-", stdin=CLAIMABLE.format(name=name))
+    injected.up(
+        f"state = PersistentVolumeState(storage_class={name!r})\n"
+        f"one = sidecar({name!r}, kind='Deployment', state=state)\n"
+        f"k8s.apps.v1.Deployment('web', metadata={{'name': {name!r}, 'namespace': namespace}}, spec={WEB}, opts=opts(one))\n"
+    )
+    injected.rolled_out("Deployment", name)
+    (before,) = injected.pods(name)
+    first = identity(injected.online(name))
+    assert len(first) == 1
+
+    injected.workspace.kubectl("delete", "pod", before["metadata"]["name"], "--wait=false")
+    wait_for("the pod that replaces it", lambda: len(injected.pods(name)) == 1)
+    replaced = Replaced(injected.workspace, name)
+    replaced.watch_until_ready()
+    assert replaced.waited, "the new pod came while the old one was still ending"
+    assert not replaced.overlapped
+    wait_for("the device", lambda: len(injected.online(name)) == 1)
+    assert identity(injected.workspace.tailnet.devices(name)) == first
+
+
+@dataclass
+class Replaced:
+    """A pod that ends and the one that replaces it, watched side by side."""
+
+    workspace: Workspace
+    name: str
+    waited: bool = False
+    """Whether the new one was there, without a container that ran, while the old one ended."""
+    overlapped: bool = False
+    """Whether both sidecars ran at once."""
+
+    def watch_until_ready(self) -> None:
+        """Looks until the new pod is ready."""
+        wait_for("the new pod to be ready", self._look, 90)
+
+    def _look(self) -> bool:
+        pods = [p for p in self.workspace.find_all("Pod") if p["metadata"]["name"].startswith(self.name)]
+        running = [any("running" in s["state"] for s in p["status"].get("initContainerStatuses", ())) for p in pods]
+        self.waited |= len(pods) == 2 and sum(running) == 1
+        self.overlapped |= sum(running) > 1
+        return len(pods) == 1 and all(
+            c["ready"] for c in pods[0]["status"].get("containerStatuses", [{"ready": False}])
+        )
+
+
+YAML = """\
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {{name: {name}-agent}}
+spec:
+  selector: {{matchLabels: {{app: agent}}}}
+  template:
+    metadata: {{labels: {{app: agent}}}}
+    spec:
+      terminationGracePeriodSeconds: 5
+      containers: [{{name: agent, image: {image}}}]
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {{name: {name}-report}}
+spec:
+  template:
+    spec:
+      restartPolicy: OnFailure
+      containers:
+      - {{name: report, image: {image}, command: [resolve-musl, kubernetes.default]}}
+"""
+
+
+def test_deployments_and_the_daemon_sets_and_jobs_of_yaml_have_a_device_for_each_pod(injected: Injected) -> None:
+    name = unique("many")
+    text = YAML.format(name=name, image=APP_IMAGE)
+    pod = {"containers": [{"name": "web", "image": APP_IMAGE}], "terminationGracePeriodSeconds": 5}
+    spec = f"{{'replicas': 2, 'selector': {{'matchLabels': {{'app': 'web'}}}}, 'template': {{'metadata': {{'labels': {{'app': 'web'}}}}, 'spec': {{**{pod!r}, 'hostname': pulumi.Output.secret('web')}}}}}}"
+    injected.up(
+        f"agent = sidecar('{name}-agent', kind='DaemonSet')\n"
+        f"report = sidecar('{name}-report', kind='Job')\n"
+        f"web = sidecar('{name}-web', kind='Deployment')\n"
+        f"k8s.yaml.v2.ConfigGroup('yaml', yaml={text!r}, opts=pulumi.ResourceOptions("
+        "transforms=[agent.transform, report.transform], providers=[k8s.Provider('here', namespace=namespace)]))\n"
+        f"k8s.apps.v1.Deployment('web', metadata={{'name': '{name}-web', 'namespace': namespace}}, spec={spec}, opts=opts(web))\n"
+    )
+    injected.rolled_out("DaemonSet", f"{name}-agent")
+    injected.rolled_out("Deployment", f"{name}-web")
+    injected.workspace.kubectl("wait", f"job/{name}-report", "--for=condition=complete", "--timeout=120s")
+    assert sorted(d.hostname for d in injected.online(name)) == sorted(
+        pod["metadata"]["name"] for kind in ("agent", "web") for pod in injected.pods(f"{name}-{kind}")
+    )
+    every = injected.workspace.tailnet.call("GET", "/lab/devices?all=1")
+    made = [device for device in every if device["hostname"].startswith(name)]
+    assert len(made) == 4
+    assert [(device["tags"], device["ephemeral"]) for device in made] == [(["tag:k8s"], True)] * 4
+
+    (first, second) = (pod["metadata"]["name"] for pod in injected.pods(f"{name}-web"))
+    injected.workspace.kubectl("delete", "pod", first, "--wait=true")
+    injected.rolled_out("Deployment", f"{name}-web")
+    wait_for("the new pod's device", lambda: len(injected.online(f"{name}-web")) == 2)
+    assert second in {device.hostname for device in injected.online(f"{name}-web")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "container", "message"),
+    [
+        ({"workload": "wob"}, "app", "its transform found no Deployment wob; it saw Deployment "),
+        ({}, "tailscale", "spec.template.spec.containers[0].name tailscale is the sidecar's own; rename the container"),
+    ],
+)
+def test_a_preview_fails_with_what_is_wrong_and_the_way_out(
+    injected: Injected, arguments: dict[str, str], container: str, message: str
+) -> None:
+    spec = {"selector": {"matchLabels": {}}, "template": {"spec": {"containers": [{"name": container, "image": "a"}]}}}
+    injected.write(
+        f"one = sidecar('web', kind='Deployment', **{arguments})\n"
+        f"k8s.apps.v1.Deployment('web', metadata={{'name': 'web', 'namespace': namespace}}, spec={spec}, opts=opts(one))\n"
+    )
+    with pytest.raises(PulumiError) as failed:
+        injected.program.stack.preview()
+    assert message in str(failed.value)

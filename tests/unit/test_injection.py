@@ -145,11 +145,31 @@ def test_outputs_stay_outputs_and_those_that_have_to_be_looked_into_are_waited_f
     ("manifest", "changes", "message"),
     [
         (workload({"containers": [{**APP, "name": "tailscale"}]}), {}, r"spec.template.spec.containers\[0\].name tail"),
-        (workload({"initContainers": [{"name": "tailscale-dns"}]}), {}, r"initContainers\[0\].name tailscale-dns is the"),
-        (workload({"volumes": [{"name": "tailscale-run"}]}), {}, r"volumes\[0\].name tailscale-run is the sidecar's own"),
-        (workload({"hostNetwork": True}), {}, r"StatefulSet db: spec.template.spec.hostNetwork cannot be set: .* remove"),
-        (workload({"containers": [{**APP, "ports": [{"containerPort": 9002.0}]}]}), {}, "9002 is taken by metrics_port"),
-        (workload({"containers": [{**APP, "ports": [{"containerPort": 53.0}]}]}), {}, "53 is taken by dns=InPodSplitDns"),
+        (
+            workload({"initContainers": [{"name": "tailscale-dns"}]}),
+            {},
+            r"initContainers\[0\].name tailscale-dns is the",
+        ),
+        (
+            workload({"volumes": [{"name": "tailscale-run"}]}),
+            {},
+            r"volumes\[0\].name tailscale-run is the sidecar's own",
+        ),
+        (
+            workload({"hostNetwork": True}),
+            {},
+            r"StatefulSet db: spec.template.spec.hostNetwork cannot be set: .* remove",
+        ),
+        (
+            workload({"containers": [{**APP, "ports": [{"containerPort": 9002.0}]}]}),
+            {},
+            "9002 is taken by metrics_port",
+        ),
+        (
+            workload({"containers": [{**APP, "ports": [{"containerPort": 53.0}]}]}),
+            {},
+            "53 is taken by dns=InPodSplitDns",
+        ),
         (
             workload({"containers": [{**APP, "volumeMounts": [{"name": "x", "mountPath": "/etc/resolv.conf"}]}]}),
             {"dns": SplitDns()},

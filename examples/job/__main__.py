@@ -1,0 +1,24 @@
+"""A Job that is on the tailnet while it runs, and completes when its own container does."""
+
+import pulumi
+from pulumi_kubernetes.batch.v1 import Job
+
+from tailscale_sidecar import OAuthClient, TailscaleSidecar, TailscaleSidecarArgs
+
+config = pulumi.Config()
+sidecar = TailscaleSidecar(
+    "job",
+    TailscaleSidecarArgs(
+        kind="Job",
+        workload="job",
+        auth=OAuthClient(client_secret=config.require_secret("clientSecret")),
+        tags=["tag:k8s"],
+    ),
+)
+look_up = {"name": "look-up", "image": "busybox:1.37", "command": ["sh", "-c", "cat /etc/resolv.conf"]}
+Job(
+    "job",
+    metadata={"name": "job"},
+    spec={"template": {"spec": {"restart_policy": "OnFailure", "containers": [look_up]}}},
+    opts=pulumi.ResourceOptions(transforms=[sidecar.transform]),
+)
