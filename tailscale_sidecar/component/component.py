@@ -134,8 +134,8 @@ class TailscaleSidecarStatefulSet(SidecarResources):
 def _remembered(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
     added = args.state.additions(Surroundings(name=name, replicas=args.replicas, first=args.ordinals_start))
     return protection.remembered(
-        name,
         args,
+        name=name,
         podManagementPolicy=args.pod_management_policy,
         volumeClaimTemplates=[*args.volume_claim_templates, *added.volume_claim_templates],
         persistentVolumeClaimRetentionPolicy=args.persistent_volume_claim_retention_policy,

@@ -51,7 +51,7 @@ class TailscaleSidecar(SidecarResources):
         super().__init__(
             "tailscale-sidecar:index:TailscaleSidecar",
             name,
-            protection.remembered(args.workload, args, kind=args.kind),
+            protection.remembered(args, workload=args.workload),
             pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=protection.hooks())),
         )
         self._args: TailscaleSidecarArgs = args
@@ -85,7 +85,7 @@ class TailscaleSidecar(SidecarResources):
                 f"{self._ref} was found twice, as the resources {' and '.join(self._matched)}: give the transform to one of "
                 "them, or namespace, to tell them apart"
             )
-        needed = pulumi.ResourceOptions(depends_on=self._needed())
+        needed = pulumi.ResourceOptions(depends_on=self._needed(), hooks=protection.workload_hooks())
         props = injected(dict(args.props), self._args, self._surroundings)
         return pulumi.ResourceTransformResult(props=props, opts=pulumi.ResourceOptions.merge(args.opts, needed))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,8 @@ class Injected:
     def rolled_out(self, kind: str, name: str) -> dict[str, Any]:
         """The workload, once all its pods are new and ready."""
         self.workspace.kubectl("rollout", "status", f"{kind.lower()}/{name}", "--timeout=180s")
-        return self.workspace.get(kind, name)
+        found: dict[str, Any] = json.loads(self.workspace.kubectl("get", kind, name, "--output=json"))
+        return found
 
     def pods(self, name: str) -> list[dict[str, Any]]:
         """The workload's pods that do not end."""
@@ -269,7 +271,9 @@ def test_deployments_and_the_daemon_sets_and_jobs_of_yaml_have_a_device_for_each
 def test_a_preview_fails_with_what_is_wrong_and_the_way_out(
     injected: Injected, arguments: dict[str, str], container: str, message: str
 ) -> None:
-    spec = {"selector": {"matchLabels": {}}, "template": {"spec": {"containers": [{"name": container, "image": "a"}]}}}
+    labels = {"app": "web"}
+    pods = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": container, "image": "a"}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": pods}
     injected.write(
         f"one = sidecar('web', kind='Deployment', **{arguments})\n"
         f"k8s.apps.v1.Deployment('web', metadata={{'name': 'web', 'namespace': namespace}}, spec={spec}, opts=opts(one))\n"
