@@ -252,7 +252,7 @@ def test_deployments_and_the_daemon_sets_and_jobs_of_yaml_have_a_device_for_each
     every = injected.workspace.tailnet.call("GET", "/lab/devices?all=1")
     made = [device for device in every if device["hostname"].startswith(name)]
     assert len(made) == 4
-    assert [(device["tags"], device["ephemeral"]) for device in made] == [(["tag:k8s"], True)] * 4
+    assert [(device["tags"], device["isEphemeral"]) for device in made] == [(["tag:k8s"], True)] * 4
 
     (first, second) = (pod["metadata"]["name"] for pod in injected.pods(f"{name}-web"))
     injected.workspace.kubectl("delete", "pod", first, "--wait=true")
