@@ -1,7 +1,9 @@
 """A Job that is on the tailnet while it runs, and completes when its own container does."""
 
 import pulumi
-from pulumi_kubernetes.batch.v1 import Job
+from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
+from pulumi_kubernetes.core.v1 import ContainerArgs, PodSpecArgs, PodTemplateSpecArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from tailscale_sidecar import OAuthClient, TailscaleSidecar, TailscaleSidecarArgs
 
@@ -15,10 +17,12 @@ sidecar = TailscaleSidecar(
         tags=["tag:k8s"],
     ),
 )
-look_up = {"name": "look-up", "image": "busybox:1.37", "command": ["sh", "-c", "cat /etc/resolv.conf"]}
+look_up = ContainerArgs(name="look-up", image="busybox:1.37", command=["sh", "-c", "cat /etc/resolv.conf"])
 Job(
     "job",
-    metadata={"name": "job"},
-    spec={"template": {"spec": {"restart_policy": "OnFailure", "containers": [look_up]}}},
+    metadata=ObjectMetaArgs(name="job"),
+    spec=JobSpecArgs(
+        template=PodTemplateSpecArgs(spec=PodSpecArgs(restart_policy="OnFailure", containers=[look_up])),
+    ),
     opts=pulumi.ResourceOptions(transforms=[sidecar.transform]),
 )

@@ -60,8 +60,6 @@ class SidecarArgs(Model):
     registration_rate: float | None = Field(default=None, ge=0.1, allow_inf_nan=False)
     """How many replicas a second may register, with `Parallel`: replica N waits N / rate seconds from its pod's start to
     its first login, and never again. It is part of the pod template. Default: all register as soon as they run."""
-    service_account_name: Input[str] | None = None
-    """Name of an existing ServiceAccount to use; else the component makes one."""
 
     hostname: str | None = None
     """Prefix of the devices' names: `<hostname>-<ordinal>`. Default: the pods' names."""
@@ -98,6 +96,8 @@ class SidecarArgs(Model):
     """Resource requests and limits of the sidecar. Default: requests of 15m CPU and 96Mi as measured, no limits."""
     dns_resources: Any = None
     """Resource requests and limits of the resolver of `InPodSplitDns`. Default: requests as measured, no limits."""
+    service_account_name: Input[str] | None = None
+    """Name of an existing ServiceAccount to use; else the component makes one."""
     extra_args: Items[str] = ()
     """Further flags of `tailscale up` that no argument covers, as `--flag=value`. An exit node by its address
     (`--exit-node=100.64.0.1`); with kernel networking `cluster_cidrs` is then required."""

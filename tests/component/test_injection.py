@@ -23,6 +23,7 @@ from tests.support.arguments import SECRET
 from tests.support.mocked_engine import registered
 
 APP: dict[str, Any] = {"name": "app", "image": "nginx:1.29"}
+SPEC: Any = {"selector": {}, "template": {"spec": {"containers": [APP]}}}
 
 
 def sidecar(name: str = "web", **changes: Any) -> TailscaleSidecar:
@@ -67,9 +68,8 @@ def test_a_namespace_tells_workloads_of_one_name_apart() -> None:
     def program() -> None:
         one = sidecar(namespace="blue")
         workload(Deployment, "web", one, namespace="blue")
-        Deployment("green", metadata={"name": "web", "namespace": "green"}, spec=spec, opts=of(one))
+        Deployment("green", metadata={"name": "web", "namespace": "green"}, spec=SPEC, opts=of(one))
 
-    spec: Any = {"selector": {}, "template": {"spec": {"containers": [APP]}}}
     blue, green = (found for found in record(program) if found["kind"] == "Deployment")
     if blue["metadata"]["namespace"] != "blue":
         blue, green = green, blue
@@ -115,12 +115,7 @@ def test_two_workloads_are_one_too_many() -> None:
     def program() -> None:
         one = sidecar()
         workload(Deployment, "web", one, namespace="blue")
-        Deployment(
-            "again",
-            metadata={"name": "web", "namespace": "green"},
-            spec={"selector": {}, "template": {"spec": {"containers": [APP]}}},
-            opts=of(one),
-        )
+        Deployment("again", metadata={"name": "web", "namespace": "green"}, spec=SPEC, opts=of(one))
 
     with pytest.raises(
         Exception, match=r"Deployment web was found twice, as the resources .* and .*: give the transform"
