@@ -16,7 +16,7 @@ from ..devices.device import Device
 from ..pod import rules
 from ..pod.additions import Surroundings
 from ..pod.objects import Json
-from . import kubernetes_provider, pod_template, protection, rollout
+from . import defects, kubernetes_provider, pod_template, protection, rollout
 from .resources import SidecarResources
 from .stateful_set_args import TailscaleSidecarStatefulSetArgs
 
@@ -45,11 +45,15 @@ class TailscaleSidecarStatefulSet(SidecarResources):
 
         Raises:
             TypeError: `args` are of another kind, such as a dict.
-            ValueError: `name` cannot be the name of a StatefulSet with its Service and pods.
+            ValueError: `name` cannot be the name of a StatefulSet with its Service and pods, or the pods would have a
+                defect that docs/doctor.md calls an error.
         """
         if not isinstance(args, TailscaleSidecarStatefulSetArgs):
             raise TypeError(f"args must be TailscaleSidecarStatefulSetArgs(...), not {type(args).__name__}")
         kubernetes_name = rules.name(args.name or name)
+        surroundings = pod_template.surroundings(kubernetes_name, args, f"{kubernetes_name}-auth")
+        spec = pod_template.stateful_set_spec(surroundings, args)
+        defects.refuse({"kind": "StatefulSet", "metadata": {"name": kubernetes_name}, "spec": spec})
         super().__init__(
             "tailscale-sidecar:index:TailscaleSidecarStatefulSet",
             name,
@@ -58,7 +62,8 @@ class TailscaleSidecarStatefulSet(SidecarResources):
         )
         self._own_name = kubernetes_name
         self._args: TailscaleSidecarStatefulSetArgs = args
-        self._surroundings = pod_template.surroundings(kubernetes_name, args, f"{kubernetes_name}-auth")
+        self._surroundings = surroundings
+        self._spec: Any = spec
         self._timeouts = opts.custom_timeouts if opts else None  # Pulumi's engine does not pass them on to children
         # Typed here: annotations of the class are what Pulumi's SDK would resolve anew for each component.
         self.service: Service = self._service()
@@ -113,7 +118,6 @@ class TailscaleSidecarStatefulSet(SidecarResources):
 
     def _stateful_set(self) -> StatefulSet:
         before = [self.service, self.service_account, self.role_binding, self.policy_binding, self.auth_secret]
-        spec: Any = pod_template.stateful_set_spec(self._surroundings, self._args)
         own = pulumi.ResourceOptions(
             custom_timeouts=rollout.custom_timeouts(self._args, self._timeouts),
             # An imported StatefulSet has Kubernetes' default in its inputs; Pulumi would replace it to take that away.
@@ -121,8 +125,13 @@ class TailscaleSidecarStatefulSet(SidecarResources):
         )
         return StatefulSet(
             f"{self._name}-stateful-set",
+<<<<<<< HEAD
             metadata=self._metadata(self._own_name, rollout.stateful_set_annotations(self._args)),
             spec=spec,
+=======
+            metadata=self._metadata(self._own_name, rollout.stateful_set_annotations(self._args)),
+            spec=self._spec,
+>>>>>>> main
             opts=pulumi.ResourceOptions.merge(self._child(*before, *self.state_secrets, *self.device_cleanups), own),
         )
 

@@ -11,7 +11,7 @@ from pulumi_kubernetes.core.v1 import PersistentVolumeClaim, Service
 from pulumi_kubernetes.rbac.v1 import Role
 from typing_extensions import override
 
-from . import pod_template, protection
+from . import defects, pod_template, protection
 from .end_of_program import at_end_of_program
 from .injection import claim_name, injected
 from .resources import SidecarResources
@@ -87,6 +87,7 @@ class TailscaleSidecar(SidecarResources):
             )
         needed = pulumi.ResourceOptions(depends_on=self._needed(), hooks=protection.workload_hooks())
         props = injected(dict(args.props), self._args, self._surroundings)
+        defects.refuse({**props, "kind": kind})
         return pulumi.ResourceTransformResult(props=props, opts=pulumi.ResourceOptions.merge(args.opts, needed))
 
     @property

@@ -17,9 +17,9 @@ FLOORS = (
     ("report", "clients"),
     ("choices",),
     ("devices",),
-    ("component",),
     ("inspection",),
-    ("checks", "render"),
+    ("checks",),
+    ("component", "render"),
     ("adoption",),
     ("commands",),
 )
