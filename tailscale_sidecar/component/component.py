@@ -125,13 +125,8 @@ class TailscaleSidecarStatefulSet(SidecarResources):
         )
         return StatefulSet(
             f"{self._name}-stateful-set",
-<<<<<<< HEAD
-            metadata=self._metadata(self._own_name, rollout.stateful_set_annotations(self._args)),
-            spec=spec,
-=======
             metadata=self._metadata(self._own_name, rollout.stateful_set_annotations(self._args)),
             spec=self._spec,
->>>>>>> main
             opts=pulumi.ResourceOptions.merge(self._child(*before, *self.state_secrets, *self.device_cleanups), own),
         )
 
