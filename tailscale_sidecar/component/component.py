@@ -14,8 +14,6 @@ from ..clients import extras
 from ..devices import outputs
 from ..devices.device import Device
 from ..pod import rules
-from ..pod.additions import Surroundings
-from ..pod.objects import Json
 from . import defects, kubernetes_provider, pod_template, protection, rollout
 from .resources import SidecarResources
 from .stateful_set_args import TailscaleSidecarStatefulSetArgs
@@ -57,7 +55,7 @@ class TailscaleSidecarStatefulSet(SidecarResources):
         super().__init__(
             "tailscale-sidecar:index:TailscaleSidecarStatefulSet",
             name,
-            _remembered(kubernetes_name, args),
+            protection.remembered_of_stateful_set(kubernetes_name, args),
             pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=protection.hooks())),
         )
         self._own_name = kubernetes_name
@@ -133,14 +131,3 @@ class TailscaleSidecarStatefulSet(SidecarResources):
     @override
     def _anchor(self) -> Service:
         return self.service
-
-
-def _remembered(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
-    added = args.state.additions(Surroundings(name=name, replicas=args.replicas, first=args.ordinals_start))
-    return protection.remembered(
-        args,
-        name=name,
-        podManagementPolicy=args.pod_management_policy,
-        volumeClaimTemplates=[*args.volume_claim_templates, *added.volume_claim_templates],
-        persistentVolumeClaimRetentionPolicy=args.persistent_volume_claim_retention_policy,
-    )

@@ -14,9 +14,11 @@ from typing import Any
 import pulumi
 from pulumi.runtime import mocks, settings
 
+from ..pod.additions import Surroundings
 from ..pod.contract import SIDECAR
 from ..pod.objects import Json
 from .args import SidecarArgs
+from .stateful_set_args import TailscaleSidecarStatefulSetArgs
 
 IMMUTABLE = ("podManagementPolicy", "volumeClaimTemplates")
 """What Kubernetes cannot change in a StatefulSet, of all that an argument can change (beside the name, see below)."""
@@ -33,6 +35,18 @@ def remembered(args: SidecarArgs, **workload: Any) -> Json:
         **workload,
     }
     return {key: value for key, value in found.items() if value is not None}
+
+
+def remembered_of_stateful_set(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
+    """The same of a StatefulSet, called `name`, with what Kubernetes cannot change in it."""
+    added = args.state.additions(Surroundings(name=name, replicas=args.replicas, first=args.ordinals_start))
+    return remembered(
+        args,
+        name=name,
+        podManagementPolicy=args.pod_management_policy,
+        volumeClaimTemplates=[*args.volume_claim_templates, *added.volume_claim_templates],
+        persistentVolumeClaimRetentionPolicy=args.persistent_volume_claim_retention_policy,
+    )
 
 
 def hooks() -> pulumi.ResourceHookBinding | None:

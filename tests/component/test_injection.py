@@ -95,7 +95,7 @@ def test_a_program_whose_workload_was_not_found_fails_with_what_was_seen(given: 
 
 def test_what_makes_pods_by_itself_is_named_with_the_way_out() -> None:
     def program() -> None:
-        group = {"api_version": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "web"}}
+        group: dict[str, Any] = {"api_version": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "web"}}
         CustomResource("rollout", **group, opts=of(sidecar()))
 
     with pytest.raises(pulumi.RunError, match=r"it saw Rollout web\. Argo Rollouts makes its pods; .*workloadRef"):

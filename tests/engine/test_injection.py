@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.lab.images import APP_IMAGE
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Device
 from tests.support.deployment import Deployment, Workspace
+from tests.support.examples import PROGRAMS
 from tests.support.look_ups import RESOLVERS
 from tests.support.program import Program
 from tests.support.sidecar import Sidecar, identity
@@ -281,3 +283,10 @@ def test_a_preview_fails_with_what_is_wrong_and_the_way_out(
     with pytest.raises(PulumiError) as failed:
         injected.program.stack.preview()
     assert message in str(failed.value)
+
+
+def test_the_example_of_a_chart_shows_the_sidecar_in_a_preview(injected: Injected) -> None:
+    stack = injected.program.stack
+    stack.configure(chart=str(CHART), loginServer=injected.workspace.tailnet.url)
+    (stack.project / "__main__.py").write_bytes((PROGRAMS["chart"] / "__main__.py").read_bytes())
+    assert re.search(r'name *: "tailscale"\n', stack.preview())
