@@ -282,6 +282,11 @@ class SidecarArgs(Model):
                 "100.100.100.100. Use dns=ClusterDns(), and the proxy for tailnet names"
             )
 
+    @property
+    def routes(self) -> bool:
+        """Whether the devices forward packets of others."""
+        return bool(self.advertise_routes) or self.advertise_exit_node
+
     def _check_registration_rate(self) -> None:
         if self.registration_rate is not None and not self.state.outlives_pod:
             raise ValueError(

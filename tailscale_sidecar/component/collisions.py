@@ -31,6 +31,7 @@ def refuse_collisions(
         taken: Further paths that are mounted in the app's containers, each with the argument that it comes from.
         path: How errors name the spec.
     """
+    args.networking.check_pod(spec, path)
     _refuse_routes_without_forwarding(spec, args, path)
     _pod_spec.refuse_ports(spec, args.taken_ports, path)
     resolv_conf = {RESOLV_CONF: f"dns={type(args.dns).__name__}()"} if args.dns.needs_tun else {}
@@ -47,11 +48,11 @@ def name_of_claim(claim: Json) -> Any:
 
 
 def _refuse_routes_without_forwarding(spec: Json, args: SidecarArgs, path: str) -> None:
-    routes = bool(args.advertise_routes) or args.advertise_exit_node
-    if routes and args.networking.kernel and not args.networking.is_privileged and not _has_forwarding_sysctl(spec):
+    if args.routes and args.networking.kernel and not args.networking.can_route and not _has_forwarding_sysctl(spec):
         raise ValueError(
-            "advertise_routes and advertise_exit_node need IP forwarding, which KernelNetworking(tun_device=...) "
-            f"cannot set: add {{'name': 'net.ipv4.ip_forward', 'value': '1'}} to {path}.securityContext.sysctls"
+            "advertise_routes and advertise_exit_node need IP forwarding, which a sidecar that is not privileged cannot "
+            "set: give KernelNetworking(user_namespace=True) too, or add {'name': 'net.ipv4.ip_forward', 'value': '1'} "
+            f"to {path}.securityContext.sysctls"
         )
 
 

@@ -107,6 +107,7 @@ def with_sidecar(pod: Json, args: SidecarArgs, added: Additions, *, token_in_app
     sidecars = [*keep, *added.sidecars, _sidecar(args, added, with_token=bool(added.rules))]
     spec: Json = {
         **pod,
+        **args.networking.pod_fields,
         "initContainers": [*sidecars, *_with_mounts(pod.get("initContainers") or (), app_mounts)],
         "containers": _with_mounts(pod["containers"], app_mounts),
         "volumes": [*(pod.get("volumes") or ()), *added.volumes, *token],
@@ -123,7 +124,7 @@ def with_sidecar(pod: Json, args: SidecarArgs, added: Additions, *, token_in_app
 
 def _sidecar(args: SidecarArgs, added: Additions, *, with_token: bool) -> Json:
     kernel = args.networking.kernel
-    script = (_script("keep.sh") + _script("prepare.sh") if kernel else "") + _script("start.sh")
+    scripts = [*added.scripts, *(["keep.sh", "prepare.sh"] if kernel else []), "start.sh"]
     mounts = [{"name": RUN_VOLUME, "mountPath": RUN_DIR}]
     if kernel and not args.networking.is_privileged:
         mounts.append({"name": RUN_VOLUME, "mountPath": RESOLV_CONF, "subPath": SIDECAR_RESOLV_CONF})
@@ -132,13 +133,20 @@ def _sidecar(args: SidecarArgs, added: Additions, *, with_token: bool) -> Json:
         "name": SIDECAR,
         **_image(args),
         "restartPolicy": "Always",
-        "command": ["/bin/sh", "-c", script, "start.sh", _connect_script(args), _script("tailscaled.sh")],
+        "command": [
+            "/bin/sh",
+            "-c",
+            "".join(map(_script, scripts)),
+            "start.sh",
+            _connect_script(args),
+            _script("tailscaled.sh"),
+        ],
         "env": _with_user_env(
             [*_pod_fields(args), *_prepare_env(args, added), *added.env, *_settings(args, added)], args
         ),
         "volumeMounts": mounts,
         "resources": _resources(args),
-        "securityContext": args.networking.security_context,
+        "securityContext": args.networking.security_context(routes=args.routes),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     if kernel:
@@ -157,11 +165,11 @@ def _prepare_env(args: SidecarArgs, added: Additions) -> list[Json]:
     """What scripts/prepare.sh asks for: the guide's sysctls, and what is kept out of the tailnet's routes."""
     if not args.networking.kernel:
         return []
-    forward = args.accept_routes or bool(args.advertise_routes) or args.advertise_exit_node
+    forward = (args.accept_routes and args.networking.is_privileged) or (args.routes and args.networking.can_route)
     return [
         env_field("HOST_IPS", "status.hostIPs"),
         env_value("CLUSTER_CIDRS", _joined(args.cluster_cidrs, ",")),
-        env_value("FORWARD", str(forward and args.networking.is_privileged).lower()),
+        env_value("FORWARD", str(forward).lower()),
         *added.prepare_env,
     ]
 
