@@ -110,7 +110,8 @@ def test_a_charts_replicas_are_devices_that_last_and_without_the_transform_it_is
     injected.up(chart(name, sidecar=False))
     before = injected.rolled_out("StatefulSet", name)["spec"]
 
-    injected.up(chart(name, sidecar=True))
+    printed = injected.up(chart(name, sidecar=True))
+    assert "its pods restart, because they get the Tailscale sidecar" in printed
     injected.rolled_out("StatefulSet", name)
     injected.program.stack.expect_no_changes()
     app = Deployment(injected.workspace, name, {"replicas": 2})
