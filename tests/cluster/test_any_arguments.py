@@ -52,7 +52,7 @@ def refusals(api: Api, namespace: str, name: str, arguments: dict[str, Any]) -> 
 def made_by(stateful_set: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The objects of the first replica, as the StatefulSet's controller makes them.
 
-    The API server does not look into a StatefulSet's pod template: what is wrong there fails only later, at each pod.
+    The API server looks at little in a StatefulSet's pod template: most of what is wrong there fails only later, at each pod.
     """
     name, namespace = stateful_set["metadata"]["name"], stateful_set["metadata"]["namespace"]
     template = copy.deepcopy(stateful_set["spec"]["template"])
