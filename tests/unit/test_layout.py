@@ -19,7 +19,7 @@ FLOORS = (
     ("devices",),
     ("component",),
     ("inspection",),
-    ("checks", "render"),
+    ("checks", "render", "package"),
     ("adoption",),
     ("commands",),
 )
