@@ -13,7 +13,7 @@ test-lab test-timed soak-lab: export GOGC := 400
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
 test-lab test-timed soak-lab bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke bench check golden dist release publish-requirements floors setup clean
+.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke bench check golden schema dist release publish-requirements floors setup clean
 
 # A KUBECONFIG that is only exported is not meant: the demo then uses the lab.
 demo: $(if $(OWN_CLUSTER),.venv/ready,setup) ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
@@ -75,6 +75,9 @@ check: .venv/ready ## linters and types
 	$(BIN)/ruff format --check
 	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/mypy
+
+schema: .venv/ready ## the schema of the package for other languages, from the models
+	$(BIN)/python -m tailscale_sidecar.package.schema
 
 golden: .venv/ready ## accept changed pod templates; the CHANGELOG has to name them
 	$(BIN)/python -m tests.golden

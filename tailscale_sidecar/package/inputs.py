@@ -112,8 +112,7 @@ def _made(kind: type[M], given: Json, path: str) -> M:
 async def _choice(base: type[Model], given: Any, path: str) -> Model:
     """The class of which an object has the arguments, as the one member that is given."""
     kinds = members(base)
-    if isinstance(given, pulumi.Output):
-        raise InputError(f"{path}: an Output as a whole cannot be checked", is_only_unknown=not await given.is_known())
+    await _known(given, path)
     if not isinstance(given, Mapping):
         raise InputError(f"{path} must be an object with one member: {_or(kinds)}")
     chosen = [name for name, value in given.items() if value is not None]
@@ -124,9 +123,15 @@ async def _choice(base: type[Model], given: Any, path: str) -> Model:
         said = f"{path} has {' and '.join(chosen)}" if chosen else f"{path} is empty"
         raise InputError(f"{said}: give exactly one of {_or(kinds)}")
     (name,) = chosen
+    await _known(given[name], f"{path}.{name}")
     if not isinstance(given[name], Mapping):
         raise InputError(f"{path}.{name} must be an object, such as {{}}")
     return await _model(kinds[name], given[name], f"{path}.{name}")
+
+
+async def _known(given: Any, path: str) -> None:
+    if isinstance(given, pulumi.Output) and not await given.is_known():
+        raise InputError(f"{path} is not known yet", is_only_unknown=True)
 
 
 async def plain(value: Any) -> Any:

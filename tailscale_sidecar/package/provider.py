@@ -95,7 +95,7 @@ class SidecarProvider(Provider):
             alone = pulumi.ComponentResource(TOKEN, name, {}, options)
             alone.register_outputs({})
             return ConstructResult(alone.urn, {})
-    component = Component(name, inputs["args"], options, read_devices=inputs[READ_DEVICES])
+        component = Component(name, inputs["args"], options, read_devices=inputs[READ_DEVICES])
         return ConstructResult(component.urn, component.outputs())
 
 
@@ -107,7 +107,7 @@ class Servicer(ProviderServicer):
         try:
             return await super()._construct(request, context)
         except (ValueError, TypeError, ClusterError, ExtraMissingError) as error:
-            raise InputPropertiesError(spelled(str(error))) from None
+            raise InputPropertiesError(spelled(str(error)), []) from None
 
     @staticmethod
     @override
