@@ -83,10 +83,13 @@ def schema() -> Json:
 
 
 def _languages() -> Json:
+    """What the SDKs are called: they are nobody's but this project's."""
+    called = "tailscalesidecar"
+    go = {"importBasePath": f"{REPOSITORY.removeprefix('https://')}/sdk/go/{called}", "rootPackageName": called}
     return {
         "csharp": {"respectSchemaVersion": True},
-        "go": {"respectSchemaVersion": True, "generateResourceContainerTypes": True},
-        "nodejs": {"respectSchemaVersion": True},
+        "go": {"respectSchemaVersion": True, "generateResourceContainerTypes": True, **go},
+        "nodejs": {"respectSchemaVersion": True, "packageName": "@tailscale-sidecar/pulumi"},
         "python": {"respectSchemaVersion": True, "pyproject": {"enabled": True}},
     }
 
