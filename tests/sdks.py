@@ -19,14 +19,25 @@ from tests.support.examples import ROOT
 
 FOLDER = ROOT / "sdk"
 EXAMPLES = ROOT / "examples" / "languages"
-MODULE = "github.com/tailscale-sidecar/tailscale-sidecar/sdk/go/tailscalesidecar"
-TYPESCRIPT = "7.0.2"
-TSCONFIG = {
-    "compilerOptions": {
-        **{"strict": True, "noEmit": True, "target": "es2022", "module": "nodenext", "skipLibCheck": True},
-        **{"moduleResolution": "nodenext", "types": ["node"]},
-    },
-    "files": ["index.ts"],
+GO_MODULE = """\
+module github.com/tailscale-sidecar/tailscale-sidecar/sdk/go/tailscalesidecar
+
+go 1.26
+
+require (
+	github.com/pulumi/pulumi-kubernetes/sdk/v4 v{kubernetes}
+	github.com/pulumi/pulumi/sdk/v3 v{pulumi}
+)
+"""
+TYPESCRIPT = {
+    "strict": True,
+    "noEmit": True,
+    "skipLibCheck": True,
+    "target": "es2020",
+    "module": "commonjs",
+    "moduleResolution": "node",
+    "baseUrl": ".",
+    "paths": {"@tailscale-sidecar/pulumi": [".."]},
 }
 
 
@@ -45,14 +56,26 @@ def generate(folder: Path) -> None:
     subprocess.run([program, checked_in, schema_of_kubernetes(), folder], check=True)
 
 
-def compile_node(folder: Path) -> None:
-    """The example in TypeScript against the SDK, by the strictest rules."""
-    subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
-    subprocess.run(["npx", "--no-install", "tsc"], cwd=folder, check=True)
-    example = folder / "example"
+def compile_node() -> None:
+    """The SDK for Node and the example in TypeScript, by the strict rules."""
+    example = FOLDER / "nodejs" / "example"
     example.mkdir()
     shutil.copy(EXAMPLES / "typescript" / "index.ts", example)
-    (example / "tsconfig.json").write_text(json.dumps(TSCONFIG), encoding="utf-8")
+    settings = {"compilerOptions": TYPESCRIPT, "files": ["index.ts"]}
+    (example / "tsconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund"], cwd=example.parent, check=True)
+    subprocess.run(["npx", "--no-install", "tsc", "--project", "example"], cwd=example.parent, check=True)
+
+
+def vet_go() -> None:
+    """The SDK for Go and the example, by `go vet`, which compiles them."""
+    folder = FOLDER / "go"
+    (folder / "example").mkdir()
+    shutil.copy(EXAMPLES / "go" / "main.go", folder / "example")
+    module = GO_MODULE.format(kubernetes=schema.KUBERNETES_VERSION, pulumi=binaries.PULUMI_VERSION)
+    (folder / "go.mod").write_text(module, encoding="utf-8")
+    binaries.go("mod", "tidy", cwd=folder)
+    binaries.go("vet", "./...", cwd=folder)
 
 
 def main() -> int:
@@ -60,12 +83,13 @@ def main() -> int:
     with step("generating SDKs for Go, Node and Python"):
         generate(FOLDER)
     say("! none for .NET and Java: `pulumi package gen-sdk` makes them, where Pulumi is installed")
-    for language, command, compiled in (("Node", "npm", compile_node),):
-        if find_command(command) is None:
-            say(f"! the SDK for {language} is not compiled: {command} is missing")
-            continue
-        with step(f"compiling the SDK for {language}"):
-            compiled(FOLDER / "nodejs")
+    with step("compiling the SDK for Go"):
+        vet_go()
+    if find_command("npm") is None:
+        say("! the SDK for Node is not compiled: npm is missing")
+        return 0
+    with step("compiling the SDK for Node"):
+        compile_node()
     return 0
 
 

@@ -86,11 +86,21 @@ def _languages() -> Json:
     """What the SDKs are called: they are nobody's but this project's."""
     called = "tailscalesidecar"
     go = {"importBasePath": f"{REPOSITORY.removeprefix('https://')}/sdk/go/{called}", "rootPackageName": called}
+    same = {"respectSchemaVersion": True}
     return {
-        "csharp": {"respectSchemaVersion": True},
-        "go": {"respectSchemaVersion": True, "generateResourceContainerTypes": True, **go},
-        "nodejs": {"respectSchemaVersion": True, "packageName": "@tailscale-sidecar/pulumi"},
-        "python": {"respectSchemaVersion": True, "pyproject": {"enabled": True}},
+        "csharp": {**same, "packageReferences": {"Pulumi": "3.*", "Pulumi.Kubernetes": "4.*"}},
+        "go": {**same, "generateResourceContainerTypes": True, **go},
+        "java": {"dependencies": {"com.pulumi:kubernetes": KUBERNETES_VERSION}},
+        "nodejs": {
+            **same,
+            "packageName": "@tailscale-sidecar/pulumi",
+            "dependencies": {"@pulumi/kubernetes": f"^{KUBERNETES_VERSION}"},
+        },
+        "python": {
+            **same,
+            "pyproject": {"enabled": True},
+            "requires": {"pulumi-kubernetes": f">={KUBERNETES_VERSION},<5"},
+        },
     }
 
 

@@ -4,52 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.deployment import APP, QUIET, Workspace
+from tests.support.deployment import APP, QUIET
 from tests.support.hidden import state_files
 from tests.support.package import FOLDER, TOKEN
 from tests.support.program import PROJECT, Program
 from tests.support.stack import PulumiError
 from tests.support.virtualenv import virtualenv
-
-REMOTE = """\
-import json
-import pulumi
-
-config = pulumi.Config()
-
-
-class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
-    def __init__(self, name, props, opts=None):
-        outputs = dict.fromkeys(["name", "namespace", "podNames", "devices"])
-        super().__init__({token!r}, name, {{**outputs, **props}}, opts, remote=True)
-
-    def __getattr__(self, name):
-        return self._outputs[name]
-
-"""
-
-
-def program_of(program: Program, tmp_path: Path, inputs: dict[str, Any]) -> None:
-    """Makes a program that knows the component by its schema alone."""
-    pack = tmp_path / "package"
-    pack.mkdir(exist_ok=True)
-    for name in ("PulumiPlugin.yaml", "__main__.py"):
-        (pack / name).unlink(missing_ok=True)
-        (pack / name).symlink_to(FOLDER / name)
-    if not (pack / "venv").exists():
-        (pack / "venv").symlink_to(sys.prefix)
-    plugins = f"plugins: {{providers: [{{name: tailscale-sidecar, path: {pack}}}]}}\n"
-    project = program.stack.project
-    (project / "Pulumi.yaml").write_text(PROJECT.format(virtualenv=virtualenv()) + plugins, encoding="utf-8")
-    (project / "inputs.json").write_text(json.dumps(inputs), encoding="utf-8")
-    (project / "__main__.py").write_text(SOURCE, encoding="utf-8")
-
 
 SOURCE = f"""\
 import json
@@ -73,9 +38,25 @@ for output in ("name", "namespace", "podNames", "devices"):
 """
 
 
-def inputs(workspace: Workspace, **more: Any) -> dict[str, Any]:
-    """The least on the lab."""
-    return {
+@pytest.fixture
+def remote(program: Program, tmp_path: Path) -> Program:
+    """A program that knows the component by its schema alone, and gives it the inputs of a file."""
+    package = tmp_path / "package"
+    package.mkdir()
+    for name in ("PulumiPlugin.yaml", "__main__.py"):
+        (package / name).symlink_to(FOLDER / name)
+    (package / "venv").symlink_to(sys.prefix)
+    plugins = f"plugins: {{providers: [{{name: tailscale-sidecar, path: {package}}}]}}\n"
+    project = program.stack.project
+    (project / "Pulumi.yaml").write_text(PROJECT.format(virtualenv=virtualenv()) + plugins, encoding="utf-8")
+    (project / "__main__.py").write_text(SOURCE, encoding="utf-8")
+    return program
+
+
+def give(program: Program, **more: Any) -> None:
+    """Gives it the least on the lab, and more."""
+    workspace = program.workspace
+    least = {
         "podSpec": {"containers": [APP], "terminationGracePeriodSeconds": 5},
         "namespace": workspace.namespace,
         "loginServer": workspace.tailnet.url,
@@ -83,28 +64,35 @@ def inputs(workspace: Workspace, **more: Any) -> dict[str, Any]:
         "dns": {"clusterDns": {}},
         "env": QUIET,
         "name": f"app-{workspace.namespace}",
-        **more,
     }
+    (program.stack.project / "inputs.json").write_text(json.dumps({**least, **more}), encoding="utf-8")
 
 
-def test_a_program_deploys_it_reads_its_devices_changes_and_destroys_it(program: Program, tmp_path: Path) -> None:
-    workspace = program.workspace
-    program_of(program, tmp_path, inputs(workspace, replicas=2))
-    print(program.stack.preview())
-    print(program.stack.up())
-    print(program.stack.outputs())
-    program.stack.expect_no_changes()
-    assert "tskey-" not in state_files(program)
-    program_of(program, tmp_path, inputs(workspace, replicas=2, namespace="default"))
-    with pytest.raises(PulumiError) as error:
-        program.stack.up()
-    print(error.value)
-    program_of(program, tmp_path, inputs(workspace, replicas=1))
-    print(program.stack.up())
-    print(json.dumps(program.stack.export()["app"], indent=1))
-    program_of(program, tmp_path, inputs(workspace, acceptRoutes=True))
-    with pytest.raises(PulumiError) as error:
-        program.stack.up()
-    print(error.value)
-    print(program.stack.destroy())
-    assert 0
+def test_a_program_that_knows_the_schema_alone_deploys_it_and_has_its_devices(remote: Program) -> None:
+    workspace, stack = remote.workspace, remote.stack
+    give(remote, replicas=2)
+    stack.up()
+    name = f"app-{workspace.namespace}"
+    outputs = stack.outputs()
+    devices = {device["pod"]: device for device in outputs.pop("devices")}
+    assert outputs == {"name": name, "namespace": workspace.namespace, "podNames": [f"{name}-0", f"{name}-1"]}
+    assert {pod: (found["deviceId"], found["ipv4"], found["ipv6"]) for pod, found in devices.items()} == {
+        device.hostname: (device.id, *device.addresses) for device in workspace.tailnet.devices(name)
+    }
+    stack.expect_no_changes()
+    assert stack.export()["app"]["outputs"]["podNames"] == outputs["podNames"]
+    assert "tskey-" not in state_files(remote)
+
+    # What would lose the identities is refused as in Python, and what is wrong by its name in the package.
+    give(remote, replicas=2, namespace="default")
+    with pytest.raises(PulumiError, match=r"namespace changes from .* but the replicas' state cannot move"):
+        stack.up()
+    give(remote, acceptRoutes=True)
+    with pytest.raises(PulumiError, match="resource 'app' has a problem: clusterCidrs is required with acceptRoutes"):
+        stack.up()
+
+    give(remote, replicas=1)
+    stack.up()
+    assert [device["pod"] for device in stack.outputs()["devices"]] == [f"{name}-0"]
+    stack.destroy()
+    assert workspace.find_all("StatefulSet") == []
