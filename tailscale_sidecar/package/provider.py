@@ -106,7 +106,7 @@ class Servicer(ProviderServicer):
     async def _construct(self, request: proto.ConstructRequest, context: Any) -> proto.ConstructResponse:
         try:
             return await super()._construct(request, context)
-        except (ValueError, TypeError, ClusterError, ExtraMissingError) as error:
+        except (ValueError, ClusterError, ExtraMissingError) as error:
             raise InputPropertiesError(spelled(str(error)), []) from None
 
     @staticmethod

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.deployment import APP, QUIET
+from tests.lab.images import APP_IMAGE
+from tests.support.deployment import APP, QUIET, Workspace
 from tests.support.hidden import state_files
 from tests.support.package import FOLDER, TOKEN
 from tests.support.program import PROJECT, Program
-from tests.support.stack import PulumiError
+from tests.support.pulumi_cli import PulumiCli
+from tests.support.stack import REPOSITORY, PulumiError, Stack
 from tests.support.virtualenv import virtualenv
 
+NODE_HOST = REPOSITORY / "tests" / "support" / "node_host.js"
 SOURCE = f"""\
 import json
 import pulumi
@@ -39,14 +42,19 @@ for output in ("name", "namespace", "podNames", "devices"):
 
 
 @pytest.fixture
-def remote(program: Program, tmp_path: Path) -> Program:
-    """A program that knows the component by its schema alone, and gives it the inputs of a file."""
+def plugins(tmp_path: Path) -> str:
+    """What a project says of the package, where it is not installed from its repository: its folder."""
     package = tmp_path / "package"
     package.mkdir()
     for name in ("PulumiPlugin.yaml", "__main__.py"):
         (package / name).symlink_to(FOLDER / name)
     (package / "venv").symlink_to(sys.prefix)
-    plugins = f"plugins: {{providers: [{{name: tailscale-sidecar, path: {package}}}]}}\n"
+    return f"plugins: {{providers: [{{name: tailscale-sidecar, path: {package}}}]}}\n"
+
+
+@pytest.fixture
+def remote(program: Program, plugins: str) -> Program:
+    """A program that knows the component by its schema alone, and gives it the inputs of a file."""
     project = program.stack.project
     (project / "Pulumi.yaml").write_text(PROJECT.format(virtualenv=virtualenv()) + plugins, encoding="utf-8")
     (project / "__main__.py").write_text(SOURCE, encoding="utf-8")
@@ -96,3 +104,30 @@ def test_a_program_that_knows_the_schema_alone_deploys_it_and_has_its_devices(re
     assert [device["pod"] for device in stack.outputs()["devices"]] == [f"{name}-0"]
     stack.destroy()
     assert workspace.find_all("StatefulSet") == []
+
+
+def test_the_quickstart_in_typescript_runs_as_it_is(
+    cli: PulumiCli, workspace: Workspace, node_sdk: Path, plugins: str, tmp_path: Path
+) -> None:
+    host, project = tmp_path / "bin" / "pulumi-language-nodejs", tmp_path / "project"
+    host.parent.mkdir()
+    host.write_text(f"#!/bin/sh\nexec node '{NODE_HOST}' '{node_sdk}' \"$@\"\n", encoding="utf-8")
+    host.chmod(0o755)
+    project.mkdir()
+    (project / "Pulumi.yaml").write_text(f"name: quickstart\nruntime: nodejs\n{plugins}", encoding="utf-8")
+    (project / "index.js").symlink_to(node_sdk / "example" / "index.js")
+    environment = workspace.lab.environment()
+    stack = Stack(cli, project, {**environment, "PATH": f"{host.parent}:{environment['PATH']}"})
+    _, client_secret = workspace.tailnet.oauth_client()
+    settings = {"appImage": APP_IMAGE, "loginServer": workspace.tailnet.url}
+    stack.init(clientSecret=client_secret, **settings, **{"kubernetes:namespace": workspace.namespace})
+    try:
+        stack.up()
+        devices = stack.outputs()["devices"]
+        assert [device["pod"] for device in devices] == ["my-app-0", "my-app-1"]
+        known = {device.id: device.addresses for device in workspace.tailnet.devices("my-app")}
+        assert all(known[device["deviceId"]] == (device["ipv4"], device["ipv6"]) for device in devices)
+        stack.expect_no_changes()
+        assert {found["kind"] for found in workspace.find_all("StatefulSet", "app=my-app")} == {"StatefulSet"}
+    finally:
+        stack.destroy()
