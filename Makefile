@@ -35,6 +35,7 @@ test-code: .venv/ready ## what needs no lab: no root, and no Go
 test-go: export GOTOOLCHAIN := auto
 test-go: .venv/ready
 	cd tests/lab/tailnet && go vet ./... && go test ./...
+	$(TEST) tests/releases
 	cd .github/actionlint && go tool actionlint -shellcheck=$(CURDIR)/$(BIN)/shellcheck -pyflakes= ../workflows/*.yml
 
 # They restart the node's programs, and wait more than they work: in a lab of their own, beside the others.

@@ -26,7 +26,7 @@ from typing_extensions import override
 from .checks.registry import Check
 from .checks.template import KINDS, check_template, check_templates
 from .inspection.known_workload import KnownWorkload
-from .inspection.unknown_values import UNKNOWN, known
+from .inspection.unknown_values import ANY_IMAGE, UNKNOWN, known
 from .inspection.workload import Workload, workloads
 from .report.findings import Finding, Severity, redacted
 
@@ -36,8 +36,6 @@ LEVELS = {
     Severity.WARNING: (EnforcementLevel.ADVISORY, PolicySeverity.MEDIUM),
     Severity.NOTE: (EnforcementLevel.ADVISORY, PolicySeverity.LOW),
 }
-ANY_IMAGE = f"unknown@sha256:{'0' * 64}"
-"""Stands for an image that is not known yet. A digest tells the checks nothing."""
 
 
 @dataclass(frozen=True)

@@ -204,6 +204,25 @@ def suffixed(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
         yield Seen(f"Its device is {fqdn}, and not {wanted}.", {"device": fqdn})
 
 
+NO_NAMESERVER = Defect(
+    name="no-nameserver",
+    severity=Severity.WARNING,
+    why=(
+        "The sidecar's resolv.conf names no nameserver that tailscaled could hand other names on to, so that it leaves DNS as "
+        "it is: the tailnet's names are not found (health code dns-empty-base-config, from 1.104 on)."
+    ),
+    do="Let the pod have nameservers: dnsPolicy ClusterFirst, or nameservers under dnsConfig.",
+    source="https://github.com/tailscale/tailscale/blob/v1.104.5/net/dns/manager.go#L315",
+)
+
+
+@check_replica(NO_NAMESERVER)
+def no_nameserver(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    said = next((text for text in health(replica) if "no system DNS servers" in text), "")
+    if said:
+        yield Seen(quoted(said))
+
+
 # -- devices that were a replica's once --------------------------------------------------------
 
 

@@ -62,7 +62,10 @@ FLAGS_CHANGED = Defect(
 RATE_LIMITED = Defect(
     name="rate-limited",
     severity=Severity.ERROR,
-    why="The replicas asked for too many registrations or keys at once.",
+    why=(
+        "The replicas asked for too many registrations or keys at once. Or the control plane is overloaded and says when to "
+        "ask again: from 1.104 on tailscaled calls that a rate limit too."
+    ),
     do="Wait, and do not restart anything. Then scale in steps, with OrderedReady, or set registration_rate.",
     source=f"{UPSTREAM}/14328",
 )

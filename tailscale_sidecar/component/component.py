@@ -19,7 +19,7 @@ from ..devices.cleanup_provider import DeviceCleanupResource
 from ..devices.device import Device
 from ..pod import rules
 from ..pod.model import Input
-from . import kubernetes_provider, pod_template, protection, rollout
+from . import defects, kubernetes_provider, pod_template, protection, rollout
 from .args import TailscaleSidecarStatefulSetArgs
 
 
@@ -47,11 +47,15 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
 
         Raises:
             TypeError: `args` are of another kind, such as a dict.
-            ValueError: `name` cannot be the name of a StatefulSet with its Service and pods.
+            ValueError: `name` cannot be the name of a StatefulSet with its Service and pods, or the pods would have a
+                defect that docs/doctor.md calls an error.
         """
         if not isinstance(args, TailscaleSidecarStatefulSetArgs):
             raise TypeError(f"args must be TailscaleSidecarStatefulSetArgs(...), not {type(args).__name__}")
         kubernetes_name = rules.name(args.name or name)
+        surroundings = pod_template.surroundings(kubernetes_name, args)
+        spec = pod_template.stateful_set_spec(surroundings, args)
+        defects.refuse({"kind": "StatefulSet", "metadata": {"name": kubernetes_name}, "spec": spec})
         super().__init__(
             "tailscale-sidecar:index:TailscaleSidecarStatefulSet",
             name,
@@ -60,7 +64,8 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         )
         self._kubernetes_name = kubernetes_name
         self._args = args
-        self._surroundings = pod_template.surroundings(kubernetes_name, args)
+        self._surroundings = surroundings
+        self._spec: Any = spec
         self._timeouts = opts.custom_timeouts if opts else None  # Pulumi's engine does not pass them on to children
         # Typed here: annotations of the class are what Pulumi's SDK would resolve anew for each component.
         self.service: Service = self._service()
@@ -243,7 +248,6 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
 
     def _stateful_set(self) -> StatefulSet:
         before = [self.service, self.service_account, self.role_binding, self.policy_binding, self.auth_secret]
-        spec: Any = pod_template.stateful_set_spec(self._surroundings, self._args)
         own = pulumi.ResourceOptions(
             custom_timeouts=rollout.custom_timeouts(self._args, self._timeouts),
             # An imported StatefulSet has Kubernetes' default in its inputs; Pulumi would replace it to take that away.
@@ -252,7 +256,7 @@ class TailscaleSidecarStatefulSet(pulumi.ComponentResource):
         return StatefulSet(
             f"{self._name}-stateful-set",
             metadata=self._metadata(self._kubernetes_name, rollout.stateful_set_annotations(self._args)),
-            spec=spec,
+            spec=self._spec,
             opts=pulumi.ResourceOptions.merge(self._child(*before, *self.state_secrets, *self.device_cleanups), own),
         )
 

@@ -13,9 +13,8 @@ from typing_extensions import override
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What Pulumi writes for a value that is not known yet (pulumi.runtime.rpc.UNKNOWN); here so that nothing loads Pulumi."""
-
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What Pulumi writes for a value that is not known yet (pulumi.runtime.rpc.UNKNOWN); here so that nothing loads Pulumi."""
+ANY_IMAGE = f"unknown@sha256:{'0' * 64}"
+"""Stands for an image that is not known yet. A digest tells the checks nothing."""
 
 
 class UnknownError(Exception):

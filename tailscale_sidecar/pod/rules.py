@@ -26,6 +26,8 @@ OLDEST_RELEASE = (1, 94)
 OLDEST_COREDNS = (1, 15)
 LAST_TPM_PATCH = 4
 """Releases 1.92.0 to 1.92.4 seal state to the node's TPM (github.com/tailscale/tailscale/issues/18302)."""
+LAST_RACK_PATCH = 4
+"""Releases 1.104.0 to 1.104.4 have a TCP in userspace that stalls (github.com/tailscale/tailscale/issues/21946)."""
 FLAG_FIELDS = {
     "accept-dns": "dns",
     "accept-routes": "accept_routes",

@@ -19,6 +19,8 @@ LIBRARIES = (*(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")), s
 INSTALLED = ("site-packages", "dist-packages")
 CALLBACK = re.compile(r"Invoke callback \S+ error: (?P<message>.*?):\n(?P<frames> +File .*)", re.DOTALL)
 """How the SDK tells that a transform has failed (pulumi/runtime/_callbacks.py)."""
+PROCESSED = re.compile(r"While processing (?:resource: '(?P<resource>[^']*)'|input: )")
+"""How the SDK begins what it says of an error in a resource's inputs, in one line for each thing that it was in."""
 FRAME = re.compile(r'^  File "(.+)", line (\d+), in ', re.MULTILINE)
 
 
@@ -45,8 +47,18 @@ def told(error: Exception, program: str) -> str:
         return f"{place(frames, program)}: {redacted(of_callback['message'])}"
     if isinstance(error, SyntaxError):
         return f"{place([(error.filename, error.lineno)], program)}: {type(error).__name__}: {error.msg}"
-    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    return f"{place(frames, program)}: {redacted(message(error))}"
+    resource, cause = of_inputs(error)
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(cause.__traceback__)]
+    of = f"resource {resource}: " if resource else ""
+    return f"{place(frames, program)}: {of}{redacted(message(cause))}"
+
+
+def of_inputs(error: BaseException) -> tuple[str, BaseException]:
+    """The resource with an input that has raised an error, and that error; without one, nothing and the error itself."""
+    resource = ""
+    while error.__cause__ is not None and (found := PROCESSED.match(str(error))):
+        resource, error = found["resource"] or resource, error.__cause__
+    return resource, error
 
 
 def place(frames: Iterable[tuple[str | None, object]], program: str) -> str:
@@ -68,7 +80,7 @@ def shown(file: str) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 
 
-def message(error: Exception) -> str:
+def message(error: BaseException) -> str:
     """What an error says; that of arguments names each of them, and shows no value."""
     if not isinstance(error, ValidationError):
         return f"{type(error).__name__}: {error}"

@@ -36,7 +36,7 @@ ABOUT = {
 Seconds from the moment that a pod is scheduled. *Ready*: the app has looked up a cluster name and, but with `ClusterDns`,
 a tailnet name. Medians of {DEPLOYMENTS} first starts and {DEPLOYMENTS * LATER_STARTS} later ones of each, in turn. The app
 [waits for containers that the guide's does not wait for](how-it-works.md). *Empty* is the component's pod with nothing to do:
-as many containers before the app (tailscale-init, tailscale, and for 3 tailscale-dns), in the same order and with the same probe,
+as many containers before the app (tailscale, and for 2 tailscale-dns too), in the same order and with the same probe,
 that are done or healthy as soon as they run. That is what Kubernetes itself takes.
 """,
     "Cost": f"""\

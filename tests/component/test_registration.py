@@ -383,6 +383,27 @@ def test_a_wrong_name_is_refused_before_anything_is_registered() -> None:
         registered(lambda: TailscaleSidecarStatefulSet("Not.A.Name", arguments()))
 
 
+SERVED = {"env": {"TS_SERVE_CONFIG": "/serve/serve.json"}}
+SERVE_VOLUME = {"volumes": [{"name": "serve", "configMap": {"name": "serve"}}]}
+
+
+def test_what_the_checks_call_an_error_is_refused_before_anything_is_registered() -> None:
+    def program() -> None:
+        with pytest.raises(
+            ValueError, match=r"serve-config-missing: TS_SERVE_CONFIG .* is on no volume .* Mount a Config"
+        ):
+            TailscaleSidecarStatefulSet("db", arguments(**SERVED))
+
+    assert [item.type for item in registered(program)] in ([], ["pulumi:pulumi:Stack"])
+
+
+def test_what_the_checks_cannot_know_is_not_refused() -> None:
+    served = {"env": {"TS_SERVE_CONFIG": pulumi.Output.from_input("/serve/serve.json")}}
+    assert children(served)
+    mounted = [{"name": "serve", "mountPath": "/serve"}]
+    assert children({**SERVED, "pod_spec": app() | SERVE_VOLUME, "sidecar_volume_mounts": mounted})
+
+
 def test_a_resource_in_the_place_of_its_name_is_refused_with_the_way_out() -> None:
     def program() -> None:
         namespace = pulumi_kubernetes.core.v1.Namespace("apps")

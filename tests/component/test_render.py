@@ -307,6 +307,13 @@ def test_a_broken_transform_is_shown_as_what_it_is(program: Path) -> None:
         render(write(program, body + "component(opts=pulumi.ResourceOptions(transforms=[broken]))"))
 
 
+def test_an_output_that_turns_out_wrong_is_told_with_the_resource_that_it_is_in(program: Path) -> None:
+    body = "component(auth=OAuthClient(client_secret=pulumi.Output.from_input('tskey-auth-x')))"
+    expected = f"{program}: resource app-auth: ValueError: client_secret starts with tskey-auth-: that is an auth key"
+    with pytest.raises(ProgramError, match=rf"^{re.escape(expected)}; use [^\n]*$"):
+        render(write(program, body))
+
+
 def test_a_transform_of_invokes_has_nothing_to_change(program: Path) -> None:
     body = "pulumi.runtime.register_invoke_transform(lambda args: None)\ncomponent()"
     assert one(objects(render(write(program, body))), "StatefulSet")

@@ -264,6 +264,12 @@ def a_release_that_seals_its_state(site: Site) -> None:
     site.sidecar["image"] = "ghcr.io/tailscale/tailscale:v1.92.3"
 
 
+@planted("release-stalls-in-userspace", by_hand)
+def a_release_that_stalls(site: Site) -> None:
+    site.sidecar["image"] = "ghcr.io/tailscale/tailscale:v1.104.3"
+    site.set_env("TS_USERSPACE", "true")
+
+
 @planted("release-behind")
 def an_old_release(site: Site) -> None:
     site.sidecar["image"] = "ghcr.io/tailscale/tailscale:v1.96.1"
@@ -428,6 +434,13 @@ def not_connected(site: Site) -> None:
     status = site.statuses[f"{NAME}-0"]
     assert status
     status.update(BackendState="NeedsLogin", Health=["You are logged out."])
+
+
+@planted("no-nameserver")
+def nothing_to_hand_names_on_to(site: Site) -> None:
+    status = site.statuses[f"{NAME}-0"]
+    assert status
+    status["Health"] = ["Your device has no system DNS servers for Tailscale to forward queries to."]
 
 
 @planted("device-name-suffixed")

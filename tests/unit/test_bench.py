@@ -130,7 +130,7 @@ def test_what_grows_with_the_replicas_may_not_grow_faster() -> None:
 def test_an_app_may_be_ready_no_later_than_in_a_pod_whose_containers_have_nothing_to_do(
     seconds: float, *, missed: bool
 ) -> None:
-    seen = {"guide": [Start(0.5, 1.0, 2)], "SplitDns": [Start(0.5, seconds, 2)], "empty 2": [Start(0.5, 2.6, 0)]}
+    seen = {"guide": [Start(0.5, 1.0, 2)], "SplitDns": [Start(0.5, seconds, 2)], "empty 1": [Start(0.5, 2.6, 0)]}
     rows = list(starts.figures("first start", seen, {}))
     assert any(row.missed() for row in rows) == missed
 

@@ -47,8 +47,8 @@ def test_the_schema_has_what_the_registry_asks_for() -> None:
 
 def test_what_is_installed_is_the_version_of_the_schema() -> None:
     version = json.loads(schema.checked_in())["version"]
-    named = re.findall(r"package@v(\S+)", (ROOT / "docs/languages.md").read_text(encoding="utf-8"))
-    assert named == [version]
+    for page in ("languages.md", "installation-configuration.md"):
+        assert re.findall(r"package@v(\S+)", (ROOT / "docs" / page).read_text(encoding="utf-8")) == [version]
     folder = json.loads(schema.checked_in())["pluginDownloadURL"].removeprefix(f"git://{schema.REPOSITORY[8:]}/")
     assert (ROOT / folder / "PulumiPlugin.yaml").exists()
     assert (ROOT / folder / "__main__.py").exists()

@@ -17,10 +17,10 @@ FLOORS = (
     ("report", "clients"),
     ("choices",),
     ("devices",),
-    ("component",),
     ("inspection",),
-    ("checks", "render", "package"),
-    ("adoption",),
+    ("checks",),
+    ("component", "render"),
+    ("adoption", "package"),
     ("commands",),
 )
 """From the ground up. Folders that stand side by side do not import each other."""

@@ -17,6 +17,7 @@ ONLY_ON_THE_STAND_IN = {
         "api-server-unreachable": "the lab's network enforces no policies",
         "restart-policy-stripped": "takes a webhook that was built with an old Kubernetes API",
         "locked-out": NO_LOCK,
+        "no-nameserver": "takes a node whose own resolv.conf names no nameserver",
         "state-sealed-to-node": "takes a TPM, and a release of Tailscale that the lab does not have",
     },
     "preflight": {
@@ -37,7 +38,9 @@ def planted(command: str, defects: Iterable[Defect]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("command", "defects"), [("doctor", catalogue.doctor()), ("preflight", catalogue.preflight())], ids=str
+    ("command", "defects"),
+    [("doctor", catalogue.doctor()), ("preflight", catalogue.preflight())],
+    ids=["doctor", "preflight"],
 )
 def test_each_defect_is_planted_on_the_lab_or_it_is_said_why_not(command: str, defects: list[Defect]) -> None:
     missing = {defect.name for defect in defects} - planted(command, defects)

@@ -150,6 +150,7 @@ class WatchedWorkload(Workload):
     @property
     @override
     def sidecar(self) -> Json:  # read anew by each check
+        self.read.add((*self.sidecar_path, "restartPolicy"))  # without it, an init container is no sidecar
         found: Any = self.manifest
         for key in self.sidecar_path:
             found = found[key]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ...inspection.unknown_values import UnknownError
-from ...inspection.workload import Workload, is_tailscale_image
+from ...inspection.workload import Workload, is_tailscale_image, is_true
 from ...pod import rules
 from ...pod.contract import TAILSCALE_IMAGE
 from ...report.findings import UPSTREAM, Defect, Severity
@@ -54,6 +54,28 @@ def sealed_state(workload: Workload) -> str:
 def in_secret(workload: Workload) -> bool:
     """Whether the state is in a Secret."""
     return workload.state.kind == "secret"
+
+
+SLOW_RELEASE = Defect(
+    name="release-stalls-in-userspace",
+    severity=Severity.WARNING,
+    why="In userspace, TCP of releases 1.104.0 to 1.104.4 stalls for seconds, at times for tens of them, after a burst of loss.",
+    do="Use v{newest}, or set TS_NETSTACK_ENABLE_RACK=false.",
+    source=f"{UPSTREAM}/21946",
+)
+
+
+@check_template(SLOW_RELEASE)
+def slow_release(workload: Workload) -> Iterator[Seen]:
+    found = workload.release
+    slow = found is not None and found[:2] == (1, 104) and found[2] <= rules.LAST_RACK_PATCH
+    if slow and not workload.is_kernel and not is_off(workload.env.get("TS_NETSTACK_ENABLE_RACK", "")):
+        yield Seen(f"Image {workload.image} in userspace.", {"newest": NEWEST})
+
+
+def is_off(switch: str) -> bool:
+    """Whether a Boolean variable says no."""
+    return switch != "" and not is_true(switch, default=True)
 
 
 OLD_RELEASE = Defect(

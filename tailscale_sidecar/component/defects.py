@@ -1,0 +1,36 @@
+"""What the checks of `lint`, `doctor` and the policy pack find in the component's own pods, found before they are deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from ..checks.template import KINDS, check_template
+from ..inspection.known_workload import KnownWorkload
+from ..inspection.unknown_values import ANY_IMAGE, UNKNOWN, known
+from ..inspection.workload import workloads
+from ..pod.objects import Json
+from ..report.findings import Severity, redacted
+
+
+def refuse(stateful_set: Json) -> None:
+    """Raises ValueError for the first error that the checks find, as far as the values are known.
+
+    Warnings are not told: what they are about, the user has asked for.
+    """
+    for found in workloads([known(_plain(stateful_set))], KINDS):
+        for finding in check_template.findings(KnownWorkload(found.manifest)):
+            if finding.severity is Severity.ERROR:
+                raise ValueError(redacted(f"{finding.name}: {finding.what} {finding.why} {finding.do}"))
+
+
+def _plain(value: Any, key: str = "") -> Any:
+    if isinstance(value, pulumi.Output):
+        return ANY_IMAGE if key == "image" else UNKNOWN
+    if isinstance(value, Mapping):
+        return {name: _plain(item, name) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
