@@ -27,8 +27,8 @@ module github.com/tailscale-sidecar/tailscale-sidecar/sdk/go/tailscalesidecar
 go 1.26
 
 require (
-	github.com/pulumi/pulumi-kubernetes/sdk/v4 v{kubernetes}
-	github.com/pulumi/pulumi/sdk/v3 v{pulumi}
+    github.com/pulumi/pulumi-kubernetes/sdk/v4 v{kubernetes}
+    github.com/pulumi/pulumi/sdk/v3 v{pulumi}
 )
 """
 TYPESCRIPT = {

@@ -64,7 +64,7 @@ def _paths() -> dict[str, str]:
 @cache
 def _names() -> str:
     kinds = [kind for base in CHOICES.values() for kind in members(base).values()]
-    names = {name for kind in (TailscaleSidecarStatefulSetArgs, *kinds) for name in kind.model_fields}
+    names = {*TailscaleSidecarStatefulSetArgs.model_fields, *(name for kind in kinds for name in kind.model_fields)}
     return "|".join(sorted(names, key=len, reverse=True))
 
 
