@@ -128,6 +128,6 @@ def test_the_quickstart_in_typescript_runs_as_it_is(
         known = {device.id: device.addresses for device in workspace.tailnet.devices("my-app")}
         assert all(known[device["deviceId"]] == (device["ipv4"], device["ipv6"]) for device in devices)
         stack.expect_no_changes()
-        assert {found["kind"] for found in workspace.find_all("StatefulSet", "app=my-app")} == {"StatefulSet"}
+        assert [found["metadata"]["name"] for found in workspace.find_all("StatefulSet")] == ["my-app"]
     finally:
         stack.destroy()
