@@ -20,7 +20,8 @@ SECRET_VALUE = re.compile(r"[th]skey-|://[^/\s:@]*:[^/\s@]+@")
 
 def own_pod(workload: Workload) -> Translation:
     """The argument `pod_spec`. Values that look like secrets become configuration."""
-    spec = {key: value for key, value in workload.pod_spec.items() if key not in NOT_CARRIED}
+    users = ("hostUsers",) if workload.is_kernel else ()
+    spec = {key: value for key, value in workload.pod_spec.items() if key not in (*NOT_CARRIED, *users)}
     removed = [workload.sidecar, *(c for c in spec.get("initContainers") or () if sets_sysctls(c))]
     secrets: dict[str, str] = {}
     for field in ("initContainers", "containers"):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ..checks.template.networking import has_net_admin
 from ..inspection.env_sources import names_in
 from ..inspection.workload import POD_INDEX, POD_NAME, Workload, is_true
 from ..pod.contract import METRICS_PORT, TAILSCALE_IMAGE
@@ -107,15 +108,8 @@ def image(workload: Workload) -> Translation:
 
 def networking(workload: Workload) -> Translation:
     """Kernel or userspace."""
-    if workload.is_kernel and workload.device_resources and not workload.is_privileged:
-        device = workload.device_resources[0]
-        return Translation(arguments={"networking": call("KernelNetworking", tun_device=device)})
     if workload.is_kernel:
-        return note(
-            "networking: the sidecar becomes privileged. KernelNetworking(tun_device=...) makes do without, where the "
-            "cluster has a device plugin for /dev/net/tun.",
-            when=not workload.is_privileged,
-        )
+        return kernel_networking(workload)
     listeners = [
         workload.daemon_flags.get(flag, workload.env.get(variable, ""))
         for flag, variable in (
@@ -127,6 +121,23 @@ def networking(workload: Workload) -> Translation:
     given = {"proxy_port": int(ports[0])} if ports else {}
     return Translation(arguments={"networking": call("UserspaceNetworking", **given)}) + note(
         f"networking: both proxies listen on port {'/'.join(ports[:1])} now.", when=len(set(ports)) > 1
+    )
+
+
+def kernel_networking(workload: Workload) -> Translation:
+    """With the privileges that the sidecar has, where it can do with them."""
+    given: dict[str, Any] = {"user_namespace": True} if workload.has_user_namespace else {}
+    if workload.is_privileged:
+        becomes_privileged = False
+    elif workload.device_resources:
+        given, becomes_privileged = {"tun_device": workload.device_resources[0], **given}, False
+    else:
+        becomes_privileged = workload.has_user_namespace or not has_net_admin(workload)
+        given = given if becomes_privileged else {"privileged": False}
+    return Translation(arguments={"networking": call("KernelNetworking", **given)} if given else {}) + note(
+        "networking: the sidecar becomes privileged. KernelNetworking(tun_device=...) makes do without, where the "
+        "cluster has a device plugin for /dev/net/tun.",
+        when=becomes_privileged,
     )
 
 

@@ -75,9 +75,20 @@ TUN_REFUSED = Defect(
     why="The container may not open /dev/net/tun.",
     do=(
         "Look at the node: /dev/net/tun must be there (modprobe tun), and runc 1.2.0 to 1.2.3 refuse it to NET_ADMIN alone. "
+        "In a user namespace its mode must be 0666, as udev makes it. "
         "Else make the sidecar privileged, or give it the device by a device plugin, or use TS_USERSPACE=true."
     ),
     source="https://github.com/kubernetes/kubernetes/issues/129157",
+)
+USER_NAMESPACE_DROPPED = Defect(
+    name="user-namespace-dropped",
+    severity=Severity.ERROR,
+    why="The cluster dropped hostUsers from the pod: its root would be the node's, so the sidecar does not start.",
+    do=(
+        "Upgrade Kubernetes to 1.33, switch on UserNamespacesSupport on API server and kubelets, or look for a webhook that "
+        "drops the field. Else remove user_namespace."
+    ),
+    source="docs/security.md#user-namespaces",
 )
 ADDRESS_TAKEN = Defect(
     name="address-in-tailnet-range",
@@ -162,6 +173,7 @@ CAUSES: tuple[tuple[str, Defect, Callable[[Replica], bool]], ...] = (
     (r"getting Tailscale state Secret .*context deadline exceeded", API_SERVER_UNREACHABLE, always),
     (r"don't have permissions to create it", STATE_DIR_UNUSED, keeps_state_in_folder),
     (r"Kubernetes permissions are missing|don't have permissions to create it", RBAC_MISSING, always),
+    (r"This pod has no user namespace", USER_NAMESPACE_DROPPED, always),
     (r"lies in 100\.64\.0\.0/10", ADDRESS_TAKEN, always),
     (r"requires mentioning all", FLAGS_CHANGED, always),
     (r"requested tags .* are invalid or not permitted|tags? .* not permitted", TAGS_REFUSED, always),

@@ -33,14 +33,19 @@ TOO_OLD = Defect(
 
 @check_plan(TOO_OLD)
 def too_old(ground: Ground, plan: Plan) -> Iterator[Seen]:
+    for what, version in kubernetes_releases(ground).items():
+        if version < OLDEST:
+            yield Seen(f"{what} is {version[0]}.{version[1]}.")
+
+
+def kubernetes_releases(ground: Ground) -> dict[str, tuple[int, int]]:
+    """The release of the API server and of each node's kubelet."""
     found = {"The API server": ground.version} if ground.version else {}
     for node in ground.nodes:
         release = re.match(r"v?(\d+)\.(\d+)", node["status"].get("nodeInfo", {}).get("kubeletVersion", ""))
         if release:
             found[f"Node {node['metadata']['name']}"] = (int(release[1]), int(release[2]))
-    for what, version in found.items():
-        if version < OLDEST:
-            yield Seen(f"{what} is {version[0]}.{version[1]}.")
+    return found
 
 
 TOO_OLD_FOR_GUARDED = Defect(

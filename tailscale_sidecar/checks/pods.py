@@ -108,6 +108,42 @@ def restart_policy_stripped(snapshot: Snapshot, replica: Replica) -> Iterator[Se
             )
 
 
+NO_USER_NAMESPACES = Defect(
+    name="runtime-without-user-namespaces",
+    severity=Severity.ERROR,
+    why="The pod asks for users of its own (hostUsers: false), and the container runtime of its node cannot give them.",
+    do="Upgrade node {node} to containerd 2.0 or CRI-O 1.25 with runc 1.2 or crun 1.9, or remove hostUsers (user_namespace).",
+    source="https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/",
+)
+
+
+@not_ready_because(NO_USER_NAMESPACES)
+def no_user_namespaces(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    return said_of(snapshot, replica, "support user namespaces")
+
+
+NO_IDMAPPED_MOUNT = Defect(
+    name="volume-without-idmapped-mount",
+    severity=Severity.ERROR,
+    why="The users of a pod with hostUsers false are mapped in each of its volumes, and the kernel cannot do that in one.",
+    do="Take the volume that is named off the pod, put it on another file system, or remove hostUsers (user_namespace).",
+    source="https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/",
+)
+
+
+@not_ready_because(NO_IDMAPPED_MOUNT)
+def no_idmapped_mount(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    return said_of(snapshot, replica, "MOUNT_ATTR_IDMAP")
+
+
+def said_of(snapshot: Snapshot, replica: Replica, words_of_it: str) -> Iterator[Seen]:
+    """The last event of the pod that has these words; others, such as BackOff, come in between."""
+    events = snapshot.events_of("Pod", replica.name, replica.workload.namespace)
+    messages = [str(event.get("message", "")) for event in reversed(events)]
+    for message in [message for message in messages if words_of_it in message][:1]:
+        yield Seen(quoted(message), {"node": replica.node})
+
+
 @not_ready_because(logs.STUCK_AFTER_CRASH)
 def stuck(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
     if replica.is_stuck:

@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replicas", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--networking", choices=("kernel", "userspace"), default="kernel", help="default: %(default)s")
     parser.add_argument("--tun-device", default="", metavar="RESOURCE", help="of a device plugin, such as devic.es/tun")
+    parser.add_argument("--user-namespace", action="store_true", help="the pods are to have users of their own")
     parser.add_argument("--runtime-class", default="", metavar="NAME", help="of the pods, such as gvisor")
     parser.add_argument("--dns", choices=("in-pod", "split", "cluster"), help="default: in-pod; cluster in userspace")
     parser.add_argument("--auth", choices=tuple(AUTH), default="oauth", help="default: %(default)s")
@@ -112,6 +113,7 @@ def described_by(options: argparse.Namespace, namespace: str) -> Plan:
         namespace=namespace,
         is_kernel=kernel,
         tun_device=options.tun_device,
+        user_namespace=options.user_namespace,
         runtime_class=options.runtime_class,
         accepts_dns=dns != "cluster",
         asks_tailscale_for_all=dns == "split",

@@ -371,12 +371,17 @@ class TailscaleSidecarStatefulSetArgs(Model):
                 f"dns={type(self.dns).__name__}() needs kernel networking: in userspace the app cannot reach "
                 "100.100.100.100. Use dns=ClusterDns(), and the proxy for tailnet names"
             )
-        routes = bool(self.advertise_routes) or self.advertise_exit_node
-        if routes and self.networking.kernel and not self.networking.is_privileged and not self._forwarding_sysctl():
+        if self.routes and self.networking.kernel and not self.networking.can_route and not self._forwarding_sysctl():
             raise ValueError(
-                "advertise_routes and advertise_exit_node need IP forwarding, which KernelNetworking(tun_device=...) "
-                "cannot set: add {'name': 'net.ipv4.ip_forward', 'value': '1'} to pod_spec.securityContext.sysctls"
+                "advertise_routes and advertise_exit_node need IP forwarding, which a sidecar that is not privileged cannot "
+                "set: give KernelNetworking(user_namespace=True) too, or add {'name': 'net.ipv4.ip_forward', 'value': '1'} "
+                "to pod_spec.securityContext.sysctls"
             )
+
+    @property
+    def routes(self) -> bool:
+        """Whether the devices forward packets of others."""
+        return bool(self.advertise_routes) or self.advertise_exit_node
 
     def _forwarding_sysctl(self) -> bool:
         context = self.pod_spec.get("securityContext")
@@ -384,6 +389,7 @@ class TailscaleSidecarStatefulSetArgs(Model):
         return any(isinstance(s, Mapping) and s.get("name") == "net.ipv4.ip_forward" for s in sysctls)
 
     def _check_pod(self) -> None:
+        self.networking.check_pod(self.pod_spec)
         self._check_own_ports()
         _pod_spec.refuse_ports(self.pod_spec, self.taken_ports)
         paths = {RESOLV_CONF: f"dns={type(self.dns).__name__}()"} if self.dns.needs_tun else {}

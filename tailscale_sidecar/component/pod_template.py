@@ -97,6 +97,7 @@ def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions)
     user = args.pod_spec
     spec: Json = {
         **user,
+        **args.networking.pod_fields,
         "serviceAccountName": args.service_account_name or name,
         "automountServiceAccountToken": False,
         "initContainers": [*sidecars, *_with_mounts(user.get("initContainers", ()), app_mounts)],
@@ -115,7 +116,7 @@ def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions)
 
 def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_token: bool) -> Json:
     kernel = args.networking.kernel
-    script = (_script("keep.sh") + _script("prepare.sh") if kernel else "") + _script("start.sh")
+    scripts = [*added.scripts, *(["keep.sh", "prepare.sh"] if kernel else []), "start.sh"]
     mounts = [{"name": RUN_VOLUME, "mountPath": RUN_DIR}]
     if kernel and not args.networking.is_privileged:
         mounts.append({"name": RUN_VOLUME, "mountPath": RESOLV_CONF, "subPath": SIDECAR_RESOLV_CONF})
@@ -124,13 +125,20 @@ def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_to
         "name": SIDECAR,
         **_image(args),
         "restartPolicy": "Always",
-        "command": ["/bin/sh", "-c", script, "start.sh", _connect_script(args), _script("tailscaled.sh")],
+        "command": [
+            "/bin/sh",
+            "-c",
+            "".join(map(_script, scripts)),
+            "start.sh",
+            _connect_script(args),
+            _script("tailscaled.sh"),
+        ],
         "env": _with_user_env(
             [*_pod_fields(args), *_prepare_env(args, added), *added.env, *_settings(args, added)], args
         ),
         "volumeMounts": mounts,
         "resources": _resources(args),
-        "securityContext": args.networking.security_context,
+        "securityContext": args.networking.security_context(routes=args.routes),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     if kernel:
@@ -149,11 +157,11 @@ def _prepare_env(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> lis
     """What scripts/prepare.sh asks for: the guide's sysctls, and what is kept out of the tailnet's routes."""
     if not args.networking.kernel:
         return []
-    forward = args.accept_routes or bool(args.advertise_routes) or args.advertise_exit_node
+    forward = (args.accept_routes and args.networking.is_privileged) or (args.routes and args.networking.can_route)
     return [
         env_field("HOST_IPS", "status.hostIPs"),
         env_value("CLUSTER_CIDRS", _joined(args.cluster_cidrs, ",")),
-        env_value("FORWARD", str(forward and args.networking.is_privileged).lower()),
+        env_value("FORWARD", str(forward).lower()),
         *added.prepare_env,
     ]
 

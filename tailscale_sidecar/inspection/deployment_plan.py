@@ -23,6 +23,8 @@ class Plan:
     is_kernel: bool = True
     tun_device: str = ""
     """The device plugin's resource; nothing where the sidecar is privileged."""
+    user_namespace: bool = False
+    """Whether the pods have users of their own."""
     runtime_class: str = ""
     """Of the pods; nothing where they take the nodes' own container runtime."""
     accepts_dns: bool = True
@@ -64,6 +66,7 @@ def plan(workload: Workload, kinds: tuple[str, ...], *, makes_namespace: bool) -
         namespace=workload.namespace,
         is_kernel=workload.is_kernel,
         tun_device="" if workload.is_privileged else next(iter(workload.device_resources), ""),
+        user_namespace=workload.has_user_namespace,
         runtime_class=workload.runtime_class,
         accepts_dns=workload.is_kernel and workload.accepts_dns,
         asks_tailscale_for_all=workload.asks_tailscale_for_all,

@@ -210,6 +210,11 @@ class Workload:
         return [name for name in limits if "/" in name]
 
     @property
+    def has_user_namespace(self) -> bool:
+        """Whether the pods ask for users of their own."""
+        return self.pod_spec.get("hostUsers") is False
+
+    @property
     def runtime_class(self) -> str:
         """The container runtime that it asks for by name; nothing where it takes the nodes' own."""
         return str(self.pod_spec.get("runtimeClassName", ""))

@@ -41,6 +41,8 @@ class Additions:
     """Environment of the sidecar."""
     prepare_env: tuple[Json, ...] = ()
     """Environment that the sidecar has with kernel networking only, for scripts/prepare.sh."""
+    scripts: tuple[str, ...] = ()
+    """Files under scripts/ that run before all else at each start of the sidecar."""
     annotations: tuple[tuple[str, str], ...] = ()
     """Annotations of the pods, each a key and a value."""
     flags: tuple[str, ...] = ()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tailscale_sidecar import ClusterDns, InPodSplitDns, SplitDns
+from tailscale_sidecar import ClusterDns, InPodSplitDns, KernelNetworking, SplitDns
 from tailscale_sidecar.choices.dns import Dns
 from tests.support.deployment import APP, Deployment, Workspace
+from tests.support.kernel_modes import NAMESPACED
 
 RESOLVERS = ("musl", "glibc", "go")
+USERS = pytest.mark.parametrize("networking", [KernelNetworking(), NAMESPACED], ids=["privileged", "user-namespace"])
 
 
 def look_up(app: Deployment, name: str) -> dict[str, str]:
@@ -22,9 +24,12 @@ def everywhere(answer: str) -> dict[str, str]:
     return dict.fromkeys(RESOLVERS, answer)
 
 
+@USERS
 @pytest.mark.parametrize("dns", [InPodSplitDns(), SplitDns(), ClusterDns()], ids=lambda dns: type(dns).__name__)
-def test_the_app_finds_cluster_names_short_and_long_in_every_mode(workspace: Workspace, dns: Dns) -> None:
-    app = workspace.deploy(dns=dns)
+def test_the_app_finds_cluster_names_short_and_long_in_every_mode(
+    workspace: Workspace, dns: Dns, networking: KernelNetworking
+) -> None:
+    app = workspace.deploy(dns=dns, networking=networking)
     for name in ("kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"):
         assert look_up(app, name) == everywhere("10.96.0.1")
     pod_address = app.status()["podIP"]
@@ -32,9 +37,12 @@ def test_the_app_finds_cluster_names_short_and_long_in_every_mode(workspace: Wor
     assert look_up(app, "nothing.default.svc.cluster.local") == everywhere("NXDOMAIN")
 
 
+@USERS
 @pytest.mark.parametrize("dns", [InPodSplitDns(), SplitDns()], ids=lambda dns: type(dns).__name__)
-def test_the_app_finds_tailnet_names_where_the_mode_serves_them(workspace: Workspace, dns: Dns) -> None:
-    app = workspace.deploy(dns=dns)
+def test_the_app_finds_tailnet_names_where_the_mode_serves_them(
+    workspace: Workspace, dns: Dns, networking: KernelNetworking
+) -> None:
+    app = workspace.deploy(dns=dns, networking=networking)
     device = app.device()
     assert look_up(app, device.fqdn.rstrip(".")) == everywhere(device.addresses[0])
     assert look_up(app, "nobody.lab.ts.net") == everywhere("NXDOMAIN")

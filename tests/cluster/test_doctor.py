@@ -21,6 +21,7 @@ from tests.support.account import kubeconfig_for
 from tests.support.deployment import APP, QUIET, RENDERER, Deployment, Workspace
 from tests.support.doctor import CLUSTER_CIDRS, await_finding, by_api, disable_key_expiry, doctor, names, target
 from tests.support.guide import Guide
+from tests.support.kernel_modes import NAMESPACED
 from tests.support.planted import PLANTED_IN_TEMPLATE
 from tests.support.sidecar import Sidecar
 from tests.support.subjects import deploy
@@ -259,6 +260,25 @@ def test_what_is_wrong_with_a_template_is_named_as_the_api_server_has_it(workspa
     every = doctor(workspace, f"--namespace={workspace.namespace}", "--no-exec")["findings"]
     found = {(finding["name"], finding["object"].rpartition("/")[2]) for finding in every}
     assert {(name, planted) for planted, name in expected.items()} <= found
+
+
+def test_a_volume_that_cannot_be_had_in_a_user_namespace_is_named(workspace: Workspace) -> None:
+    device = {"name": "device", "hostPath": {"path": "/dev/null", "type": "CharDevice"}}
+    container = {**APP, "volumeMounts": [{"name": "device", "mountPath": "/mnt"}]}
+    spec = {"containers": [container], "volumes": [device]}
+    app = workspace.deploy(wait=False, networking=NAMESPACED, pod_spec=spec)
+    await_finding(app, "volume-without-idmapped-mount")
+
+
+def test_a_sidecar_whose_user_namespace_was_dropped_does_not_start_and_says_why(workspace: Workspace) -> None:
+    app = Deployment(workspace, "dropped", workspace.arguments(networking=NAMESPACED))
+    objects = app.objects
+    (stateful_set,) = [found for found in objects if found["kind"] == "StatefulSet"]
+    del stateful_set["spec"]["template"]["spec"]["hostUsers"]  # as a cluster does that does not know the field
+    workspace.apply(objects)
+    await_finding(app, "user-namespace-dropped")
+    assert "its root is the node's" in Sidecar(app).last_words()
+    assert app.devices() == []
 
 
 def test_pods_that_fit_no_node_are_named_with_what_the_scheduler_says(workspace: Workspace) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tailscale_sidecar import EmptyDirState, PersistentVolumeState, SecretState
+from tailscale_sidecar import EmptyDirState, KernelNetworking, PersistentVolumeState, SecretState
 from tailscale_sidecar.choices.state import State
 from tests.support.deployment import Workspace
+from tests.support.kernel_modes import NAMESPACED
 
 
+@pytest.mark.parametrize("networking", [KernelNetworking(), NAMESPACED], ids=["privileged", "user-namespace"])
 @pytest.mark.parametrize("state", [SecretState(), PersistentVolumeState()], ids=lambda state: type(state).__name__)
 def test_a_deleted_pod_comes_back_as_the_same_device_without_a_request_for_a_key(
-    workspace: Workspace, state: State
+    workspace: Workspace, state: State, networking: KernelNetworking
 ) -> None:
-    app = workspace.deploy(state=state, replicas=2)
+    app = workspace.deploy(state=state, networking=networking, replicas=2)
     before = app.devices()
     requests = len(app.credential_requests())
     app.delete_pods(0, 1)

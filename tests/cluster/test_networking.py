@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,13 @@ import pytest
 from tailscale_sidecar import KernelNetworking, PersistentVolumeState, SecretState, UserspaceNetworking
 from tailscale_sidecar.choices.state import State
 from tests.lab import LabError
+from tests.lab.settings import UPSTREAM_DNS
 from tests.support.deployment import APP, Deployment, Workspace
+from tests.support.kernel_modes import CAN_ROUTE, IN_USER_NAMESPACE, KERNEL_MODES, TUN
+from tests.support.sidecar import Sidecar, comm, identity, pids_of_pod
+
+FIRST_OF_PODS = 65536
+"""Users below are the node's own: the kubelet gives pods the IDs after the first 65536."""
 
 RESTRICTED: dict[str, Any] = {
     **APP,
@@ -34,8 +42,11 @@ def restricted(workspace: Workspace, **arguments: Any) -> Deployment:
     return workspace.deploy(networking=UserspaceNetworking(), pod_spec=spec, **arguments)
 
 
-def test_one_replica_reaches_the_others_app_over_the_tailnet_by_name_and_by_address(workspace: Workspace) -> None:
-    app = workspace.deploy(replicas=2)
+@pytest.mark.parametrize("networking", KERNEL_MODES.values(), ids=KERNEL_MODES)
+def test_one_replica_reaches_the_others_app_over_the_tailnet_by_name_and_by_address(
+    workspace: Workspace, networking: KernelNetworking
+) -> None:
+    app = workspace.deploy(networking=networking, replicas=2)
     other = app.device(1)
     for host in (other.fqdn.rstrip("."), other.addresses[0], f"[{other.addresses[1]}]"):
         assert app.pod(1) in app.exec("fetch", f"http://{host}/")
@@ -78,11 +89,50 @@ def test_a_pod_hardened_for_the_app_does_not_break_the_kernel_mode_sidecar(works
     assert app.exec("id", "-u").strip() == "101"
 
 
-def test_routes_and_exit_nodes_are_offered_with_the_sysctls_that_they_need(workspace: Workspace) -> None:
-    app = workspace.deploy(advertise_routes=["192.0.2.0/24", "2001:db8::/48"], advertise_exit_node=True)
-    offered = {"192.0.2.0/24", "2001:db8::/48", "0.0.0.0/0", "::/0"}
+@pytest.mark.parametrize("networking", CAN_ROUTE.values(), ids=CAN_ROUTE)
+def test_routes_and_exit_nodes_are_offered_with_the_sysctls_that_they_need(
+    workspace: Workspace, networking: KernelNetworking
+) -> None:
+    routes = ["192.0.2.0/24", "2001:db8::/48"]
+    app = workspace.deploy(networking=networking, advertise_routes=routes, advertise_exit_node=True)
+    offered = {*routes, "0.0.0.0/0", "::/0"}
     app.wait_for("the routes", lambda: set(app.device().advertised_routes) == offered)
     assert app.exec("cat", "/proc/sys/net/ipv4/ip_forward").strip() == "1"
+
+
+@pytest.mark.parametrize("networking", CAN_ROUTE.values(), ids=CAN_ROUTE)
+def test_a_subnet_router_passes_on_what_others_send(workspace: Workspace, networking: KernelNetworking) -> None:
+    route = f"{UPSTREAM_DNS}/32"  # in no network of the cluster, and answers on a port
+    router = workspace.deploy("router", networking=networking, advertise_routes=[route])
+    router.wait_for("the route", lambda: router.device().advertised_routes == (route,))
+    workspace.tailnet.call("POST", f"/lab/devices/{router.device().id}/routes", {"routes": [route]})
+    app = workspace.deploy(accept_routes=True, cluster_cidrs=["10.244.0.0/16", "10.96.0.0/16", "10.200.0.1/32"])
+    app.wait_for("the way", lambda: "tailscale0" in app.exec("ip", "route", "get", UPSTREAM_DNS))
+    assert "OK" in app.exec("fetch", f"http://{UPSTREAM_DNS}:8181/ready")
+
+
+@pytest.mark.parametrize("networking", IN_USER_NAMESPACE.values(), ids=IN_USER_NAMESPACE)
+def test_the_pods_root_is_nobody_on_the_node_and_stays_the_same_device(
+    workspace: Workspace, networking: KernelNetworking
+) -> None:
+    app = workspace.deploy(networking=networking)
+    before, owner = app.device(), users_on_node(app)
+    assert len(owner) == 1  # root is the user of every process of the pod
+    assert min(owner) >= FIRST_OF_PODS
+    Sidecar(app).crash()
+    app.delete_pods(0)
+    assert min(users_on_node(app)) >= FIRST_OF_PODS
+    assert identity(app.devices()) == identity([before])
+
+
+def users_on_node(app: Deployment) -> set[int]:
+    """The users that the pod's processes have on the node."""
+    found = set()
+    for pid in pids_of_pod(app.uid()):
+        with contextlib.suppress(FileNotFoundError):  # it has ended
+            if comm(pid) != "pause":
+                found.add(Path(f"/proc/{pid}").stat().st_uid)
+    return found
 
 
 def test_an_exit_node_gets_what_is_not_for_the_cluster(workspace: Workspace) -> None:
@@ -150,7 +200,7 @@ def test_a_device_plugins_tun_device_and_net_admin_do_for_a_sidecar_that_is_not_
     workspace: Workspace,
 ) -> None:
     app = workspace.deploy(
-        networking=KernelNetworking(tun_device="devic.es/tun"),
+        networking=TUN,
         accept_routes=True,
         cluster_cidrs=["10.244.0.0/16", "10.96.0.0/16", "10.200.0.0/24"],
         replicas=2,

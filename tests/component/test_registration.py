@@ -14,6 +14,7 @@ from tailscale_sidecar import (
     AuthKey,
     DeviceCleanup,
     EmptyDirState,
+    KernelNetworking,
     OAuthClient,
     PersistentVolumeState,
     SecretState,
@@ -21,7 +22,7 @@ from tailscale_sidecar import (
     WorkloadIdentity,
 )
 from tailscale_sidecar.choices.auth import Auth
-from tests.support.arguments import SECRET, app, arguments
+from tests.support.arguments import APP, SECRET, app, arguments
 from tests.support.mocked_engine import COMPONENT, Registration, is_secret, registered, value_of
 
 CHOICES: dict[str, dict[str, Any]] = {
@@ -395,6 +396,24 @@ def test_what_the_checks_call_an_error_is_refused_before_anything_is_registered(
             TailscaleSidecarStatefulSet("db", arguments(**SERVED))
 
     assert [item.type for item in registered(program)] in ([], ["pulumi:pulumi:Stack"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "container", "named"),
+    [
+        ({"hostPID": True}, {}, "Remove hostPID, or hostUsers"),
+        ({"hostIPC": True}, {}, "Remove hostIPC, or hostUsers"),
+        ({}, {"volumeDevices": [{"name": "data", "devicePath": "/dev/xvda"}]}, "Remove volumeDevices of container app"),
+    ],
+    ids=["hostPID", "hostIPC", "volumeDevices"],
+)
+def test_what_a_user_namespace_excludes_is_refused_by_its_field(
+    fields: dict[str, Any], container: dict[str, Any], named: str
+) -> None:
+    pod_spec = {"containers": [{**APP, **container}], **fields}
+    given = {"networking": KernelNetworking(user_namespace=True), "pod_spec": pod_spec}
+    with pytest.raises(ValueError, match=f"user-namespace-conflict: .* {named}"):
+        children(given)
 
 
 def test_what_the_checks_cannot_know_is_not_refused() -> None:

@@ -17,20 +17,24 @@ from tailscale_sidecar.choices.dns import Dns
 from tailscale_sidecar.choices.networking import Networking
 from tests.lab.images import APP_IMAGE
 from tests.support.deployment import APP, Deployment, Workspace
+from tests.support.kernel_modes import KERNEL_MODES, NAMESPACED, NAMESPACED_TUN, TUN
 from tests.support.look_ups import CLUSTER_NAME
 from tests.support.sandbox import SCRIPTS
 from tests.support.sidecar import Sidecar, comm, identity, pids_of_pod
 
 MANY = [f"10.{number}.0.0/16" for number in range(100, 220)]
 """As many rules as take a while."""
-TUN = KernelNetworking(tun_device="devic.es/tun")
 MODES: list[tuple[Dns, Networking]] = [
-    (dns, networking) for networking in (KernelNetworking(), TUN) for dns in (InPodSplitDns(), SplitDns(), ClusterDns())
+    *((dns, KernelNetworking()) for dns in (InPodSplitDns(), SplitDns(), ClusterDns())),
+    *((dns, TUN) for dns in (InPodSplitDns(), SplitDns(), ClusterDns())),
+    (InPodSplitDns(), NAMESPACED),
+    (InPodSplitDns(), NAMESPACED_TUN),
 ]
+NAMES = {id(mode): name for name, mode in KERNEL_MODES.items()}
 EVERY_MODE = pytest.mark.parametrize(
     ("dns", "networking"),
     MODES,
-    ids=[f"{type(dns).__name__}-{'tun' if networking == TUN else 'privileged'}" for dns, networking in MODES],
+    ids=[f"{type(dns).__name__}-{NAMES.get(id(networking), 'privileged')}" for dns, networking in MODES],
 )
 NAMESERVER = {InPodSplitDns: "127.0.0.1", SplitDns: "100.100.100.100", ClusterDns: "10.96.0.10"}
 

@@ -11,7 +11,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .settings import CACHE, COREDNS_VERSION, GO_VERSION, HERE, KUBERNETES_VERSION, TAILSCALE_VERSION
+from .settings import (
+    CACHE,
+    CONTAINERD_VERSION,
+    COREDNS_VERSION,
+    GO_VERSION,
+    HERE,
+    KUBERNETES_VERSION,
+    TAILSCALE_VERSION,
+)
 from .shell import LabError, find_command, locked, run, step
 
 MODULE_ONLY = ("go.mod", "go.sum")
@@ -52,6 +60,7 @@ class Build:
     tags: str = ""
     links: tuple[str, ...] = ()  # the program's other names, where it is what it is called
     changes: tuple[Change, ...] = ()
+    uses_c: bool = False
 
     @property
     def folder(self) -> Path:
@@ -100,6 +109,24 @@ KUBERNETES = Build(
         "k8s.io/component-base/version.gitTreeState=clean",
     ),
 )
+CONTAINERD_MODULE = "github.com/containerd/containerd/v2"
+CONTAINERD = Build(
+    name="containerd",
+    module="containerd",
+    packages=tuple(
+        f"{CONTAINERD_MODULE}/cmd/{command}" for command in ("containerd", "containerd-shim-runc-v2", "ctr")
+    ),
+    keyed_by=MODULE_ONLY,
+    stamps=(f"{CONTAINERD_MODULE}/version.Version={CONTAINERD_VERSION}",),
+)
+RUNC = Build(
+    name="runc",
+    module="runc",
+    packages=("github.com/opencontainers/runc",),
+    keyed_by=MODULE_ONLY,
+    tags="seccomp",
+    uses_c=True,  # it is in C until it is inside a container's namespaces
+)
 COREDNS = Build(
     name="coredns",
     module="coredns",
@@ -129,7 +156,7 @@ TAILSCALE = Build(
 TAILNET = Build(name="tailnet", module="tailnet", packages=(".",), keyed_by=WITH_SOURCES)
 APP_TOOLS = Build(name="app-tools", module="images/go", packages=("./resolve-go", "./fetch"), keyed_by=WITH_SOURCES)
 TUN_DEVICE_PLUGIN = Build(name="tun-device-plugin", module="tun-device-plugin", packages=(".",), keyed_by=WITH_SOURCES)
-BUILDS = (KUBERNETES, COREDNS, TAILSCALE, TAILNET, APP_TOOLS, TUN_DEVICE_PLUGIN)
+BUILDS = (KUBERNETES, CONTAINERD, RUNC, COREDNS, TAILSCALE, TAILNET, APP_TOOLS, TUN_DEVICE_PLUGIN)
 
 # What Pulumi's download site has, for where that cannot be reached. The provider is the newest that the registry has; its
 # own module lacks what it embeds, which is written when it is released.
@@ -177,13 +204,13 @@ HELM = Build(name="helm", module="helm", packages=("helm.sh/helm/v4/cmd/helm",),
 REPLICAS = Build(name="replicas", module="tailnet", packages=("./replicas",), keyed_by=WITH_SOURCES)
 
 
-def go(*arguments: str, cwd: Path = HERE) -> str:
+def go(*arguments: str, cwd: Path = HERE, uses_c: bool = False) -> str:
     """Run Go, the lab's version of it, away from whatever workspace, flags and C compiler the user has set."""
     command = find_command("go")
     if command is None:
         raise LabError("Go is missing: install it (https://go.dev/dl/) and put it on PATH")
     own = {
-        "CGO_ENABLED": "0",
+        "CGO_ENABLED": str(int(uses_c)),
         "GOWORK": "off",
         "GOFLAGS": "-mod=readonly -buildvcs=false",
         "GOTOOLCHAIN": f"go{GO_VERSION}",
@@ -208,7 +235,15 @@ def compile_into_cache(build: Build) -> None:
         shutil.rmtree(interrupted, ignore_errors=True)  # its compiler may still write
     aside = Path(tempfile.mkdtemp(dir=CACHE, prefix=".building-"))
     with tempfile.TemporaryDirectory() as folder:
-        go("build", "-o", f"{aside}/bin/", *changed(build, Path(folder)), *build.go_flags(), cwd=build.folder)
+        go(
+            "build",
+            "-o",
+            f"{aside}/bin/",
+            *changed(build, Path(folder)),
+            *build.go_flags(),
+            cwd=build.folder,
+            uses_c=build.uses_c,
+        )
     for link in build.links:
         (aside / "bin" / link).symlink_to(build.name)
     aside.chmod(0o755)

@@ -139,7 +139,7 @@ SCHEDULER = Component(
 )
 CONTAINERD = Component(
     "containerd",
-    ("containerd", f"--config={GENERATED}/containerd.toml"),
+    (BIN / "containerd", f"--config={GENERATED}/containerd.toml"),
     ready=str(CONTAINERD_SOCKET),
     on_node=True,
     group=cgroups.NODE,

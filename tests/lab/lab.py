@@ -126,7 +126,7 @@ class Lab:
         self.start_components(("containerd",))
         self._await("containerd")
         self.on_node(
-            *("ctr", "--address", str(components.CONTAINERD_SOCKET), "--namespace", "k8s.io"),
+            *(str(self.bin / "ctr"), "--address", str(components.CONTAINERD_SOCKET), "--namespace", "k8s.io"),
             *("images", "import", str(images.ensure())),
         )
 

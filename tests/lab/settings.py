@@ -27,6 +27,7 @@ GO_VERSION = "1.27.3"  # what Tailscale asks for; the machine's own Go downloads
 KUBERNETES_VERSION = "1.37.2"
 TAILSCALE_VERSION = "1.104.5"
 COREDNS_VERSION = "1.15.0"
+CONTAINERD_VERSION = "2.4.2"
 
 NODE = "lab"
 BRIDGE = "lab0"  # carries the node's addresses

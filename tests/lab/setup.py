@@ -16,8 +16,6 @@ from .shell import LabError, find_command, locked, step
 # whichever package, is left as it is.
 PACKAGES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("etcd",), "etcd-server"),
-    (("containerd",), "containerd"),
-    (("runc",), "runc"),
     (("/usr/lib/cni/bridge", "/opt/cni/bin/bridge"), "containernetworking-plugins"),
     (("iptables",), "iptables"),
     (("xtables-legacy-multi",), "iptables"),
@@ -28,6 +26,8 @@ PACKAGES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("modprobe",), "kmod"),
     (("openssl",), "openssl"),
     (("gcc",), "gcc"),
+    (("pkg-config",), "pkg-config"),
+    (("/usr/include/seccomp.h",), "libseccomp-dev"),
     (("/usr/include/netdb.h",), "libc6-dev"),
     (("musl-gcc",), "musl-tools"),
     (("nsenter",), "util-linux"),

@@ -173,6 +173,42 @@ def net_admin_alone(site: Site) -> None:
     site.sidecar["securityContext"] = {"capabilities": {"add": ["NET_ADMIN"]}}
 
 
+@planted("no-tun-in-user-namespace", by_hand)
+def net_admin_alone_in_a_user_namespace(site: Site) -> None:
+    net_admin_alone(site)
+    site.pod_spec["hostUsers"] = False
+
+
+@planted("user-namespace-conflict", by_hand)
+def the_nodes_processes_in_a_user_namespace(site: Site) -> None:
+    site.pod_spec.update(hostUsers=False, hostPID=True)
+
+
+@planted("runtime-without-user-namespaces")
+def an_older_runtime(site: Site) -> None:
+    site.unready()
+    event(
+        site,
+        "Pod",
+        f"{NAME}-0",
+        "FailedCreatePodSandBox",
+        "Failed to create pod sandbox: can't set `spec.hostUsers: false`, runtime does not support user namespaces",
+    )
+
+
+@planted("volume-without-idmapped-mount")
+def a_volume_that_cannot_be_mapped(site: Site) -> None:
+    site.unready()
+    event(
+        site,
+        "Pod",
+        f"{NAME}-0",
+        "Failed",
+        "Error: failed to create containerd task: failed to set MOUNT_ATTR_IDMAP on /data: invalid argument",
+    )
+    event(site, "Pod", f"{NAME}-0", "BackOff", "Back-off restarting failed container app in pod")
+
+
 @planted("runtime-conflict")
 def a_sandbox(site: Site) -> None:
     site.pod_spec["runtimeClassName"] = "gvisor"
@@ -359,6 +395,7 @@ LOGS = {
     "flag-removed": "Error: changing settings via 'tailscale up' requires mentioning all\nnon-default flags.",
     "rate-limited": "Received error: node registration rate limited; will retry after 10s",
     "tun-device-refused": 'wgengine.NewUserspaceEngine(tun "tailscale0") error: tstun.New("tailscale0"): operation not permitted',
+    "user-namespace-dropped": "This pod has no user namespace, which KernelNetworking(user_namespace=True) asks for: its root is the node's.",
     "address-in-tailnet-range": "The pod's address 100.64.3.1 lies in 100.64.0.0/10, which belongs to the tailnet",
     "state-sealed-to-node": "failed to unseal encryption key with TPM: no such key",
     "device-deleted": "PollNetMap: initial fetch failed 404: node not found",
@@ -650,6 +687,8 @@ HEALTHY: list[dict[str, Any]] = [
     {"dns": ClusterDns()},
     {"networking": UserspaceNetworking()},
     {"networking": KernelNetworking(tun_device="devic.es/tun")},
+    {"networking": KernelNetworking(user_namespace=True)},
+    {"networking": KernelNetworking(user_namespace=True, tun_device="devic.es/tun"), "advertise_exit_node": True},
     {"state": EmptyDirState()},
     {"state": PersistentVolumeState()},
     {"state": SecretState(access="open")},

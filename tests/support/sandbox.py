@@ -12,7 +12,7 @@ from pathlib import Path
 
 SCRIPTS = {
     name: files("tailscale_sidecar").joinpath("scripts", name).read_text(encoding="utf-8")
-    for name in ("connect.sh", "keep.sh", "look.sh", "prepare.sh", "start.sh", "tailscaled.sh", "turn.sh")
+    for name in ("connect.sh", "keep.sh", "look.sh", "prepare.sh", "start.sh", "tailscaled.sh", "turn.sh", "users.sh")
 }
 DASH, BUSYBOX = shutil.which("dash"), shutil.which("busybox")
 SHELLS = {**({"dash": [DASH]} if DASH else {}), **({"busybox": [BUSYBOX, "sh"]} if BUSYBOX else {})}
@@ -129,6 +129,7 @@ class Sandbox:
             "/etc/resolv.conf": "resolv.conf",
             "/usr/local/bin/containerboot": "bin/containerboot",
             "/proc/net/if_inet6": "if_inet6",
+            "/proc/self/uid_map": "uid_map",
             "/proc/uptime": "uptime",
         }
         pattern = "|".join(map(re.escape, moved))

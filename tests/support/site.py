@@ -274,7 +274,11 @@ def cluster_objects() -> list[Json]:
             "spec": {"podCIDRs": ["10.244.0.0/24"]},
             "status": {
                 "addresses": [{"type": "InternalIP", "address": "192.0.2.10"}],
-                "nodeInfo": {"kubeletVersion": "v1.35.4", "containerRuntimeVersion": "containerd://2.2.0"},
+                "nodeInfo": {
+                    "kubeletVersion": "v1.35.4",
+                    "containerRuntimeVersion": "containerd://2.2.0",
+                    "kernelVersion": "6.12.5",
+                },
                 "allocatable": {"cpu": "4"},
             },
         },

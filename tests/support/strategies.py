@@ -299,7 +299,10 @@ kernel_dns = st.one_of(
     st.just(ClusterDns()),
 )
 tun_devices = st.sampled_from(["devic.es/tun", "squat.ai/tun", "example.com/dev_net-tun.0"])
-kernels = st.builds(KernelNetworking, tun_device=st.none() | tun_devices)
+kernels = st.one_of(
+    st.builds(KernelNetworking, tun_device=st.none() | tun_devices, user_namespace=st.booleans()),
+    st.just(KernelNetworking(privileged=False)),
+)
 switches = [
     f"--{flag}" for flag in FREE_FLAGS if flag not in ("exit-node", "exit-node-allow-lan-access", "netfilter-mode")
 ]
@@ -363,7 +366,7 @@ def arguments(draw: st.DrawFn) -> Json:
     if draw(st.booleans()):
         networking = draw(kernels)
         chosen |= {"networking": networking, "dns": draw(kernel_dns)}
-        if networking.tun_device:  # such a pod cannot set the sysctl by itself
+        if not networking.can_route:  # such a pod cannot set the sysctl by itself
             context = spec.setdefault("securityContext", {})
             context["sysctls"] = [{"name": "net.ipv4.ip_forward", "value": "1"}]
     else:

@@ -318,6 +318,28 @@ def test_what_changes_is_said_in_the_program(site: Site, tmp_path: Path, argumen
     assert found.stateful_set(tmp_path, authKey=CREDENTIAL).pod_names == ["my-app-0", "my-app-1"]
 
 
+@pytest.mark.parametrize(
+    ("pod", "sidecar", "networking"),
+    [
+        ({}, {"privileged": True}, ""),
+        ({}, {"capabilities": {"add": ["NET_ADMIN"]}}, "KernelNetworking(privileged=False)"),
+        ({"hostUsers": False}, {"privileged": True}, "KernelNetworking(user_namespace=True)"),
+    ],
+    ids=["privileged", "NET_ADMIN alone", "in a user namespace"],
+)
+def test_the_sidecar_gets_no_more_rights_than_it_had(
+    site: Site, tmp_path: Path, pod: Json, sidecar: Json, networking: str
+) -> None:
+    site.pod_spec.update(pod)
+    site.sidecar["securityContext"] = sidecar
+    found = adopt(site, tmp_path)
+    assert "networking" not in found.notes
+    assert (f"networking={networking}," in found.program) if networking else "networking=" not in found.program
+    made = found.stateful_set(tmp_path, authKey=CREDENTIAL)
+    assert made.pod_spec.get("hostUsers") == pod.get("hostUsers")
+    assert made.is_privileged is ("privileged" in sidecar)
+
+
 def test_state_in_secrets_of_other_names_is_copied_and_then_imported(site: Site, tmp_path: Path) -> None:
     site.set_env("TS_KUBE_SECRET", "ts-$(POD_NAME)")
     for ordinal in (0, 1):

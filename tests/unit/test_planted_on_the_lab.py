@@ -12,9 +12,11 @@ from tests.support.examples import ROOT
 from tests.support.planted import PLANTED_IN_TEMPLATE
 
 NO_LOCK = "the lab's control plane plays no tailnet lock"
+NEWER = "the lab's node is newer"
 ONLY_ON_THE_STAND_IN = {
     "doctor": {
         "api-server-unreachable": "the lab's network enforces no policies",
+        "runtime-without-user-namespaces": "the lab's runtime can give them",
         "restart-policy-stripped": "takes a webhook that was built with an old Kubernetes API",
         "locked-out": NO_LOCK,
         "no-nameserver": "takes a node whose own resolv.conf names no nameserver",
@@ -22,6 +24,9 @@ ONLY_ON_THE_STAND_IN = {
     },
     "preflight": {
         "kubernetes-too-old-for-guarded": "takes an API server of Kubernetes 1.29",
+        "kernel-too-old-for-user-namespaces": NEWER,
+        "kubernetes-too-old-for-user-namespaces": NEWER,
+        "runtime-too-old-for-user-namespaces": NEWER,
         "tailnet-lock": NO_LOCK,
     },
 }

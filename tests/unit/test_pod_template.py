@@ -35,7 +35,18 @@ from tests.support.pod import AUTH_SECRET, NAME, Pod, expanded, pod
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 KERNEL, TUN, USERSPACE = KernelNetworking(), KernelNetworking(tun_device="devic.es/tun"), UserspaceNetworking()
-NETWORKING = pytest.mark.parametrize("networking", [KERNEL, TUN, USERSPACE], ids=["kernel", "tun", "userspace"])
+NET_ADMIN = KernelNetworking(privileged=False)
+NAMESPACED = KernelNetworking(user_namespace=True)
+NAMESPACED_TUN = KernelNetworking(user_namespace=True, tun_device="devic.es/tun")
+MODES = {
+    "kernel": KERNEL,
+    "tun": TUN,
+    "net-admin": NET_ADMIN,
+    "user-namespace": NAMESPACED,
+    "user-namespace-tun": NAMESPACED_TUN,
+    "userspace": USERSPACE,
+}
+NETWORKING = pytest.mark.parametrize("networking", MODES.values(), ids=MODES)
 
 # The user's pod
 
@@ -570,7 +581,42 @@ def test_the_sysctls_that_routing_needs_are_set_where_they_can_be() -> None:
     assert pod(advertise_routes=["192.0.2.0/24"]).env()["FORWARD"] == "true"
     assert pod(advertise_exit_node=True).env()["FORWARD"] == "true"
     assert pod().env()["FORWARD"] == "false"
-    assert pod(**routes, networking=TUN).env()["FORWARD"] == "false"
+    for networking in (TUN, NET_ADMIN, NAMESPACED_TUN):
+        assert pod(**routes, networking=networking).env()["FORWARD"] == "false"
+    assert pod(**routes, networking=NAMESPACED).env()["FORWARD"] == "true"
+
+
+def test_a_user_namespace_is_the_pods_and_the_sidecar_checks_that_it_got_it() -> None:
+    for networking in (NAMESPACED, NAMESPACED_TUN):
+        made = pod(networking=networking)
+        assert made.spec["hostUsers"] is False
+        assert "/proc/self/uid_map" in made.sidecar["command"][2]
+    assert "hostUsers" not in pod().spec
+    assert "/proc/self/uid_map" not in pod().sidecar["command"][2]
+
+
+def test_a_sidecar_that_is_not_privileged_has_the_capabilities_that_it_needs_and_no_more() -> None:
+    for networking, more in ((TUN, []), (NAMESPACED_TUN, []), (NET_ADMIN, ["MKNOD"])):
+        context = pod(networking=networking).sidecar["securityContext"]
+        assert context["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW", *more]}
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert "privileged" not in context
+
+
+@pytest.mark.parametrize("routes", [{"advertise_routes": ["192.0.2.0/24"]}, {"advertise_exit_node": True}])
+def test_proc_can_be_written_in_a_user_namespace_where_packets_are_forwarded_and_only_there(
+    routes: dict[str, Any],
+) -> None:
+    routing = pod(networking=NAMESPACED_TUN, **routes)
+    assert routing.sidecar["securityContext"]["procMount"] == "Unmasked"
+    assert routing.env()["FORWARD"] == "true"
+    for other in (pod(networking=NAMESPACED_TUN), pod(networking=NAMESPACED, **routes)):
+        assert "procMount" not in other.sidecar["securityContext"]
+
+
+def test_an_app_that_asks_for_a_user_namespace_keeps_it_in_userspace() -> None:
+    assert pod(pod_spec={"containers": [APP], "hostUsers": False}, networking=USERSPACE).spec["hostUsers"] is False
 
 
 def test_userspace_networking_needs_no_init_container() -> None:

@@ -129,6 +129,26 @@ def cilium(server: ApiServer) -> None:
     )
 
 
+@planted("kubernetes-too-old-for-user-namespaces", "--user-namespace")
+def a_kubelet_that_may_drop_host_users(server: ApiServer) -> None:
+    find(server, "Node", "node-1")["status"]["nodeInfo"]["kubeletVersion"] = "v1.32.9"
+
+
+@planted("runtime-too-old-for-user-namespaces", "--user-namespace")
+def an_old_containerd(server: ApiServer) -> None:
+    find(server, "Node", "node-1")["status"]["nodeInfo"]["containerRuntimeVersion"] = "containerd://1.7.29"
+
+
+@planted("runtime-too-old-for-user-namespaces", "--user-namespace")
+def an_old_cri_o(server: ApiServer) -> None:
+    find(server, "Node", "node-1")["status"]["nodeInfo"]["containerRuntimeVersion"] = "cri-o://1.24.6"
+
+
+@planted("kernel-too-old-for-user-namespaces", "--user-namespace")
+def an_old_kernel(server: ApiServer) -> None:
+    find(server, "Node", "node-1")["status"]["nodeInfo"]["kernelVersion"] = "6.1.0-37-amd64"
+
+
 @planted("runtime-conflict", "--runtime-class=gvisor")
 def a_sandbox(server: ApiServer) -> None:
     del server

@@ -30,6 +30,7 @@ from tailscale_sidecar.pod import rules
 from tests.support.arguments import APP, app, arguments
 
 USERSPACE = {"networking": UserspaceNetworking()}
+USER_NAMESPACE = {"networking": KernelNetworking(user_namespace=True)}
 CIDRS = {"cluster_cidrs": ["10.244.0.0/16", "10.96.0.0/12"]}
 
 
@@ -241,6 +242,22 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
         {"networking": KernelNetworking(tun_device="devic.es/tun"), "advertise_routes": ["10.1.0.0/16"]},
         "pod_spec.securityContext.sysctls",
     ),
+    "a user namespace of the user's own": (
+        {"pod_spec": {"containers": [APP], "hostUsers": False}},
+        "pod_spec.hostUsers cannot be set: use networking=KernelNetworking(user_namespace=True)",
+    ),
+    "the node's users in a user namespace": (
+        {**USER_NAMESPACE, "pod_spec": {"containers": [APP], "hostUsers": True}},
+        "pod_spec.hostUsers contradicts networking=KernelNetworking(user_namespace=True); remove one",
+    ),
+    "users that are not known yet": (
+        {**USER_NAMESPACE, "pod_spec": {"containers": [APP], "hostUsers": pulumi.Output.from_input(None)}},
+        "pod_spec.hostUsers contradicts networking=KernelNetworking(user_namespace=True)",
+    ),
+    "the node's network in a user namespace": (
+        {**USER_NAMESPACE, "pod_spec": {"containers": [APP], "hostNetwork": True}},
+        "pod_spec.hostNetwork cannot be set",
+    ),
     "a group for foreign volumes": (
         {
             **USERSPACE,
@@ -432,6 +449,14 @@ REFUSED_CHOICES: dict[str, tuple[Callable[[], object], str]] = {
     "a tun device of two slashes": (
         lambda: KernelNetworking(tun_device="a/b/tun"),
         "is not a key that Kubernetes takes",
+    ),
+    "a device beside all of them": (
+        lambda: KernelNetworking(privileged=True, tun_device="devic.es/tun"),
+        "privileged=True has every device; remove it, or tun_device",
+    ),
+    "a device to be made by nobody": (
+        lambda: KernelNetworking(privileged=False, user_namespace=True),
+        "privileged=False needs tun_device with user_namespace=True",
     ),
     "a long name": (lambda: rules.name("a" * 53), "a StatefulSet's may have 52: shorten it"),
     "a name with a dot": (lambda: rules.name("a.b"), "is no name for a Service"),

@@ -606,6 +606,19 @@ def test_a_rule_that_cannot_be_added_stops_the_sidecar_and_says_why(new: Sandbox
     assert "Operation not permitted" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("uid_map", "starts"), [("         0          0 4294967295\n", False), ("         0 1675362304      65536\n", True)]
+)
+def test_a_sidecar_that_was_to_be_nobody_on_the_node_starts_only_where_it_is(
+    new: Sandbox, uid_map: str, starts: bool
+) -> None:
+    new.write("uid_map", uid_map)
+    done = new.run("users.sh+keep.sh+prepare.sh", env=POD)
+    assert (done.returncode == 0) is starts
+    assert ("its root is the node's" in done.stderr) is not starts
+    assert bool(new.calls) is starts  # nothing was done as the node's root
+
+
 def test_an_ipv6_destination_gets_an_ipv6_rule_unless_the_kernel_has_no_ipv6(prepared: Sandbox) -> None:
     assert [words[1] for words in prepared.calls if "add" in words and "fd00:10:244::/64" in words] == ["-6"]
     (prepared.folder / "if_inet6").unlink()

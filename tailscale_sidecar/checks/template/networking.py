@@ -8,6 +8,7 @@ from ...inspection.workload import Workload, is_true
 from ...report.findings import CODE, GUIDE_TABLE, UPSTREAM, Defect, Severity
 from ..registry import Seen, check_template
 
+NET_ADMIN_ALONE = "The sidecar has NET_ADMIN, is not privileged, and asks for no device of a device plugin."
 GVISOR = ("gvisor", "runsc")
 """What gVisor's documentation, GKE and minikube call its RuntimeClass."""
 
@@ -77,9 +78,50 @@ NO_TUN = Defect(
 
 @check_template(NO_TUN)
 def no_tun(workload: Workload) -> Iterator[Seen]:
+    if has_net_admin_alone(workload) and not workload.has_user_namespace:
+        yield Seen(NET_ADMIN_ALONE)
+
+
+def has_net_admin_alone(workload: Workload) -> bool:
+    """Whether the sidecar has to make its tun device itself, or to find it in a mount."""
     alone = not (workload.is_privileged or workload.device_resources)
-    if alone and workload.is_kernel and has_net_admin(workload):
-        yield Seen("The sidecar has NET_ADMIN, is not privileged, and asks for no device of a device plugin.")
+    return alone and workload.is_kernel and has_net_admin(workload)
+
+
+NO_TUN_IN_USER_NAMESPACE = Defect(
+    name="no-tun-in-user-namespace",
+    severity=Severity.ERROR,
+    why="In a user namespace nobody can make /dev/net/tun, and the node's cannot be mounted (seen with runc 1.5).",
+    do="Give the sidecar the device by a device plugin, or make it privileged: in its user namespace only.",
+    source="docs/security.md#user-namespaces",
+)
+
+
+@check_template(NO_TUN_IN_USER_NAMESPACE)
+def no_tun_in_user_namespace(workload: Workload) -> Iterator[Seen]:
+    if has_net_admin_alone(workload) and workload.has_user_namespace:
+        yield Seen(NET_ADMIN_ALONE)
+
+
+USER_NAMESPACE_CONFLICT = Defect(
+    name="user-namespace-conflict",
+    severity=Severity.ERROR,
+    why="Kubernetes refuses pods with hostUsers false that also ask for a namespace of the node or a raw block volume.",
+    do="Remove {field}, or hostUsers (user_namespace=True).",
+    source="https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/",
+)
+
+
+@check_template(USER_NAMESPACE_CONFLICT)
+def user_namespace_conflict(workload: Workload) -> Iterator[Seen]:
+    if not workload.has_user_namespace:
+        return
+    spec = workload.pod_spec
+    fields = [field for field in ("hostNetwork", "hostPID", "hostIPC") if spec.get(field)]
+    containers = (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
+    fields += [f"volumeDevices of container {c.get('name')}" for c in containers if c.get("volumeDevices")]
+    for field in fields:
+        yield Seen(f"{field} is set, and hostUsers is false.", {"field": field})
 
 
 SANDBOX = Defect(

@@ -23,9 +23,9 @@ class UserspaceNetworking(Networking):
     proxy_port: int = Field(default=1055, ge=1, le=65535)
     """Port of the proxy on localhost."""
 
-    @property
     @override
-    def security_context(self) -> Json:
+    def security_context(self, *, routes: bool) -> Json:
+        del routes
         return {
             "runAsUser": USERSPACE_UID,
             "runAsGroup": USERSPACE_UID,

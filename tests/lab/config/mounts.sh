@@ -13,6 +13,9 @@ done
 mount --bind /mnt/disks/log /var/log
 mkdir -p "$state"
 mount --bind /mnt "$state"
+# Anybody may open it, as on a node with udev: in a user namespace root is nobody. The machine's own is as it was.
+mount -t tmpfs -o mode=755 tmpfs /dev/net
+mknod -m 0666 /dev/net/tun c 10 200
 mount --make-rshared / # the kubelet's mount propagation asks for it
 touch "$state/run/node.ready"
 exec sleep infinity

@@ -1,0 +1,82 @@
+"""Checks of a plan for pods with users of their own (`hostUsers: false`): what the cluster and its nodes must be able to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..inspection.deployment_plan import Plan
+from ..inspection.deployment_target import Ground
+from ..inspection.overlaps import MANY_NODES
+from ..report.findings import Defect, Severity
+from .plans import kubernetes_releases
+from .registry import Seen, check_plan
+
+SOURCE = "https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/"
+INSTEAD = "or remove user_namespace"
+OLDEST_KUBERNETES = (1, 33)
+OLDEST_RUNTIMES = {"containerd": (2, 0), "cri-o": (1, 25)}
+OLDEST_KERNEL = (6, 3)
+
+
+OLD_KUBERNETES = Defect(
+    name="kubernetes-too-old-for-user-namespaces",
+    severity=Severity.ERROR,
+    why=(
+        "User namespaces are on from Kubernetes 1.33. Older ones drop hostUsers and say nothing, unless the feature gate "
+        "UserNamespacesSupport is on; the sidecar then refuses to start."
+    ),
+    do=f"Upgrade the cluster, {INSTEAD}.",
+    source=SOURCE,
+)
+
+
+@check_plan(OLD_KUBERNETES)
+def old_kubernetes(ground: Ground, plan: Plan) -> Iterator[Seen]:
+    for what, release in kubernetes_releases(ground).items() if plan.user_namespace else ():
+        if release < OLDEST_KUBERNETES:
+            yield Seen(f"{what} is {release[0]}.{release[1]}.")
+
+
+OLD_RUNTIME = Defect(
+    name="runtime-too-old-for-user-namespaces",
+    severity=Severity.ERROR,
+    why="Pods with hostUsers false need containerd 2.0 or CRI-O 1.25; older ones never start them.",
+    do=f"Upgrade the nodes' container runtime, keep the pods off these nodes, {INSTEAD}.",
+    source=SOURCE,
+)
+
+
+@check_plan(OLD_RUNTIME)
+def old_runtime(ground: Ground, plan: Plan) -> Iterator[Seen]:
+    if plan.user_namespace:
+        for runtime, oldest in OLDEST_RUNTIMES.items():
+            yield from older(ground, "containerRuntimeVersion", rf"{runtime}://", oldest)
+
+
+OLD_KERNEL = Defect(
+    name="kernel-too-old-for-user-namespaces",
+    severity=Severity.ERROR,
+    why="Volumes of pods with hostUsers false need idmapped mounts, which Linux has for files in memory from 6.3 on.",
+    do=f"Upgrade the nodes' kernel, keep the pods off these nodes, {INSTEAD}.",
+    source=SOURCE,
+)
+
+
+@check_plan(OLD_KERNEL)
+def old_kernel(ground: Ground, plan: Plan) -> Iterator[Seen]:
+    if plan.user_namespace:
+        yield from older(ground, "kernelVersion", "", OLDEST_KERNEL)
+
+
+def older(ground: Ground, field: str, before: str, oldest: tuple[int, int]) -> Iterator[Seen]:
+    """Nodes whose `nodeInfo` has an older version than that in a field, `before` which stands what it is of."""
+    nodes: dict[str, list[str]] = {}
+    for node in ground.nodes:
+        says = str(node["status"].get("nodeInfo", {}).get(field, ""))
+        release = re.match(rf"{before}v?(\d+)\.(\d+)", says)
+        if release and (int(release[1]), int(release[2])) < oldest:
+            nodes.setdefault(says, []).append(str(node["metadata"]["name"]))
+    for says, names in nodes.items():
+        more = f" and {len(names) - MANY_NODES} more" if len(names) > MANY_NODES else ""
+        yield Seen(f"{field} of {', '.join(names[:MANY_NODES])}{more} is {says}.")

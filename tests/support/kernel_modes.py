@@ -1,0 +1,17 @@
+"""The ways in which a sidecar has its tun device, for tests that are the same in each."""
+
+from __future__ import annotations
+
+from tailscale_sidecar import KernelNetworking
+
+TUN = KernelNetworking(tun_device="devic.es/tun")
+NAMESPACED = KernelNetworking(user_namespace=True)
+NAMESPACED_TUN = KernelNetworking(user_namespace=True, tun_device="devic.es/tun")
+IN_USER_NAMESPACE = {"user-namespace": NAMESPACED, "user-namespace-tun": NAMESPACED_TUN}
+KERNEL_MODES = {
+    "privileged": KernelNetworking(),
+    "net-admin": KernelNetworking(privileged=False),
+    "tun": TUN,
+    **IN_USER_NAMESPACE,
+}
+CAN_ROUTE = {name: mode for name, mode in KERNEL_MODES.items() if mode.can_route}
