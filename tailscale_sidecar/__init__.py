@@ -8,8 +8,10 @@ if TYPE_CHECKING:
     from .choices.dns import ClusterDns, InPodSplitDns, SplitDns
     from .choices.networking import KernelNetworking, UserspaceNetworking
     from .choices.state import EmptyDirState, PersistentVolumeState, SecretState
-    from .component.args import TailscaleSidecarStatefulSetArgs
     from .component.component import TailscaleSidecarStatefulSet
+    from .component.sidecar import TailscaleSidecar
+    from .component.stateful_set_args import TailscaleSidecarStatefulSetArgs
+    from .component.workload_args import TailscaleSidecarArgs
     from .devices.cleanup import DeviceCleanup
     from .devices.device import Device
     from .split_dns_route import SplitDnsRoute
@@ -27,6 +29,8 @@ __all__ = [
     "SecretState",
     "SplitDns",
     "SplitDnsRoute",
+    "TailscaleSidecar",
+    "TailscaleSidecarArgs",
     "TailscaleSidecarStatefulSet",
     "TailscaleSidecarStatefulSetArgs",
     "UserspaceNetworking",
@@ -38,8 +42,10 @@ _HOMES = {
     ".choices.dns": ("ClusterDns", "InPodSplitDns", "SplitDns"),
     ".choices.networking": ("KernelNetworking", "UserspaceNetworking"),
     ".choices.state": ("EmptyDirState", "PersistentVolumeState", "SecretState"),
-    ".component.args": ("TailscaleSidecarStatefulSetArgs",),
     ".component.component": ("TailscaleSidecarStatefulSet",),
+    ".component.sidecar": ("TailscaleSidecar",),
+    ".component.stateful_set_args": ("TailscaleSidecarStatefulSetArgs",),
+    ".component.workload_args": ("TailscaleSidecarArgs",),
     ".devices.cleanup": ("DeviceCleanup",),
     ".devices.device": ("Device",),
     ".split_dns_route": ("SplitDnsRoute",),

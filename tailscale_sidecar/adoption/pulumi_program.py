@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import tailscale_sidecar
 
-from ..component.args import TailscaleSidecarStatefulSetArgs
+from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from .kept import ROLE_BINDING, Kept
 from .python_source import INDENT, WIDEST, literal
 from .translation import Translation
@@ -65,7 +65,7 @@ def program(name: str, title: str, translated: Translation, kept: Kept) -> str:
         translated: The arguments, and what has to be known of them.
         kept: What stays as it is in the cluster.
     """
-    order = list(TailscaleSidecarStatefulSetArgs.model_fields)
+    order = ["pod_spec", *TailscaleSidecarStatefulSetArgs.model_fields]
     arguments = sorted(translated.arguments.items(), key=lambda item: order.index(item[0]))
     inner = " " * 2 * INDENT
     lines = [

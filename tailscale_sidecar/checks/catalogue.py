@@ -17,6 +17,7 @@ from . import access, devices, network, plans, pods, user_namespaces  # noqa: F4
 from .registry import Checks, away_because, check_plan, check_replica, check_workload, not_ready_because
 from .template import MALFORMED, check_template, check_templates
 from .template.lifecycle import JOB_NEVER_ENDS
+from .template.networking import USER_NAMESPACE_CONFLICT
 
 
 def of_templates(workloads: Sequence[Workload]) -> Iterator[Finding]:
@@ -55,7 +56,8 @@ def of_plans(ground: Ground, planned: Iterable[Plan]) -> Iterator[Finding]:
 def doctor() -> list[Defect]:
     """What `doctor` can find."""
     every = defects(check_template, check_replica, check_workload, not_ready_because, away_because)
-    return [defect for defect in every if defect is not JOB_NEVER_ENDS]  # it looks at no Jobs
+    # It looks at no Jobs, and no API server has the other.
+    return [defect for defect in every if defect not in (JOB_NEVER_ENDS, USER_NAMESPACE_CONFLICT)]
 
 
 def policy() -> list[Defect]:

@@ -1,4 +1,4 @@
-"""The arguments of the component, and every rule that they can break."""
+"""The arguments of a sidecar, whatever workload it is in, and every rule that they can break."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import (
-    StatefulSetPersistentVolumeClaimRetentionPolicyArgs,
-    StatefulSetUpdateStrategyArgs,
-)
-from pulumi_kubernetes.core.v1 import PersistentVolumeClaimArgs, ResourceRequirementsArgs, VolumeMountArgs
+from pulumi_kubernetes.core.v1 import ResourceRequirementsArgs, VolumeMountArgs
 from pydantic import Field, InstanceOf, ValidationInfo, field_validator, model_validator
 
 from ..choices.auth import Auth
@@ -22,30 +18,20 @@ from ..choices.networking import KernelNetworking, Networking, UserspaceNetworki
 from ..choices.state import SecretState, State
 from ..clients.tailscale import TAILSCALE_API
 from ..devices.cleanup import DeviceCleanup
-from ..pod import pod_spec as _pod_spec
 from ..pod import rules
-from ..pod.additions import Surroundings
 from ..pod.camel_case import to_camel_case
 from ..pod.contract import (
-    BURST_REPLICAS,
-    COREFILE_ANNOTATION,
     DNS_IMAGE,
     METRICS_PORT,
-    OWN_VOLUMES,
-    RESOLV_CONF,
-    RUN_DIR,
-    SERVICE_ACCOUNT_DIR,
     TAILSCALE_IMAGE,
 )
 from ..pod.model import Input, Items, Model, when_known
 from ..pod.objects import Json
 
 
-class TailscaleSidecarStatefulSetArgs(Model):
-    """What a `TailscaleSidecarStatefulSet` is made from. Wrong arguments are refused here, before anything is made."""
+class SidecarArgs(Model):
+    """What `TailscaleSidecarStatefulSet` and `TailscaleSidecar` both take. Wrong arguments are refused here."""
 
-    pod_spec: Any
-    """The app's own PodSpec: `PodSpecArgs`, or a dict in camelCase or snake_case. Everything in it is kept."""
     auth: InstanceOf[Auth] = Field(repr=False)
     """How a replica logs in for the first time: `OAuthClient`, `AuthKey` or `WorkloadIdentity`."""
     tags: Items[str] = ()
@@ -65,36 +51,12 @@ class TailscaleSidecarStatefulSetArgs(Model):
 
     replicas: int = Field(default=1, ge=0)
     """Number of replicas; each is a device."""
-    name: str | None = None
-    """Name in Kubernetes of the StatefulSet, its Service, pods and state Secrets. Default: the component's in Pulumi.
-    A component that gets another name in Pulumi keeps its devices if its old one is given here, and as an alias."""
     namespace: Input[str] | None = None
     """Namespace of all objects. Default: the provider's."""
     labels: Mapping[str, Input[str]] = Field(default={})
-    """Labels of the StatefulSet and its pods, beside `app`, which the selector uses."""
-    annotations: Mapping[str, Input[str]] = Field(default={})
-    """Annotations of the StatefulSet and its pods; those of Pulumi's provider (`pulumi.com/...`) of the StatefulSet
-    alone."""
-    volume_claim_templates: Items[Any] = ()
-    """The app's own volume claims, as in a StatefulSet."""
-    persistent_volume_claim_retention_policy: Any = None
-    """As in a StatefulSet."""
-    update_strategy: Any = None
-    """As in a StatefulSet."""
-    min_ready_seconds: int = Field(default=0, ge=0)
-    """As in a StatefulSet: seconds for which a new pod must be ready before the next one is replaced."""
-    revision_history_limit: int | None = Field(default=None, ge=0)
-    """As in a StatefulSet, when it is made: Pulumi would replace the StatefulSet for a later change, so none is made."""
+    """Labels of all objects, and of the pods of `TailscaleSidecarStatefulSet`, beside `app`, which its selector uses."""
     ordinals_start: int = Field(default=0, ge=0)
     """Number of the first replica, as `ordinals.start` in a StatefulSet. Devices and state Secrets are named after it."""
-    publish_not_ready_addresses: bool = False
-    """Whether the headless Service has the pods' names before they are ready, for apps that look for each other first."""
-    service_annotations: Mapping[str, Input[str]] = Field(default={})
-    """Annotations of the headless Service."""
-    pod_management_policy: Literal["OrderedReady", "Parallel"] = "OrderedReady"
-    """As in a StatefulSet. Kubernetes cannot change it later: a change replaces the StatefulSet."""
-    allow_registration_burst: bool = False
-    """Allows `Parallel` above 10 replicas, which register all at once and may meet Tailscale's rate limits."""
     registration_rate: float | None = Field(default=None, ge=0.1, allow_inf_nan=False)
     """How many replicas a second may register, with `Parallel`: replica N waits N / rate seconds from its pod's start to
     its first login, and never again. It is part of the pod template. Default: all register as soon as they run."""
@@ -136,50 +98,13 @@ class TailscaleSidecarStatefulSetArgs(Model):
     """Resource requests and limits of the resolver of `InPodSplitDns`. Default: requests as measured, no limits."""
     service_account_name: Input[str] | None = None
     """Name of an existing ServiceAccount to use; else the component makes one."""
-    service_account_annotations: Mapping[str, Input[str]] = Field(default={})
-    """Annotations of the component's ServiceAccount, such as a cloud's role."""
-    mount_token_in_app: bool = False
-    """Whether the app's containers get the ServiceAccount's token, and so access to the state Secrets, too."""
     extra_args: Items[str] = ()
     """Further flags of `tailscale up` that no argument covers, as `--flag=value`. An exit node by its address
     (`--exit-node=100.64.0.1`); with kernel networking `cluster_cidrs` is then required."""
     env: Mapping[str, Input[str]] = Field(default={}, repr=False)
     """Further environment variables of the sidecar that no argument covers."""
     sidecar_volume_mounts: Items[Any] = ()
-    """Further volume mounts of the sidecar, of volumes in `pod_spec`, such as for TS_SERVE_CONFIG."""
-
-    @field_validator("pod_spec")
-    @classmethod
-    def _normalise_pod_spec(cls, value: Any) -> Json:
-        return _pod_spec.normalised(value)
-
-    @field_validator("volume_claim_templates")
-    @classmethod
-    def _normalise_claims(cls, value: tuple[Any, ...]) -> tuple[Json, ...]:
-        if any(isinstance(claim, pulumi.Output) for claim in value):
-            raise ValueError("volume_claim_templates has an Output; give a dict, with Outputs inside")
-        claims = tuple(
-            to_camel_case(claim, PersistentVolumeClaimArgs, f"volume_claim_templates[{i}]")
-            for i, claim in enumerate(value)
-        )
-        for index, claim in enumerate(claims):
-            name, path = _name_of_claim(claim), f"volume_claim_templates[{index}].metadata.name"
-            if name is None:
-                raise ValueError(f"{path} is missing; volume mounts are of it")
-            if isinstance(name, str) and name in OWN_VOLUMES:
-                raise ValueError(f"{path} is the sidecar's own; rename the claim")
-        return claims
-
-    @field_validator("persistent_volume_claim_retention_policy")
-    @classmethod
-    def _normalise_retention(cls, value: Any) -> Json | None:
-        kind = StatefulSetPersistentVolumeClaimRetentionPolicyArgs
-        return None if value is None else to_camel_case(value, kind, "persistent_volume_claim_retention_policy")
-
-    @field_validator("update_strategy")
-    @classmethod
-    def _normalise_update_strategy(cls, value: Any) -> Json | None:
-        return None if value is None else to_camel_case(value, StatefulSetUpdateStrategyArgs, "update_strategy")
+    """Further volume mounts of the sidecar, of volumes in the pod, such as for TS_SERVE_CONFIG."""
 
     @field_validator("resources", "dns_resources")
     @classmethod
@@ -258,22 +183,6 @@ class TailscaleSidecarStatefulSetArgs(Model):
             key: when_known(value, partial(rules.label, key, field="labels"), "labels") for key, value in labels.items()
         }
 
-    @field_validator("annotations", "service_account_annotations", "service_annotations")
-    @classmethod
-    def _check_annotations(
-        cls, annotations: Mapping[str, Input[str]], info: ValidationInfo
-    ) -> Mapping[str, Input[str]]:
-        for key in annotations:
-            rules.map_key(key, str(info.field_name))
-            if key == COREFILE_ANNOTATION:
-                raise ValueError(f"{key} is the sidecar's own; use another key")
-        return annotations
-
-    @field_validator("name")
-    @classmethod
-    def _check_name(cls, name: str | None) -> str | None:
-        return None if name is None else rules.name(name)
-
     @field_validator("namespace", "service_account_name")
     @classmethod
     def _check_object_name(cls, name: Input[str] | None, info: ValidationInfo) -> Input[str] | None:
@@ -294,10 +203,11 @@ class TailscaleSidecarStatefulSetArgs(Model):
         self._check_routes()
         self._check_exit_node()
         self._check_networking()
-        self._check_pod()
-        self._check_rollout()
+        self._check_own_ports()
+        self._check_registration_rate()
+        self.state.room(self.replicas)
+        self._warn_of_shields()
         self._check_device_cleanup()
-        self._check_service_account()
         return self
 
     def _check_tags_given(self) -> None:
@@ -371,101 +281,25 @@ class TailscaleSidecarStatefulSetArgs(Model):
                 f"dns={type(self.dns).__name__}() needs kernel networking: in userspace the app cannot reach "
                 "100.100.100.100. Use dns=ClusterDns(), and the proxy for tailnet names"
             )
-        if self.routes and self.networking.kernel and not self.networking.can_route and not self._forwarding_sysctl():
-            raise ValueError(
-                "advertise_routes and advertise_exit_node need IP forwarding, which a sidecar that is not privileged cannot "
-                "set: give KernelNetworking(user_namespace=True) too, or add {'name': 'net.ipv4.ip_forward', 'value': '1'} "
-                "to pod_spec.securityContext.sysctls"
-            )
 
     @property
     def routes(self) -> bool:
         """Whether the devices forward packets of others."""
         return bool(self.advertise_routes) or self.advertise_exit_node
 
-    def _forwarding_sysctl(self) -> bool:
-        context = self.pod_spec.get("securityContext")
-        sysctls = context.get("sysctls", ()) if isinstance(context, Mapping) else ()
-        return any(isinstance(s, Mapping) and s.get("name") == "net.ipv4.ip_forward" for s in sysctls)
-
-    def _check_pod(self) -> None:
-        self.networking.check_pod(self.pod_spec)
-        self._check_own_ports()
-        _pod_spec.refuse_ports(self.pod_spec, self.taken_ports)
-        paths = {RESOLV_CONF: f"dns={type(self.dns).__name__}()"} if self.dns.needs_tun else {}
-        if self.mount_token_in_app:
-            paths[SERVICE_ACCOUNT_DIR] = "mount_token_in_app=True"
-        _pod_spec.refuse_mounts(self.pod_spec, paths)
-        _pod_spec.refuse_probes(self.pod_spec, (self.metrics_port,) if self.metrics or self.wait_for_tailnet else ())
-        self._check_sidecar_mounts()
-        self._check_fs_group()
-
-    def _check_fs_group(self) -> None:
-        """Where the sidecar is not root, its volume claim must belong to a group; asks for it if other claims would change.
-
-        Kubernetes has one fsGroup for all volumes of a pod. Some databases refuse to start on a directory that belongs
-        to an unexpected group, so the component chooses one only where no other volume claim is there.
-        """
-        claims_state = bool(self.state.additions(Surroundings()).volume_claim_templates)
-        context = self.pod_spec.get("securityContext") or {}
-        if self.networking.kernel or not claims_state or isinstance(context, pulumi.Output) or "fsGroup" in context:
-            return
-        mounts_claims = any("persistentVolumeClaim" in volume for volume in self.pod_spec.get("volumes", ()))
-        if self.volume_claim_templates or mounts_claims:
+    def _check_registration_rate(self) -> None:
+        if self.registration_rate is not None and not self.state.outlives_pod:
             raise ValueError(
-                "pod_spec.securityContext.fsGroup is required with PersistentVolumeState() and UserspaceNetworking() where "
-                "the app has volume claims of its own: it applies to all of them, so choose the app's group"
+                f"registration_rate cannot be given with state={type(self.state).__name__}(): each new pod would be a "
+                "new device, and wait for its turn again"
             )
 
-    def _check_sidecar_mounts(self) -> None:
-        added = [choice.additions(Surroundings()) for choice in (self.auth, self.state, self.networking)]
-        own = {mount["mountPath"] for choice in added for mount in choice.mounts}
-        volumes = [volume.get("name") for volume in self.pod_spec.get("volumes", ())]
-        volumes += [_name_of_claim(claim) for claim in self.volume_claim_templates]
-        _pod_spec.refuse_sidecar_mounts(
-            self.sidecar_volume_mounts, {*own, RUN_DIR, SERVICE_ACCOUNT_DIR, RESOLV_CONF}, volumes
-        )
-
-    def _check_rollout(self) -> None:
-        if (
-            self.pod_management_policy == "Parallel"
-            and self.replicas > BURST_REPLICAS
-            and not self.allow_registration_burst
-            and self.registration_rate is None
-        ):
-            raise ValueError(
-                f"pod_management_policy='Parallel' with {self.replicas} replicas registers all of them at once. "
-                f"Leave it at OrderedReady (it cannot be changed later), stay at {BURST_REPLICAS} or fewer, set "
-                "registration_rate, such as 2 a second, or set allow_registration_burst=True"
-            )
-        self._check_registration_rate()
-        self.state.room(self.replicas)
+    def _warn_of_shields(self) -> None:
         if self.shields_up:
             warnings.warn(
                 "shields_up=True: no device of the tailnet can open a connection to these pods, "
                 "which defeats most uses of a sidecar",
                 stacklevel=5,  # the line that calls the constructor
-            )
-
-    def _check_service_account(self) -> None:
-        if self.service_account_name is not None and self.service_account_annotations:
-            mine = self.service_account_name if isinstance(self.service_account_name, str) else "yours"
-            raise ValueError(
-                f"service_account_annotations are for the account that the component makes; annotate {mine} itself"
-            )
-
-    def _check_registration_rate(self) -> None:
-        if self.registration_rate is None:
-            return
-        if self.pod_management_policy != "Parallel":
-            raise ValueError(
-                "registration_rate needs pod_management_policy='Parallel': OrderedReady starts a replica when the one "
-                "before is ready, and each would wait for its turn on top of that"
-            )
-        if not self.state.outlives_pod:
-            raise ValueError(
-                f"registration_rate cannot be given with state={type(self.state).__name__}(): each new pod would be a "
-                "new device, and wait for its turn again"
             )
 
     def _check_device_cleanup(self) -> None:
@@ -508,9 +342,3 @@ class TailscaleSidecarStatefulSetArgs(Model):
     def plain_secrets(self) -> list[str]:
         """Secret values that were given as plain strings."""
         return self.auth.plain_secrets()
-
-
-def _name_of_claim(claim: Json) -> Any:
-    """A volume claim's name: an Output where it is not known yet, None where there is none."""
-    metadata = claim.get("metadata", {})
-    return metadata if isinstance(metadata, pulumi.Output) else metadata.get("name")

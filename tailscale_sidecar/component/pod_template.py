@@ -27,7 +27,8 @@ from ..pod.contract import (
 from ..pod.model import Input
 from ..pod.objects import Json, env_field, env_value, startup_probe
 from ..pod.pod_resources import with_added
-from .args import TailscaleSidecarStatefulSetArgs
+from .args import SidecarArgs
+from .stateful_set_args import TailscaleSidecarStatefulSetArgs
 
 TOKEN_SECONDS = 3607
 """Life of the ServiceAccount's token: what Kubernetes itself uses for the tokens that it mounts."""
@@ -35,12 +36,12 @@ DEFAULT_RESOURCES: Json = {"requests": {"cpu": "15m", "memory": "96Mi"}}
 """As measured, see docs/benchmarks.md#cost: CPU as used while idle, memory as used under load; no limits."""
 
 
-def surroundings(name: str, args: TailscaleSidecarStatefulSetArgs) -> Surroundings:
-    """What the choices are told. `name` is the StatefulSet's."""
+def surroundings(name: str, args: SidecarArgs, auth_secret: str) -> Surroundings:
+    """What the choices are told. `name` is the workload's, `auth_secret` that of the Secret that the component makes."""
     return Surroundings(
         name=name,
         replicas=args.replicas,
-        auth_secret=f"{name}-auth" if args.auth.existing_secret is None else args.auth.existing_secret,
+        auth_secret=auth_secret if args.auth.existing_secret is None else args.auth.existing_secret,
         first=args.ordinals_start,
         outlives_pod=args.state.outlives_pod,
         waits_for_tailnet=args.wait_for_tailnet,
@@ -81,7 +82,7 @@ def pod_metadata(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additi
     return {**metadata, "annotations": annotations} if annotations else metadata
 
 
-def additions(pod: Surroundings, args: TailscaleSidecarStatefulSetArgs) -> Additions:
+def additions(pod: Surroundings, args: SidecarArgs) -> Additions:
     """What all choices together add to the pod."""
     run = Additions(volumes=({"name": RUN_VOLUME, "emptyDir": {"medium": "Memory"}},))
     choices = (args.auth, args.dns, args.state, args.networking)
@@ -89,32 +90,39 @@ def additions(pod: Surroundings, args: TailscaleSidecarStatefulSetArgs) -> Addit
 
 
 def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions) -> Json:
-    """The user's PodSpec with the sidecar in it. The sidecar's containers come first, in the order they start."""
-    token = [_token_volume()] if added.rules or args.mount_token_in_app else []
-    app_mounts = [*added.app_mounts, *([_token_mount()] if args.mount_token_in_app else [])]
-    keep = [_keep_container(args)] if args.networking.kernel and not args.networking.is_privileged else []
-    sidecars = [*keep, *added.sidecars, _sidecar(args, added, with_token=bool(added.rules))]
-    user = args.pod_spec
-    spec: Json = {
-        **user,
-        **args.networking.pod_fields,
+    """The user's PodSpec with the sidecar in it; the ServiceAccount's token is the sidecar's alone unless asked for."""
+    spec = with_sidecar(args.pod_spec, args, added, token_in_app=args.mount_token_in_app)
+    return {
+        **spec,
         "serviceAccountName": args.service_account_name or name,
         "automountServiceAccountToken": False,
-        "initContainers": [*sidecars, *_with_mounts(user.get("initContainers", ()), app_mounts)],
-        "containers": _with_mounts(user["containers"], app_mounts),
-        "volumes": [*user.get("volumes", ()), *added.volumes, *token],
     }
-    if isinstance(user.get("resources"), Mapping):
-        spec["resources"] = with_added(user["resources"], sidecars)
+
+
+def with_sidecar(pod: Json, args: SidecarArgs, added: Additions, *, token_in_app: bool = False) -> Json:
+    """A PodSpec with the sidecar in it. The sidecar's containers come first, in the order they start."""
+    token = [_token_volume()] if added.rules or token_in_app else []
+    app_mounts = [*added.app_mounts, *([_token_mount()] if token_in_app else [])]
+    keep = [_keep_container(args)] if args.networking.kernel and not args.networking.is_privileged else []
+    sidecars = [*keep, *added.sidecars, _sidecar(args, added, with_token=bool(added.rules))]
+    spec: Json = {
+        **pod,
+        **args.networking.pod_fields,
+        "initContainers": [*sidecars, *_with_mounts(pod.get("initContainers") or (), app_mounts)],
+        "containers": _with_mounts(pod["containers"], app_mounts),
+        "volumes": [*(pod.get("volumes") or ()), *added.volumes, *token],
+    }
+    if isinstance(pod.get("resources"), Mapping):
+        spec["resources"] = with_added(pod["resources"], sidecars)
     if not args.networking.kernel and added.volume_claim_templates:
-        # The sidecar is not root and must be able to write its claim; args.py saw to it that this hurts no other.
+        # The sidecar is not root and must be able to write its claim; collisions.py saw to it that this hurts no other.
         default = {"fsGroup": USERSPACE_UID, "fsGroupChangePolicy": "OnRootMismatch"}
-        context = user.get("securityContext") or {}
+        context = pod.get("securityContext") or {}
         spec["securityContext"] = context if _is_output(context) or "fsGroup" in context else {**context, **default}
     return spec
 
 
-def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_token: bool) -> Json:
+def _sidecar(args: SidecarArgs, added: Additions, *, with_token: bool) -> Json:
     kernel = args.networking.kernel
     scripts = [*added.scripts, *(["keep.sh", "prepare.sh"] if kernel else []), "start.sh"]
     mounts = [{"name": RUN_VOLUME, "mountPath": RUN_DIR}]
@@ -153,7 +161,7 @@ def _sidecar(args: TailscaleSidecarStatefulSetArgs, added: Additions, *, with_to
     return container
 
 
-def _prepare_env(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> list[Json]:
+def _prepare_env(args: SidecarArgs, added: Additions) -> list[Json]:
     """What scripts/prepare.sh asks for: the guide's sysctls, and what is kept out of the tailnet's routes."""
     if not args.networking.kernel:
         return []
@@ -166,7 +174,7 @@ def _prepare_env(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> lis
     ]
 
 
-def _keep_container(args: TailscaleSidecarStatefulSetArgs) -> Json:
+def _keep_container(args: SidecarArgs) -> Json:
     """Makes the resolv.conf of a sidecar that may not mount one: Kubernetes mounts only a file that is there before.
 
     It needs no privileges, but the same user, who has to be able to write the file.
@@ -187,7 +195,7 @@ def _keep_container(args: TailscaleSidecarStatefulSetArgs) -> Json:
     }
 
 
-def _settings(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> list[Json]:
+def _settings(args: SidecarArgs, added: Additions) -> list[Json]:
     """Everything that can be changed on a device. Each flag has a value, so that a changed or removed one takes effect."""
     flags = [
         "--reset",
@@ -216,12 +224,12 @@ def _settings(args: TailscaleSidecarStatefulSetArgs, added: Additions) -> list[J
     ]
 
 
-def _connect_script(args: TailscaleSidecarStatefulSetArgs) -> str:
+def _connect_script(args: SidecarArgs) -> str:
     """What stands before the `tailscale` command; where there is a rate, it waits for the replica's turn first."""
     return (_script("turn.sh") if args.registration_rate else "") + _script("connect.sh")
 
 
-def _pod_fields(args: TailscaleSidecarStatefulSetArgs) -> list[Json]:
+def _pod_fields(args: SidecarArgs) -> list[Json]:
     fields = {
         "POD_NAME": "metadata.name",
         "POD_UID": "metadata.uid",
@@ -233,18 +241,18 @@ def _pod_fields(args: TailscaleSidecarStatefulSetArgs) -> list[Json]:
     return [env_field(variable, path) for variable, path in fields.items()]
 
 
-def _with_user_env(own: list[Json], args: TailscaleSidecarStatefulSetArgs) -> list[Json]:
+def _with_user_env(own: list[Json], args: SidecarArgs) -> list[Json]:
     """Adds the argument `env`. It wins over defaults; what must not be changed, rules.env has refused."""
     user = [env_value(variable, value) for variable, value in args.env.items()]
     return [*(variable for variable in own if variable["name"] not in args.env), *user]
 
 
-def _image(args: TailscaleSidecarStatefulSetArgs) -> Json:
+def _image(args: SidecarArgs) -> Json:
     policy = {"imagePullPolicy": args.image_pull_policy} if args.image_pull_policy else {}
     return {"image": args.image, **policy}
 
 
-def _resources(args: TailscaleSidecarStatefulSetArgs) -> Json:
+def _resources(args: SidecarArgs) -> Json:
     resources = DEFAULT_RESOURCES if args.resources is None else args.resources
     devices, limits = args.networking.device_limits, resources.get("limits", {})
     if not devices:
@@ -269,7 +277,9 @@ def _token_mount() -> Json:
 def _with_mounts(containers: Iterable[Json], mounts: list[Json]) -> list[Json]:
     if not mounts:
         return list(containers)
-    return [{**container, "volumeMounts": [*container.get("volumeMounts", ()), *mounts]} for container in containers]
+    return [
+        {**container, "volumeMounts": [*(container.get("volumeMounts") or ()), *mounts]} for container in containers
+    ]
 
 
 def _joined(texts: Sequence[Input[str]], separator: str) -> Input[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -16,8 +16,10 @@ import pulumi
 from pulumi.runtime import mocks, settings
 
 from ..pod.additions import Surroundings
+from ..pod.contract import SIDECAR
 from ..pod.objects import Json
-from .args import TailscaleSidecarStatefulSetArgs
+from .args import SidecarArgs
+from .stateful_set_args import TailscaleSidecarStatefulSetArgs
 
 IMMUTABLE = ("podManagementPolicy", "volumeClaimTemplates")
 """What Kubernetes cannot change in a StatefulSet, of all that an argument can change (beside the name, see below)."""
@@ -26,41 +28,63 @@ COUNT = itertools.count()
 provider of the package are two processes of one engine."""
 
 
-def remembered(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
-    """What the next `up` is compared with. `name` is the one in Kubernetes."""
-    claims = [
-        *args.volume_claim_templates,
-        *args.state.additions(
-            Surroundings(name=name, replicas=args.replicas, first=args.ordinals_start)
-        ).volume_claim_templates,
-    ]
+def remembered(args: SidecarArgs, **workload: Any) -> Json:
+    """What the next `up` is compared with; `workload` is what is said of that alone, its name in Kubernetes first."""
     found: Json = {
-        "name": name,
         "namespace": args.namespace,
         "state": args.state.remembered(args.replicas),
         "ordinalsStart": args.ordinals_start or None,
-        "podManagementPolicy": args.pod_management_policy,
-        "volumeClaimTemplates": claims,
-        "persistentVolumeClaimRetentionPolicy": args.persistent_volume_claim_retention_policy,
+        **workload,
     }
     return {key: value for key, value in found.items() if value is not None}
 
 
+def remembered_of_stateful_set(name: str, args: TailscaleSidecarStatefulSetArgs) -> Json:
+    """The same of a StatefulSet, called `name`, with what Kubernetes cannot change in it."""
+    added = args.state.additions(Surroundings(name=name, replicas=args.replicas, first=args.ordinals_start))
+    return remembered(
+        args,
+        name=name,
+        podManagementPolicy=args.pod_management_policy,
+        volumeClaimTemplates=[*args.volume_claim_templates, *added.volume_claim_templates],
+        persistentVolumeClaimRetentionPolicy=args.persistent_volume_claim_retention_policy,
+    )
+
+
 def hooks() -> pulumi.ResourceHookBinding | None:
     """Calls `refusal` and `warnings` on a changed component. None under Pulumi's mocks, which cannot call back."""
+    return _binding(_before_update)
+
+
+def workload_hooks() -> pulumi.ResourceHookBinding | None:
+    """Says that the pods of a workload restart that gets the sidecar."""
+    return _binding(_before_update_of_workload)
+
+
+def _binding(called: Callable[[pulumi.ResourceHookArgs], None]) -> pulumi.ResourceHookBinding | None:
     monitor = settings.get_monitor()
     if isinstance(monitor, mocks.MockMonitor):
         return None
-    return pulumi.ResourceHookBinding(before_update=[_hook_of(monitor)])
+    return pulumi.ResourceHookBinding(before_update=[_hook_of(monitor, called)])
 
 
-@lru_cache(maxsize=1)
-def _hook_of(monitor: object) -> pulumi.ResourceHook:
+@lru_cache(maxsize=2)
+def _hook_of(monitor: object, called: Callable[[pulumi.ResourceHookArgs], None]) -> pulumi.ResourceHook:
     """One for all components of a program: the engine is told of each. A monitor is a program's way to the engine."""
     del monitor
     in_previews_too = pulumi.ResourceHookOptions(on_dry_run=True)
     name = f"tailscale-sidecar-protection-{os.getpid()}-{next(COUNT)}"
-    return pulumi.ResourceHook(name, _before_update, in_previews_too)
+    return pulumi.ResourceHook(name, called, in_previews_too)
+
+
+def _before_update_of_workload(args: pulumi.ResourceHookArgs) -> None:
+    old, new = _known(args.old_inputs).get("spec"), _known(args.new_inputs).get("spec")
+    if old and new and not _has_sidecar(old) and _has_sidecar(new):
+        pulumi.log.warn(f"{args.name}: its pods restart, because they get the Tailscale sidecar")
+
+
+def _has_sidecar(spec: Json) -> bool:
+    return f"'name': '{SIDECAR}'" in str(spec)
 
 
 def _before_update(args: pulumi.ResourceHookArgs) -> None:
@@ -82,7 +106,7 @@ def refusal(old: Json, new: Json) -> str | None:
     was, will = old.get("state", {}), new.get("state", {})
     if not was.get("outlivesPod"):
         return None
-    for field in ("name", "namespace"):
+    for field in ("name", "workload", "namespace"):
         if _changed(field, old, new):
             return (
                 f"{field} changes from {old[field]!r} to {new[field]!r}, but the replicas' state cannot move: each would "

@@ -10,7 +10,7 @@ import pulumi
 
 from ..pod.model import Input
 from ..pod.objects import Json
-from .args import TailscaleSidecarStatefulSetArgs
+from .stateful_set_args import TailscaleSidecarStatefulSetArgs
 
 BASE_SECONDS = 600
 """What Pulumi waits for any StatefulSet (pulumi-kubernetes@v4.32.0 provider/pkg/await/statefulset.go)."""

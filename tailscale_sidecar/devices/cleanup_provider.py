@@ -97,7 +97,8 @@ class Settings:
             namespace=self._props["namespace"],
             stateful_set=self._props["stateful_set"],
             ordinal=int(self._props["ordinal"]),  # Pulumi's numbers are floats
-            service_uid=self._props["service_uid"],
+            anchor=("Role", self._props["role"]) if "role" in self._props else ("Service", self._props["stateful_set"]),
+            anchor_uid=self._props["service_uid"],
             secret_is_ours=self._props["secret_is_ours"],
         )
 

@@ -28,8 +28,10 @@ class Replica:
     namespace: str
     stateful_set: str
     ordinal: int
-    service_uid: str
-    """UID of the StatefulSet's Service, by which its cluster is told from others with a namespace of the same name."""
+    anchor: tuple[str, str]
+    """Kind and name of an object that Pulumi made beside it, such as the StatefulSet's Service."""
+    anchor_uid: str
+    """Its UID, by which its cluster is told from others with a namespace of the same name."""
     secret_is_ours: bool
     """Whether the state Secret was made beforehand, so that it must be there; else the replica's first start makes it."""
 
@@ -65,12 +67,13 @@ def remove_device(
 
 
 def _check_cluster(replica: Replica, cluster: Cluster) -> None:
-    service = cluster.find("Service", replica.stateful_set)
-    if service is None or service["metadata"]["uid"] != replica.service_uid:
+    kind, name = replica.anchor
+    found = cluster.find(kind, name)
+    if found is None or found["metadata"]["uid"] != replica.anchor_uid:
         raise RemovalError(
-            f"the device of {replica}: its Service {replica.stateful_set} is "
-            f"{'not there' if service is None else 'not the one that Pulumi made'}; the kubeconfig leads to another cluster, "
-            "or the Service was deleted (`pulumi up --refresh` makes it anew)"
+            f"the device of {replica}: its {kind} {name} is "
+            f"{'not there' if found is None else 'not the one that Pulumi made'}; the kubeconfig leads to another cluster, "
+            f"or the {kind} was deleted (`pulumi up --refresh` makes it anew)"
         )
 
 

@@ -12,7 +12,7 @@ from pulumi.output import Unknown
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from ..component.args import TailscaleSidecarStatefulSetArgs
+from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from ..pod.model import Model
 from ..pod.objects import Json
 from .spelling import CHOICES, members, properties, spelled

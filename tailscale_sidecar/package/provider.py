@@ -20,8 +20,8 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from typing_extensions import override
 
 from ..clients.errors import ClusterError, ExtraMissingError
-from ..component.args import TailscaleSidecarStatefulSetArgs
 from ..component.component import TailscaleSidecarStatefulSet
+from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from ..pod.objects import Json
 from .inputs import InputError, arguments, plain, settled
 from .schema import PACKAGE, READ_DEVICES, TOKEN, checked_in
@@ -53,9 +53,9 @@ class Component(TailscaleSidecarStatefulSet):
         """The outputs that are no resources."""
         pods = self._surroundings.ordinals(self._args.replicas)
         found: Json = {
-            "name": self._kubernetes_name,
+            "name": self._own_name,
             "namespace": self.stateful_set.metadata.apply(lambda metadata: metadata.namespace),
-            "podNames": [f"{self._kubernetes_name}-{ordinal}" for ordinal in pods],
+            "podNames": [f"{self._own_name}-{ordinal}" for ordinal in pods],
         }
         if self._read_devices:
             found["devices"] = self.devices.apply(

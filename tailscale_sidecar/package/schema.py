@@ -18,8 +18,8 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from ..component.args import TailscaleSidecarStatefulSetArgs
 from ..component.component import TailscaleSidecarStatefulSet
+from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from ..devices.device import Device
 from ..pod.model import Model
 from ..pod.objects import Json

@@ -12,7 +12,7 @@ from ..choices.auth import Auth
 from ..choices.dns import Dns
 from ..choices.networking import Networking
 from ..choices.state import State
-from ..component.args import TailscaleSidecarStatefulSetArgs
+from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from ..pod.model import Model
 
 CHOICES: Mapping[str, type[Model]] = {"auth": Auth, "dns": Dns, "state": State, "networking": Networking}

@@ -14,12 +14,15 @@ from .objects import Json, known_items, plain_value
 from .probes import asked_of_the_tailnet
 from .quantities import amount
 
+PATH = "pod_spec"
+"""How errors name the spec that is an argument; that of another's workload they name by its place there."""
+
 
 def normalised(value: Any) -> Json:
     """The PodSpec in Kubernetes' own form. Raises ValueError for what no sidecar can be added to."""
     if isinstance(value, pulumi.Output):
         raise ValueError("an Output as a whole cannot be checked; give a dict or PodSpecArgs, with Outputs inside")
-    spec: Json = to_camel_case(value, PodSpecArgs, "pod_spec")
+    spec: Json = to_camel_case(value, PodSpecArgs, PATH)
     if not spec.get("containers"):
         raise ValueError("pod_spec.containers is empty: give the app's container")
     for field in ("containers", "initContainers", "volumes"):
@@ -31,41 +34,54 @@ def normalised(value: Any) -> Json:
     for path, container in containers(spec):
         if isinstance(container.get("volumeMounts"), pulumi.Output):
             raise ValueError(f"{path}.volumeMounts is an Output; give a list, with Outputs inside")
-    _refuse_pod_fields(spec)
-    _refuse_names(spec)
-    _refuse_quantities(spec)
+    _refuse_arguments(spec)
+    refuse_fields(spec)
     return spec
 
 
-def containers(spec: Json) -> Iterator[tuple[str, Json]]:
+def refuse_fields(spec: Json, path: str = PATH) -> None:
+    """Raises ValueError for what no sidecar can be added to, or is the sidecar's own name."""
+    refuse(spec, UNFIT, path)
+    system = spec.get("os")
+    if isinstance(system, Mapping) and system.get("name") == "windows":
+        raise ValueError(f"{path}.os.name windows cannot be set: the sidecar needs Linux; remove it")
+    _refuse_names(spec, path)
+    _refuse_quantities(spec, path)
+
+
+def containers(spec: Json, path: str = PATH) -> Iterator[tuple[str, Json]]:
     """The user's containers, init containers too, each with its path."""
     for field in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(field, ())):
-            yield f"pod_spec.{field}[{index}]", container
+            yield f"{path}.{field}[{index}]", container
 
 
-def refuse_ports(spec: Json, taken: Mapping[int, str]) -> None:
+def refuse_ports(spec: Json, taken: Mapping[int, str], path: str = PATH) -> None:
     """Raises ValueError for a container port that the sidecar listens on; `taken` says by which argument."""
-    for path, container in containers(spec):
+    for where, container in containers(spec, path):
         for index, port in known_items(container.get("ports")):
             number = port.get("containerPort")
             if isinstance(number, int) and number in taken:
                 raise ValueError(
-                    f"{path}.ports[{index}].containerPort {number} is taken by {taken[number]}; change one"
+                    f"{where}.ports[{index}].containerPort {number} is taken by {taken[number]}; change one"
                 )
 
 
-def refuse_mounts(spec: Json, taken: Mapping[str, str]) -> None:
+def refuse_mounts(spec: Json, taken: Mapping[str, str], path: str = PATH) -> None:
     """Raises ValueError for a volume mount over a path that the sidecar needs; `taken` says by which argument."""
-    for path, container in containers(spec):
+    for where, container in containers(spec, path):
         for index, mount in known_items(container.get("volumeMounts")):
-            where = mount.get("mountPath")
-            if isinstance(where, str) and where.rstrip("/") in taken:
-                why = taken[where.rstrip("/")]
-                raise ValueError(f"{path}.volumeMounts[{index}].mountPath {where} is taken by {why}; remove the mount")
+            mounted = mount.get("mountPath")
+            if isinstance(mounted, str) and mounted.rstrip("/") in taken:
+                why = taken[mounted.rstrip("/")]
+                raise ValueError(
+                    f"{where}.volumeMounts[{index}].mountPath {mounted} is taken by {why}; remove the mount"
+                )
 
 
-def refuse_sidecar_mounts(mounts: Sequence[Any], own: Collection[str], volumes: Collection[Any]) -> None:
+def refuse_sidecar_mounts(
+    mounts: Sequence[Any], own: Collection[str], volumes: Collection[Any], path: str = PATH
+) -> None:
     """Raises ValueError for a volume mount of the user in the sidecar that is over an `own` one, or of no volume."""
     for index, mount in known_items(list(mounts)):
         where, volume = mount.get("mountPath"), mount.get("name")
@@ -74,44 +90,50 @@ def refuse_sidecar_mounts(mounts: Sequence[Any], own: Collection[str], volumes: 
                 f"sidecar_volume_mounts[{index}].mountPath {where} is the sidecar's own; mount it elsewhere"
             )
         if isinstance(volume, str) and volume not in volumes and all(isinstance(name, str) for name in volumes):
-            raise ValueError(f"sidecar_volume_mounts[{index}].name {volume} is no volume; add it to pod_spec.volumes")
+            raise ValueError(f"sidecar_volume_mounts[{index}].name {volume} is no volume; add it to {path}.volumes")
 
 
-def refuse_probes(spec: Json, ports: Collection[int]) -> None:
+def refuse_probes(spec: Json, ports: Collection[int], path: str = PATH) -> None:
     """Raises ValueError for probes that would restart the app because the tailnet is away for a moment.
 
     Source: the guide, step 7: such restarts are what turns a short outage into a flood of registrations.
     """
-    for path, container in containers(spec):
+    for where, container in containers(spec, path):
         for kind in ("livenessProbe", "startupProbe"):
             target = asked_of_the_tailnet(container, kind, ports)
             if target:
                 raise ValueError(
-                    f"{path}.{kind} asks {target}: it would restart the app whenever the tailnet is away for a moment. "
+                    f"{where}.{kind} asks {target}: it would restart the app whenever the tailnet is away for a moment. "
                     "Probe the app itself; use a readinessProbe if traffic should stop meanwhile"
                 )
 
 
-def _refuse_pod_fields(spec: Json) -> None:
-    instead = {
-        "hostNetwork": "a replica's own tailnet device needs the pod's own network; remove it",
-        "serviceAccountName": "use the argument service_account_name",
-        "serviceAccount": "use the argument service_account_name",
-        "automountServiceAccountToken": "use the argument mount_token_in_app",
-        "activeDeadlineSeconds": "Kubernetes allows it in Jobs, and not in a StatefulSet; remove it",
-        "ephemeralContainers": "they are added to pods that run, by kubectl debug; remove it",
-    }
+UNFIT = {
+    "hostNetwork": "a replica's own tailnet device needs the pod's own network; remove it",
+    "ephemeralContainers": "they are added to pods that run, by kubectl debug; remove it",
+}
+ARGUMENTS = {
+    "serviceAccountName": "use the argument service_account_name",
+    "serviceAccount": "use the argument service_account_name",
+    "automountServiceAccountToken": "use the argument mount_token_in_app",
+    "activeDeadlineSeconds": "Kubernetes allows it in Jobs, and not in a StatefulSet; remove it",
+}
+
+
+def refuse(spec: Json, instead: Mapping[str, str], path: str) -> None:
+    """Raises ValueError for fields that are set, with what to do instead."""
     for field, advice in instead.items():
         if field in spec and spec[field] is not False:
-            raise ValueError(f"pod_spec.{field} cannot be set: {advice}")
+            raise ValueError(f"{path}.{field} cannot be set: {advice}")
+
+
+def _refuse_arguments(spec: Json) -> None:
+    refuse(spec, ARGUMENTS, PATH)
     if spec.get("restartPolicy", "Always") != "Always":
         raise ValueError("pod_spec.restartPolicy must be Always, as in every StatefulSet; remove it")
-    system = spec.get("os")
-    if isinstance(system, Mapping) and system.get("name") == "windows":
-        raise ValueError("pod_spec.os.name windows cannot be set: the sidecar needs Linux; remove it")
 
 
-def _refuse_quantities(spec: Json) -> None:
+def _refuse_quantities(spec: Json, path: str) -> None:
     """The pod's own resources are added up with the sidecar's, so they must be quantities."""
     resources = spec.get("resources")
     if not isinstance(resources, Mapping):
@@ -123,13 +145,13 @@ def _refuse_quantities(spec: Json) -> None:
                 try:
                     amount(quantity)
                 except ValueError as error:
-                    raise ValueError(f"pod_spec.resources.{kind}.{name} {error}") from None
+                    raise ValueError(f"{path}.resources.{kind}.{name} {error}") from None
 
 
-def _refuse_names(spec: Json) -> None:
-    for path, container in containers(spec):
+def _refuse_names(spec: Json, path: str) -> None:
+    for where, container in containers(spec, path):
         if plain_value(container.get("name")) in OWN_CONTAINERS:
-            raise ValueError(f"{path}.name {container['name']} is the sidecar's own; rename the container")
+            raise ValueError(f"{where}.name {container['name']} is the sidecar's own; rename the container")
     for index, volume in enumerate(spec.get("volumes", ())):
         if plain_value(volume.get("name")) in OWN_VOLUMES:
-            raise ValueError(f"pod_spec.volumes[{index}].name {volume['name']} is the sidecar's own; rename the volume")
+            raise ValueError(f"{path}.volumes[{index}].name {volume['name']} is the sidecar's own; rename the volume")

@@ -15,12 +15,10 @@ from tests.lab.images import APP_IMAGE
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Tailnet
 from tests.support.deployment import QUIET, Workspace
-from tests.support.examples import NEEDS_PULUMI
+from tests.support.examples import EXAMPLES as RENDERED
+from tests.support.examples import NEEDS_PULUMI, WORKLOADS, workload
 
-FOLDERS = (path.parent.name for path in Path(__file__).parents[2].glob("examples/*/__main__.py"))
-EXAMPLES = sorted(
-    name for name in FOLDERS if name not in NEEDS_PULUMI
-)  # those: tests/engine/test_made_on_the_tailnet.py
+EXAMPLES = sorted(RENDERED.keys() - set(NEEDS_PULUMI))  # those: tests/engine/test_made_on_the_tailnet.py
 NEEDS_A_CLOUD = ("workload_identity_aws", "workload_identity_google")
 
 
@@ -53,8 +51,8 @@ def configuration(workspace: Workspace, lab: Lab, tailnet: Tailnet) -> dict[str,
 
 
 def on_the_lab(found: dict[str, Any], login_server: str) -> dict[str, Any]:
-    """Puts the lab's app image, which can be had without a registry, and its control plane into a StatefulSet."""
-    if found["kind"] != "StatefulSet":
+    """Puts the lab's app image, which can be had without a registry, and its control plane into a workload."""
+    if found["kind"] not in WORKLOADS:
         return found
     pod = found["spec"]["template"]["spec"]
     for container in pod["containers"]:
@@ -93,17 +91,23 @@ def test_the_api_server_accepts_the_example(workspace: Workspace, objects: list[
 def test_the_example_comes_up_on_the_lab(
     workspace: Workspace, lab: Lab, tailnet: Tailnet, objects: list[dict[str, Any]]
 ) -> None:
-    (stateful_set,) = [found for found in objects if found["kind"] == "StatefulSet"]
-    name, spec = stateful_set["metadata"]["name"], stateful_set["spec"]
+    found = workload(objects)
+    kind, name, spec = found["kind"].lower(), found["metadata"]["name"], found["spec"]
+    pods = spec.get("replicas", 1)
     if name == "existing-secret":
         secret = tailnet.oauth_client()[1]
         workspace.kubectl("create", "secret", "generic", "tailscale-oauth", f"--from-literal=TS_CLIENT_SECRET={secret}")
-    lab.add_volumes(len(spec.get("volumeClaimTemplates", ())) * spec["replicas"])
+    lab.add_volumes(len(spec.get("volumeClaimTemplates", ())) * pods)
     workspace.apply([on_the_lab(found, tailnet.url) for found in objects])
-    workspace.kubectl("rollout", "status", f"statefulset/{name}", "--timeout=120s")
+    if kind == "job":
+        workspace.kubectl("wait", f"job/{name}", "--for=condition=complete", "--timeout=120s")
+        devices = tailnet.call("GET", "/lab/devices?all=1")
+        assert [device["tags"] for device in devices if device["hostname"].startswith("job-")] == [["tag:k8s"]]
+        return
+    workspace.kubectl("rollout", "status", f"{kind}/{name}", "--timeout=120s")
     prefix = "batch-" if name == "outbound-only" else f"{name}-"
 
     def online() -> int:
         return len([device for device in tailnet.devices(prefix) if device.online])
 
-    wait_for(f"{spec['replicas']} devices {prefix}*", lambda: online() == spec["replicas"])
+    wait_for(f"{pods} devices {prefix}*", lambda: online() == pods)

@@ -1,7 +1,7 @@
 """What each example's pods are made of, as somebody last decided.
 
 A StatefulSet restarts its pods when their template changes. Whoever upgrades this library must not have their database
-restarted without being told, so each example's StatefulSet is kept here, byte for byte.
+restarted without being told, so each example's workload is kept here, byte for byte.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tailscale_sidecar.render.render import to_yaml
-from tests.support.examples import EXAMPLES, one, rendered
+from tests.support.examples import EXAMPLES, rendered, workload
 
 FOLDER = Path(__file__).resolve().parent
 FIRST = ("apiVersion", "kind", "metadata", "name")
@@ -19,13 +19,13 @@ FIRST = ("apiVersion", "kind", "metadata", "name")
 
 
 def file(example: str) -> Path:
-    """Where an example's StatefulSet is kept."""
+    """Where an example's workload is kept."""
     return FOLDER / f"{example}.yaml"
 
 
 def current(example: str) -> str:
-    """An example's StatefulSet as the code makes it now."""
-    return to_yaml([_ordered(one(rendered(EXAMPLES[example]), "StatefulSet"))], show_secrets=False)
+    """An example's workload as the code makes it now."""
+    return to_yaml([_ordered(workload(rendered(EXAMPLES[example])))], show_secrets=False)
 
 
 def accept() -> list[str]:

@@ -13,7 +13,11 @@ import yaml
 from tailscale_sidecar.render.render import render
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = {file.parent.name: file.parent for file in sorted(ROOT.glob("examples/*/__main__.py"))}
+PROGRAMS = {file.parent.name: file.parent for file in sorted(ROOT.glob("examples/*/__main__.py"))}
+NEEDS_ENGINE = ("chart",)
+"""Examples whose workload comes from what `render` cannot run: tests/engine/test_injection.py deploys them."""
+EXAMPLES = {name: folder for name, folder in PROGRAMS.items() if name not in NEEDS_ENGINE}
+WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet", "Job")
 NEEDS_PULUMI = ("created_credentials",)
 """Examples whose credential is made by `pulumi up`, so that what `render` shows of them cannot be applied."""
 CONFIG = {
@@ -43,6 +47,12 @@ def expected_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="shields_up=True")
         yield
+
+
+def workload(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """The only workload."""
+    (found,) = (item for item in objects if item["kind"] in WORKLOADS)
+    return found
 
 
 def one(objects: list[dict[str, Any]], kind: str) -> dict[str, Any]:

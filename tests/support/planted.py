@@ -179,11 +179,6 @@ def net_admin_alone_in_a_user_namespace(site: Site) -> None:
     site.pod_spec["hostUsers"] = False
 
 
-@planted("user-namespace-conflict", by_hand)
-def the_nodes_processes_in_a_user_namespace(site: Site) -> None:
-    site.pod_spec.update(hostUsers=False, hostPID=True)
-
-
 @planted("runtime-without-user-namespaces")
 def an_older_runtime(site: Site) -> None:
     site.unready()
@@ -671,11 +666,16 @@ def a_job_beside_which_the_sidecar_goes_on(site: Site) -> None:
     found["spec"] = {"template": found["spec"]["template"]}
 
 
+def the_nodes_processes_in_a_user_namespace(site: Site) -> None:
+    site.pod_spec.update(hostUsers=False, hostPID=True)
+
+
 PLANTED_FOR_POLICIES = [
     *PLANTED_IN_TEMPLATE,
     ("job-never-completes", by_hand, a_job_beside_which_the_sidecar_goes_on),
+    ("user-namespace-conflict", by_hand, the_nodes_processes_in_a_user_namespace),
 ]
-"""With those of kinds that `doctor` does not look at."""
+"""With those of kinds that `doctor` does not look at, and what no API server takes."""
 
 
 HEALTHY: list[dict[str, Any]] = [

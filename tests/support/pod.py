@@ -87,7 +87,7 @@ class Pod:
 def pod(**changes: Any) -> Pod:
     """The pod of the least arguments, with changes."""
     args = arguments(**changes)
-    return Pod(pod_template.stateful_set_spec(pod_template.surroundings(NAME, args), args))
+    return Pod(pod_template.stateful_set_spec(pod_template.surroundings(NAME, args, AUTH_SECRET), args))
 
 
 def expanded(text: str, env: Mapping[str, str]) -> str:

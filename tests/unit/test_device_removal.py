@@ -16,7 +16,9 @@ from tailscale_sidecar.devices.removal import POD_END_SECONDS, RemovalError, Rep
 from tests.support.removal import POD, FakeCluster, device, left, state_secret
 from tests.support.tailnet_server import TOKEN, TailnetServer, Trouble, tailnet_server
 
-REPLICA = Replica(namespace="apps", stateful_set="db", ordinal=1, service_uid="u1", secret_is_ours=True)
+REPLICA = Replica(
+    namespace="apps", stateful_set="db", ordinal=1, anchor=("Service", "db"), anchor_uid="u1", secret_is_ours=True
+)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.recordings import recorded
-from tests.support.examples import EXAMPLES, ROOT, one, rendered
+from tests.support.examples import PROGRAMS, ROOT, one, rendered
 
 PAGES = {
     str(path.relative_to(ROOT)): path
@@ -87,7 +87,7 @@ def test_no_page_names_a_folder_of_one_machine(page: str) -> None:
 @PAGE
 def test_every_example_that_a_page_names_exists(page: str) -> None:
     named = re.findall(r"examples/([a-z_]+)", PAGES[page].read_text(encoding="utf-8"))
-    assert [name for name in named if name not in EXAMPLES] == []
+    assert [name for name in named if name not in PROGRAMS] == []
 
 
 @PAGE

@@ -12,29 +12,30 @@ from mypy import api
 from packaging.requirements import Requirement
 
 from tailscale_sidecar.render.render import render
-from tests.support.examples import CONFIG, EXAMPLES, ROOT, one, rendered
+from tests.support.examples import CONFIG, EXAMPLES, PROGRAMS, ROOT, one, rendered, workload
 
 LINES = 60
 """What fits on a screen."""
+PROGRAM = pytest.mark.parametrize("example", PROGRAMS)
 EXAMPLE = pytest.mark.parametrize("example", EXAMPLES)
 
 
-@EXAMPLE
+@PROGRAM
 def test_an_example_fits_on_a_screen_and_says_what_it_is(example: str) -> None:
-    text = (EXAMPLES[example] / "__main__.py").read_text(encoding="utf-8")
+    text = (PROGRAMS[example] / "__main__.py").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= LINES
     assert ast.get_docstring(ast.parse(text))
 
 
 @EXAMPLE
-def test_an_example_makes_one_stateful_set_that_is_called_like_it(example: str) -> None:
-    name = one(rendered(EXAMPLES[example]), "StatefulSet")["metadata"]["name"]
+def test_an_example_makes_one_workload_that_is_called_like_it(example: str) -> None:
+    name = workload(rendered(EXAMPLES[example]))["metadata"]["name"]
     assert name == {"quickstart": "my-app"}.get(example, example.replace("_", "-"))
 
 
 def test_the_type_checker_is_content_with_every_example(tmp_path: Path) -> None:
     # All are called __main__, which one run takes once only: check them by other names.
-    for example, folder in EXAMPLES.items():
+    for example, folder in PROGRAMS.items():
         text = (folder / "__main__.py").read_text(encoding="utf-8")
         (tmp_path / f"{example}.py").write_text(text, encoding="utf-8")
     files = [str(path) for path in sorted(tmp_path.glob("*.py"))]
@@ -45,7 +46,7 @@ def test_the_type_checker_is_content_with_every_example(tmp_path: Path) -> None:
 
 def test_every_example_is_named_in_the_documentation() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *ROOT.glob("docs/**/*.md")))
-    assert [example for example in EXAMPLES if f"examples/{example}" not in text] == []
+    assert [example for example in PROGRAMS if f"examples/{example}" not in text] == []
 
 
 TEMPLATE = ROOT / "templates/python"

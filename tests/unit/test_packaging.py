@@ -19,7 +19,8 @@ import tailscale_sidecar
 from tests.support.examples import ROOT
 
 PUBLIC = {
-    "TailscaleSidecarStatefulSet", "TailscaleSidecarStatefulSetArgs", "Device", "DeviceCleanup",
+    "TailscaleSidecarStatefulSet", "TailscaleSidecarStatefulSetArgs",
+    "TailscaleSidecar", "TailscaleSidecarArgs", "Device", "DeviceCleanup",
     "OAuthClient", "AuthKey", "WorkloadIdentity",
     "InPodSplitDns", "SplitDns", "ClusterDns", "SplitDnsRoute",
     "SecretState", "PersistentVolumeState", "EmptyDirState",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tailscale_sidecar import EmptyDirState, PersistentVolumeState, SecretState
-from tailscale_sidecar.component.protection import refusal, remembered, warnings
+from tailscale_sidecar.component.protection import refusal, remembered_of_stateful_set, warnings
 from tests.support.arguments import arguments
 
 RETAINED = SecretState(retain_state=True)
@@ -73,7 +73,7 @@ WARNED: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
 
 def deployed(changes: dict[str, Any]) -> dict[str, Any]:
     args = arguments(**changes)
-    return remembered(args.name or "db", args)
+    return remembered_of_stateful_set(args.name or "db", args)
 
 
 @pytest.mark.parametrize(("old", "new", "why"), REFUSED.values(), ids=REFUSED.keys())

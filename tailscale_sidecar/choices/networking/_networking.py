@@ -45,8 +45,8 @@ class Networking(Model):
         """Whether the sidecar may set the sysctls that forwarding needs."""
         return self.is_privileged
 
-    def check_pod(self, spec: Json) -> None:
-        """Raises ValueError for what this mode excludes in the user's PodSpec."""
+    def check_pod(self, spec: Json, path: str) -> None:
+        """Raises ValueError for what this mode excludes in the pod's spec, which errors name by `path`."""
 
     def ports(self) -> dict[int, str]:
         """Ports that this mode listens on in the pod, each with the argument that it comes from."""

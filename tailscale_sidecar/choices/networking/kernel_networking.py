@@ -82,14 +82,14 @@ class KernelNetworking(Networking):
         )
 
     @override
-    def check_pod(self, spec: Json) -> None:
+    def check_pod(self, spec: Json, path: str) -> None:
         users = spec.get("hostUsers", not self.user_namespace)
         if self.user_namespace and users is not False:
             raise ValueError(
-                "pod_spec.hostUsers contradicts networking=KernelNetworking(user_namespace=True); remove one"
+                f"{path}.hostUsers contradicts networking=KernelNetworking(user_namespace=True); remove one"
             )
         if not self.user_namespace and users is not True:
-            raise ValueError("pod_spec.hostUsers cannot be set: use networking=KernelNetworking(user_namespace=True)")
+            raise ValueError(f"{path}.hostUsers cannot be set: use networking=KernelNetworking(user_namespace=True)")
 
     @property
     @override

@@ -35,6 +35,11 @@ class State(Model):
         return []
 
     @property
+    def made_beforehand(self) -> bool:
+        """Whether there is no state but what was made before the pods."""
+        return False
+
+    @property
     def retained(self) -> bool:
         """Whether what was made beforehand stays when Pulumi would delete it."""
         return False

@@ -43,7 +43,12 @@ class SecretState(State):
 
     @override
     def secrets_made_beforehand(self, pod: Surroundings) -> list[str]:
-        return self._names(pod) if self.access == "scoped" else []
+        return self._names(pod) if self.made_beforehand else []
+
+    @property
+    @override
+    def made_beforehand(self) -> bool:
+        return self.access == "scoped"
 
     @property
     @override
