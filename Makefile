@@ -13,7 +13,7 @@ test-lab test-timed soak-lab: export GOGC := 400
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
 test-lab test-timed soak-lab bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke bench check golden dist release publish-requirements floors setup clean
+.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke bench check golden schema sdk dist release publish-requirements floors setup clean
 
 # A KUBECONFIG that is only exported is not meant: the demo then uses the lab.
 demo: $(if $(OWN_CLUSTER),.venv/ready,setup) ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
@@ -77,6 +77,12 @@ check: .venv/ready ## linters and types
 	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/mypy
 
+schema: .venv/ready ## the schema of the package for other languages, from the models
+	$(BIN)/python -m tailscale_sidecar.package.schema
+
+sdk: .venv/ready ## SDKs of the package in sdk/, which is not committed, compiled with the examples where there is a compiler
+	$(BIN)/python -m tests.sdks
+
 golden: .venv/ready ## accept changed pod templates; the CHANGELOG has to name them
 	$(BIN)/python -m tests.golden
 
@@ -118,4 +124,4 @@ clean: ## stop the labs and remove what was installed here
 	-$(LAB) down
 	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-test $(LAB) down
 	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-test-node $(LAB) down
-	rm -rf .venv .venv-floors dist
+	rm -rf .venv .venv-floors dist sdk

@@ -7,6 +7,7 @@ preview and in an `up`, before any resource of the component is touched.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -23,7 +24,8 @@ from .stateful_set_args import TailscaleSidecarStatefulSetArgs
 IMMUTABLE = ("podManagementPolicy", "volumeClaimTemplates")
 """What Kubernetes cannot change in a StatefulSet, of all that an argument can change (beside the name, see below)."""
 COUNT = itertools.count()
-"""Tells hooks apart, for an engine that runs several programs: Pulumi's Automation API does, in one process."""
+"""Tells hooks apart, for an engine that runs several programs: Pulumi's Automation API does, in one process. A program and a
+provider of the package are two processes of one engine."""
 
 
 def remembered(args: SidecarArgs, **workload: Any) -> Json:
@@ -71,7 +73,8 @@ def _hook_of(monitor: object, called: Callable[[pulumi.ResourceHookArgs], None])
     """One for all components of a program: the engine is told of each. A monitor is a program's way to the engine."""
     del monitor
     in_previews_too = pulumi.ResourceHookOptions(on_dry_run=True)
-    return pulumi.ResourceHook(f"tailscale-sidecar-protection-{next(COUNT)}", called, in_previews_too)
+    name = f"tailscale-sidecar-protection-{os.getpid()}-{next(COUNT)}"
+    return pulumi.ResourceHook(name, called, in_previews_too)
 
 
 def _before_update_of_workload(args: pulumi.ResourceHookArgs) -> None:

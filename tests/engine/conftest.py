@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests import sdks
+from tests.lab import LabError
 from tests.support.deployment import Workspace
 from tests.support.program import Program
 from tests.support.pulumi_cli import MissingError, PulumiCli, ensure, ensure_provider
 
 CLI = pytest.StashKey[PulumiCli]()
+NODE_SDK = pytest.StashKey[Path]()
 MISSING = pytest.StashKey[dict[str, str]]()
 """Why tests that ask for a fixture are skipped."""
 
@@ -29,6 +32,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             f"tests of what Pulumi's provider for Kubernetes {version('pulumi-kubernetes')} does are skipped: "
             "its download failed, and the newest that builds from its Go module is of January 2026"
         )
+    try:
+        if "node_sdk" in wanted:
+            config.stash[NODE_SDK] = sdks.node()
+    except LabError as error:
+        missing["node_sdk"] = f"tests of programs in TypeScript are skipped: {error}"
     try:
         if "tailscale_provider" in wanted:
             ensure_provider(config.stash[CLI], "tailscale")
@@ -63,6 +71,14 @@ def tailscale_provider(cli: PulumiCli, pytestconfig: pytest.Config) -> None:
     del cli
     if reason := pytestconfig.stash[MISSING].get("tailscale_provider"):
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def node_sdk(pytestconfig: pytest.Config) -> Path:
+    """The folder of the SDK for Node, with its example, compiled. Tests that use it are skipped where it cannot be had."""
+    if reason := pytestconfig.stash[MISSING].get("node_sdk"):
+        pytest.skip(reason)
+    return pytestconfig.stash[NODE_SDK]
 
 
 @pytest.fixture

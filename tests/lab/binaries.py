@@ -196,6 +196,8 @@ PULUMI_KUBERNETES = Build(
     ),
 )
 
+PULUMI_SDKS = Build(name="pulumi-sdks", module="pulumi-sdks", packages=(".",), keyed_by=WITH_SOURCES)
+
 # What only the benchmarks use, so that nobody else waits for it.
 KWOK = Build(name="kwok", module="kwok", packages=("sigs.k8s.io/kwok/cmd/kwok",), keyed_by=MODULE_ONLY)
 HELM = Build(name="helm", module="helm", packages=("helm.sh/helm/v4/cmd/helm",), keyed_by=MODULE_ONLY)

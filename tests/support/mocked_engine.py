@@ -39,6 +39,24 @@ class Registration:
     """How long create, update and delete may take."""
     inputs: Mapping[str, Any]
 
+    @staticmethod
+    def of(request: Any, urn: str) -> Registration:
+        """What a RegisterResourceRequest says."""
+        return Registration(
+            type=request.type,
+            name=request.name,
+            urn=urn,
+            parent=request.parent,
+            provider=request.provider,
+            dependencies=frozenset(request.dependencies),
+            protect=request.protect,
+            retain_on_delete=request.retainOnDelete,
+            aliases=tuple(alias.spec.name or alias.spec.type or alias.urn for alias in request.aliases),
+            ignore_changes=tuple(request.ignoreChanges),
+            timeouts={key: getattr(request.customTimeouts, key) for key in ("create", "update", "delete")},
+            inputs=_plain(request.object),
+        )
+
     @property
     def kind(self) -> str:
         return self.type.rpartition(":")[2]
@@ -63,22 +81,7 @@ class _Monitor(MockMonitor):
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the engine's name
         response = super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK does not type it
-        self.seen.append(
-            Registration(
-                type=request.type,
-                name=request.name,
-                urn=response.urn,
-                parent=request.parent,
-                provider=request.provider,
-                dependencies=frozenset(request.dependencies),
-                protect=request.protect,
-                retain_on_delete=request.retainOnDelete,
-                aliases=tuple(alias.spec.name or alias.spec.type or alias.urn for alias in request.aliases),
-                ignore_changes=tuple(request.ignoreChanges),
-                timeouts={key: getattr(request.customTimeouts, key) for key in ("create", "update", "delete")},
-                inputs=_plain(request.object),
-            )
-        )
+        self.seen.append(Registration.of(request, response.urn))
         return response
 
 

@@ -20,7 +20,7 @@ FLOORS = (
     ("inspection",),
     ("checks",),
     ("component", "render"),
-    ("adoption",),
+    ("adoption", "package"),
     ("commands",),
 )
 """From the ground up. Folders that stand side by side do not import each other."""

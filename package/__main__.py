@@ -1,0 +1,5 @@
+"""The package for other languages: `pulumi package add`."""
+
+from tailscale_sidecar.package.provider import main
+
+main()
