@@ -277,7 +277,7 @@ def test_a_sidecar_whose_user_namespace_was_dropped_does_not_start_and_says_why(
     del stateful_set["spec"]["template"]["spec"]["hostUsers"]  # as a cluster does that does not know the field
     workspace.apply(objects)
     await_finding(app, "user-namespace-dropped")
-    assert "its root is the node's" in Sidecar(app).last_words()
+    app.wait_for("the reason", lambda: "its root is the node's" in Sidecar(app).last_words())
     assert app.devices() == []
 
 

@@ -339,7 +339,7 @@ optional_arguments: dict[str, st.SearchStrategy[Any]] = {
     "service_account_annotations": annotation_maps,
     "mount_token_in_app": st.booleans(),
     "extra_args": flags,
-    "env": st.dictionaries(env_names.map("X{}".format) | st.just("TS_SERVE_CONFIG"), texts, max_size=3),
+    "env": st.dictionaries(env_names.map("X{}".format), texts, max_size=3),
 }
 
 
