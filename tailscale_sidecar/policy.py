@@ -28,6 +28,7 @@ from .checks.template import KINDS, check_template, check_templates
 from .inspection.known_workload import KnownWorkload
 from .inspection.unknown_values import ANY_IMAGE, UNKNOWN, known
 from .inspection.workload import Workload, workloads
+from .pod.objects import whole_number
 from .report.findings import Finding, Severity, redacted
 
 TYPES = {f"kubernetes:{'core/' * (group == 'v1')}{group}:{kind}": kind for kind, group in KINDS.items()}
@@ -114,7 +115,7 @@ def plain(value: object) -> Any:
         return {key: found for key in value if (found := _item(value, key)) is not None}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_item(value, index) for index in range(len(value))]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return whole_number(value)
 
 
 def _item(parent: Any, key: str | int) -> Any:

@@ -139,8 +139,9 @@ def no_idmapped_mount(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
 def said_of(snapshot: Snapshot, replica: Replica, words_of_it: str) -> Iterator[Seen]:
     """The last event of the pod that has these words; others, such as BackOff, come in between."""
     events = snapshot.events_of("Pod", replica.name, replica.workload.namespace)
-    messages = [str(event.get("message", "")) for event in reversed(events)]
-    for message in [message for message in messages if words_of_it in message][:1]:
+    messages = (str(event.get("message", "")) for event in reversed(events))
+    message = next((message for message in messages if words_of_it in message), None)
+    if message is not None:
         yield Seen(quoted(message), {"node": replica.node})
 
 

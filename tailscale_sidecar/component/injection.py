@@ -11,7 +11,7 @@ import pulumi
 from ..pod import pod_spec as _pod_spec
 from ..pod.additions import Additions, Surroundings
 from ..pod.contract import COREFILE_ANNOTATION, STATE_VOLUME
-from ..pod.objects import Json
+from ..pod.objects import Json, whole_number
 from . import pod_template
 from .collisions import refuse_collisions
 from .workload_args import TailscaleSidecarArgs
@@ -41,7 +41,7 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return whole_number(value)
 
 
 def _changed(value: Any, where: Sequence[str], change: Callable[[Json], Any]) -> Any:

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from ..pod.model import Model
-from ..pod.objects import Json
+from ..pod.objects import Json, whole_number
 from .spelling import CHOICES, members, properties, spelled
 
 M = TypeVar("M", bound=Model)
@@ -45,14 +45,14 @@ async def settled(value: Any) -> Any:
         return {key: await settled(item) for key, item in value.items()}
     if isinstance(value, list):
         return [await settled(item) for item in value]
-    return _number(value)
+    return whole_number(value)
 
 
 async def _leaf(value: pulumi.Output[Any]) -> Any:
     """An Output, unless a plain value says as much."""
     if await value.is_secret() or await value.resources() or not await value.is_known():
-        return value.apply(_number)
-    return _number(await value.future())
+        return value.apply(whole_number)
+    return whole_number(await value.future())
 
 
 def _inside(value: pulumi.Output[Any], known: Any) -> Any:
@@ -64,11 +64,6 @@ def _inside(value: pulumi.Output[Any], known: Any) -> Any:
     if isinstance(known, dict):
         return {key: item(key) for key in known}
     return [item(index) for index in range(len(known))]
-
-
-def _number(value: Any) -> Any:
-    """An integer where the number is one: what the engine sends are all fractions."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 async def arguments(given: Json) -> TailscaleSidecarStatefulSetArgs:

@@ -39,6 +39,11 @@ def known_items(value: Any) -> Iterator[tuple[int, Mapping[Any, Any]]]:
     )
 
 
+def whole_number(value: Any) -> Any:
+    """An integer where the value is one: Pulumi's engine sends all numbers as fractions."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def plain_value(value: Any) -> Any:
     """A text or a number; None for an Output, which has no hash."""
     return value if isinstance(value, str | int) else None

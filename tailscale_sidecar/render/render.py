@@ -21,7 +21,7 @@ from pulumi.runtime.rpc import UNKNOWN
 from typing_extensions import override
 
 from ..devices import cleanup_provider as device_cleanup_provider
-from ..pod.objects import Json
+from ..pod.objects import Json, whole_number
 from .errors import RenderError
 from .program_errors import program_errors
 from .transforms import Transforms
@@ -258,7 +258,7 @@ def _plain(value: Any, *, show_secrets: bool) -> Any:
         return [_plain(item, show_secrets=show_secrets) for item in value]
     if isinstance(value, str) and AFTER_UP in value:
         return {"unknown": value}  # refused too, with and without --show-secrets
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return whole_number(value)
 
 
 def _project_name(folder: Path) -> str:

@@ -13,11 +13,12 @@ from google.protobuf.json_format import MessageToDict  # type: ignore[import-unt
 from pulumi.runtime.proto import provider_pb2
 
 from tailscale_sidecar import TailscaleSidecarStatefulSet
+from tailscale_sidecar.inspection.unknown_values import UNKNOWN
 from tailscale_sidecar.package.schema import checked_in
 from tests.support import package
 from tests.support.arguments import SECRET, arguments
 from tests.support.mocked_engine import Registration, is_secret, registered
-from tests.support.package import UNKNOWN, Package, output
+from tests.support.package import Package, output
 
 LEAST: dict[str, Any] = {
     "podSpec": {"containers": [{"name": "app", "image": "nginx:1.29"}]},

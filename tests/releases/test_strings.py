@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tailscale_sidecar.checks.logs import CAUSES
+from tailscale_sidecar.pod import rules
 from tests.lab import binaries, settings
 from tests.support.sandbox import SCRIPTS
 
@@ -55,19 +56,7 @@ BY_SCRIPTS = {
         Said("ControlURL:$server,", "ControlURL string", "ipn/prefs.go"),
         Said("NodeID:", "NodeID ", "types/persist/persist.go"),
         *(Said(f"--{flag}", f'"{flag}"', UP) for flag in ("force-reauth", "client-id", "id-token", "audience")),
-        *(
-            Said(f"--{flag}", f'"{flag}"', SET)
-            for flag in (
-                "advertise-connector",
-                "exit-node",
-                "exit-node-allow-lan-access",
-                "netfilter-mode",
-                "snat-subnet-routes",
-                "ssh",
-                "stateful-filtering",
-                "webclient",
-            )
-        ),
+        *(Said(f"--{flag}", f'"{flag}"', SET) for flag in (*rules.FREE_FLAGS, "webclient")),
     ),
     "turn.sh": (Said('"HaveNodeKey": *true', "HaveNodeKey bool", STATUS),),
     "start.sh": (

@@ -30,8 +30,6 @@ from tests.support.mocked_engine import SECRET_KEY, Registration
 FOLDER = ROOT / "package"
 TOKEN = "tailscale-sidecar:index:TailscaleSidecarStatefulSet"
 OUTPUT_KEY = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What Pulumi's engine sends for a value that is not known yet (sdk/python/lib/pulumi/runtime/rpc.py)."""
 
 
 def output(value: Any = None, *, secret: bool = False, depends_on: Sequence[str] = ()) -> dict[str, Any]:
