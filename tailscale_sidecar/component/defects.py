@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 
 from ..checks.template import KINDS, check_template
+from ..checks.template.resources import GUARANTEED_LOST
 from ..inspection.known_workload import KnownWorkload
 from ..inspection.unknown_values import ANY_IMAGE, UNKNOWN, known
 from ..inspection.workload import workloads
@@ -15,15 +17,19 @@ from ..pod.objects import Json
 from ..report.findings import Severity, redacted
 
 
-def refuse(stateful_set: Json) -> None:
-    """Raises ValueError for the first error that the checks find, as far as the values are known.
+UNASKED = (GUARANTEED_LOST.name,)
+"""Warnings of what the component itself brings about. What the others are about, the user has asked for."""
 
-    Warnings are not told: what they are about, the user has asked for.
-    """
-    for found in workloads([known(_plain(stateful_set))], KINDS):
+
+def refuse(workload: Json) -> None:
+    """Raises ValueError for the first error that the checks find, as far as the values are known; warns of what is unasked."""
+    for found in workloads([known(_plain(workload))], KINDS):
         for finding in check_template.findings(KnownWorkload(found.manifest)):
+            told = redacted(f"{finding.name}: {finding.what} {finding.why} {finding.do}")
             if finding.severity is Severity.ERROR:
-                raise ValueError(redacted(f"{finding.name}: {finding.what} {finding.why} {finding.do}"))
+                raise ValueError(told)
+            if finding.name in UNASKED:
+                warnings.warn(f"{found.kind} {found.name}: {told}", stacklevel=3)  # the line that makes the component
 
 
 def _plain(value: Any, key: str = "") -> Any:

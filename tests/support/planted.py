@@ -130,6 +130,14 @@ def all_at_once(site: Site) -> None:
     site.get("StatefulSet")["spec"].update(podManagementPolicy="Parallel", replicas=30)
 
 
+@planted("guaranteed-becomes-burstable", by_hand)
+@planted("guaranteed-becomes-burstable")
+def only_the_others_have_limits(site: Site) -> None:
+    for container in (*site.pod_spec["initContainers"], *site.pod_spec["containers"]):
+        if container is not site.sidecar and container["name"] != "tailscale-dns":
+            container["resources"] = {"limits": {"cpu": "2", "memory": "2Gi"}, "requests": {"memory": "2048Mi"}}
+
+
 @planted("crash-would-break-dns", by_hand)
 def the_guide_as_it_is(site: Site) -> None:
     del site

@@ -22,11 +22,13 @@ from tailscale_sidecar import (
     PersistentVolumeState,
     SecretState,
     SplitDns,
+    TailscaleSidecarStatefulSet,
     TailscaleSidecarStatefulSetArgs,
     UserspaceNetworking,
     WorkloadIdentity,
 )
 from tailscale_sidecar.pod import rules
+from tailscale_sidecar.render.render import record
 from tests.support.arguments import APP, app, arguments
 
 USERSPACE = {"networking": UserspaceNetworking()}
@@ -614,3 +616,52 @@ def test_a_tailnet_whose_domain_is_named_gets_no_warning() -> None:
             login_server=ELSEWHERE,
             dns=InPodSplitDns(tailnet_domains=["tail.example.com"]),
         )
+
+
+# -- a pod that is Guaranteed ------------------------------------------------------------------
+
+TWO = {"cpu": "2", "memory": "2Gi"}
+OWN = {"limits": {"cpu": "100m", "memory": "128Mi"}, "requests": {"cpu": "0.1", "memory": "128Mi"}}
+GUARANTEED = app(resources={"requests": TWO, "limits": TWO})
+
+
+def made(**changes: Any) -> list[str]:
+    """What is said when a component with these arguments is made."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        record(lambda: TailscaleSidecarStatefulSet("db", arguments(**changes)))
+    return [str(one.message) for one in told if one.filename == __file__]
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({}, "tailscale-dns and tailscale have not"),
+        ({"resources": OWN}, "tailscale-dns has not"),
+        ({"dns": ClusterDns(), "pod_spec": app(resources={"limits": TWO})}, "tailscale has not"),
+        ({"networking": KernelNetworking(privileged=False), "dns_resources": OWN}, "tailscale-init and tailscale have"),
+    ],
+    ids=["as it is", "the resolver's are left", "an app with limits alone", "an init container counts too"],
+)
+def test_it_is_told_that_a_guaranteed_pod_becomes_burstable(changes: dict[str, Any], names: str) -> None:
+    (told,) = made(**{"pod_spec": GUARANTEED, **changes})
+    assert told.startswith("StatefulSet db: guaranteed-becomes-burstable: ")
+    assert names in told
+    assert "`dns_resources`" in told
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"resources": OWN, "dns_resources": OWN},
+        {"resources": OWN, "dns": ClusterDns()},
+        {"pod_spec": app(resources={"requests": TWO, "limits": {"cpu": "4", "memory": "2Gi"}})},
+        {"pod_spec": app(resources={"limits": {"memory": "2Gi"}})},
+        {"pod_spec": {**GUARANTEED, "initContainers": [{"name": "first", "image": "busybox"}]}},
+        {"pod_spec": {**app(), "resources": {"requests": TWO, "limits": TWO}}},
+        {"pod_spec": app(resources={"requests": TWO, "limits": pulumi.Output.from_input(TWO)})},
+    ],
+    ids=["kept", "kept without a resolver", "burstable", "no CPU", "an init container", "of the pod", "not known"],
+)
+def test_nothing_is_told_of_a_pod_that_stays_what_it_is(changes: dict[str, Any]) -> None:
+    assert made(**{"pod_spec": GUARANTEED, **changes}) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...report.findings import Defect, Severity
 from ..registry import check_template, check_templates
-from . import lifecycle, login, networking, release, settings, state  # noqa: F401 - each registers its checks; the docs list them in this order
+from . import lifecycle, login, networking, release, resources, settings, state  # noqa: F401 - each registers its checks; the docs list them in this order
 
 KINDS = {
     "CronJob": "batch/v1",
