@@ -192,7 +192,7 @@ def service_account(found: Found) -> Translation:
         note(
             "mount_token_in_app: the app's containers no longer get the ServiceAccount's token. Set it to True if the "
             "app asks the Kubernetes API.",
-            when=mounts and not asks,
+            when=mounts and not asks and not workload.is_alone,
         ),
         note(
             f"service_account_name: the pods get a ServiceAccount of their own, {workload.name}, instead of default.",

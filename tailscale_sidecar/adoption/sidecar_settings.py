@@ -145,6 +145,11 @@ def dns(workload: Workload) -> Translation:
     """`TS_ACCEPT_DNS`: as in the guide, Tailscale's resolver is then the app's only one."""
     if not workload.is_kernel:
         return Translation()
+    if workload.is_alone:
+        return note(
+            "dns: the sidecar, which is alone in the pod, looks names up in the cluster's DNS, and not in the tailnet's.",
+            when=workload.accepts_dns,
+        )
     if not workload.accepts_dns:
         return Translation(arguments={"dns": call("ClusterDns")})
     return Translation(arguments={"dns": call("SplitDns")}) + note(

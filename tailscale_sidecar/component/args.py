@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal, Self
@@ -25,7 +24,7 @@ from ..pod.contract import (
     METRICS_PORT,
     TAILSCALE_IMAGE,
 )
-from ..pod.model import Input, Items, Model, when_known
+from ..pod.model import Input, Items, Model, warn, when_known
 from ..pod.objects import Json
 
 
@@ -230,18 +229,16 @@ class SidecarArgs(Model):
             return
         self.auth.check_elsewhere()
         if self.auth.carries_tags and self.tags:
-            warnings.warn(
+            warn(
                 "tags with login_server and an AuthKey: Headscale refuses tags beside a key that has tags of its own, for "
-                "ever. Leave tags out, or give a key without tags",
-                stacklevel=5,  # the line that calls the constructor
-            )
+                "ever. Leave tags out, or give a key without tags"
+)
         if self.dns.takes_tailscales_domain:
-            warnings.warn(
+            warn(
                 "login_server with dns=InPodSplitDns(): tailnet_domains has Tailscale's ts.net alone, so that names of "
                 "another control plane's tailnet are looked up in the cluster. Give InPodSplitDns(tailnet_domains=[...]) "
-                "with its base domain",
-                stacklevel=5,
-            )
+                "with its base domain"
+)
 
     @property
     def is_elsewhere(self) -> bool:
@@ -296,11 +293,10 @@ class SidecarArgs(Model):
 
     def _warn_of_shields(self) -> None:
         if self.shields_up:
-            warnings.warn(
+            warn(
                 "shields_up=True: no device of the tailnet can open a connection to these pods, "
-                "which defeats most uses of a sidecar",
-                stacklevel=5,  # the line that calls the constructor
-            )
+                "which defeats most uses of a sidecar"
+)
 
     def _check_device_cleanup(self) -> None:
         if self.device_cleanup is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from ..checks.template.resources import GUARANTEED_LOST
 from ..inspection.known_workload import KnownWorkload
 from ..inspection.unknown_values import ANY_IMAGE, UNKNOWN, known
 from ..inspection.workload import workloads
+from ..pod.model import warn
 from ..pod.objects import Json
 from ..report.findings import Severity, redacted
 
@@ -29,7 +29,7 @@ def refuse(workload: Json) -> None:
             if finding.severity is Severity.ERROR:
                 raise ValueError(told)
             if finding.name in UNASKED:
-                warnings.warn(f"{found.kind} {found.name}: {told}", stacklevel=3)  # the line that makes the component
+                warn(f"{found.kind} {found.name}: {told}")
 
 
 def _plain(value: Any, key: str = "") -> Any:

@@ -100,16 +100,23 @@ def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions)
 
 
 def with_sidecar(pod: Json, args: SidecarArgs, added: Additions, *, token_in_app: bool = False) -> Json:
-    """A PodSpec with the sidecar in it. The sidecar's containers come first, in the order they start."""
+    """A PodSpec with the sidecar in it. The sidecar's containers come first, in the order they start.
+
+    Where there are no containers beside it, the sidecar is an ordinary one, for Kubernetes asks for one at least.
+    """
     token = [_token_volume()] if added.rules or token_in_app else []
     app_mounts = [*added.app_mounts, *([_token_mount()] if token_in_app else [])]
     keep = [_keep_container(args)] if args.networking.kernel and not args.networking.is_privileged else []
-    sidecars = [*keep, *added.sidecars, _sidecar(args, added, with_token=bool(added.rules))]
+    sidecar = _sidecar(args, added, with_token=bool(added.rules))
+    sidecars = [*keep, *added.sidecars, sidecar]
+    ordinary = [] if pod["containers"] else [{key: sidecar[key] for key in sidecar if key != "restartPolicy"}]
+    before = sidecars[:-1] if ordinary else sidecars
+    init = [*before, *_with_mounts(pod.get("initContainers") or (), app_mounts)]
     spec: Json = {
         **pod,
         **args.networking.pod_fields,
-        "initContainers": [*sidecars, *_with_mounts(pod.get("initContainers") or (), app_mounts)],
-        "containers": _with_mounts(pod["containers"], app_mounts),
+        **({"initContainers": init} if init else {}),
+        "containers": [*ordinary, *_with_mounts(pod["containers"], app_mounts)],
         "volumes": [*(pod.get("volumes") or ()), *added.volumes, *token],
     }
     if isinstance(pod.get("resources"), Mapping):

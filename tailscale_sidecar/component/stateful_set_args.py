@@ -13,6 +13,7 @@ from pulumi_kubernetes.apps.v1 import (
 from pulumi_kubernetes.core.v1 import PersistentVolumeClaimArgs
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from ..choices.dns import ClusterDns
 from ..pod import pod_spec as _pod_spec
 from ..pod import rules
 from ..pod.camel_case import to_camel_case
@@ -27,7 +28,8 @@ class TailscaleSidecarStatefulSetArgs(SidecarArgs):
     """What a `TailscaleSidecarStatefulSet` is made from. Wrong arguments are refused here, before anything is made."""
 
     pod_spec: Any
-    """The app's own PodSpec: `PodSpecArgs`, or a dict in camelCase or snake_case. Everything in it is kept."""
+    """The app's own PodSpec: `PodSpecArgs`, or a dict in camelCase or snake_case. Everything in it is kept. Without
+    containers the pod is Tailscale's alone, such as a subnet router."""
     name: str | None = None
     """Name in Kubernetes of the StatefulSet, its Service, pods and state Secrets. Default: the component's in Pulumi.
     A component that gets another name in Pulumi keeps its devices if its old one is given here, and as an alias."""
@@ -56,6 +58,14 @@ class TailscaleSidecarStatefulSetArgs(SidecarArgs):
     """Annotations of the component's ServiceAccount, such as a cloud's role."""
     mount_token_in_app: bool = False
     """Whether the app's containers get the ServiceAccount's token, and so access to the state Secrets, too."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_dns(cls, data: Any) -> Any:
+        """Without containers of the app's there is nobody to give a resolver to."""
+        if isinstance(data, Mapping) and "dns" not in data and _pod_spec.is_empty(data.get("pod_spec")):
+            return {**data, "dns": ClusterDns()}
+        return data
 
     @field_validator("pod_spec")
     @classmethod
@@ -108,6 +118,10 @@ class TailscaleSidecarStatefulSetArgs(SidecarArgs):
 
     @model_validator(mode="after")
     def _check_stateful_set(self) -> Self:
+        if self.dns.needs_tun and not self.pod_spec["containers"]:
+            raise ValueError(
+                f"dns={type(self.dns).__name__}() is for the app's containers, and pod_spec has none; leave it out"
+            )
         taken = {SERVICE_ACCOUNT_DIR: "mount_token_in_app=True"} if self.mount_token_in_app else {}
         refuse_collisions(self.pod_spec, self, claims=self.volume_claim_templates, taken=taken)
         self._check_rollout()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -70,7 +71,9 @@ def _checked(found: Json, where: str) -> Json:
         return {"kind": found["kind"], "metadata": {"name": name} if isinstance(name, str) else {}}
     path = f"{where}: {found['kind']} {name}"
     kind = KINDS[found["kind"]]
-    made: Json = to_camel_case({key: item for key, item in found.items() if key != "status"}, kind, path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of fields that Pulumi's SDK does not know: the program that is printed warns itself
+        made: Json = to_camel_case({key: item for key, item in found.items() if key != "status"}, kind, path)
     _require(made, kind, path)
     return {**({"spec": {}} if "spec" in _fields(kind) else {}), "metadata": {}, **made}
 

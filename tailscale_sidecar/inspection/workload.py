@@ -132,6 +132,11 @@ class Workload:
         return lasting_containers(self.pod_spec)
 
     @property
+    def is_alone(self) -> bool:
+        """Whether the pods have no container but the sidecar, init containers aside."""
+        return all(container is self.sidecar for container in self.containers)
+
+    @property
     def is_component(self) -> bool:
         """Whether this component made it: the scripts then do what a hand-written manifest leaves undone."""
         return "CREDENTIAL_FILE" in self._own_env

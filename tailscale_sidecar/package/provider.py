@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
@@ -139,6 +140,7 @@ class Servicer(ProviderServicer):
 
 def main() -> None:
     """Serves until the engine ends the process; the first line printed is the port."""
+    warnings.showwarning = lambda message, *_: pulumi.log.warn(spelled(str(message)))
     engine = next(argument for argument in sys.argv[1:] if not argument.startswith("-"))
     with suppress(KeyboardInterrupt):  # how the engine ends it
         asyncio.run(_serve(engine))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,13 @@ import pulumi
 # alternative, guessing camelCase from snake_case, is wrong for setHostnameAsFQDN, hostIPC and about 30 others.
 from pulumi import _types
 
+from .model import warn
+
+MOST_APART = 2
+"""Characters without a counterpart in a misspelling and what it is meant to be. Of all fields that a pod can have, `csi` and
+`iscsi` alone are so near."""
+NAME = re.compile("[a-z][a-zA-Z0-9]*")
+"""What Kubernetes calls a field."""
 QUANTITIES = ("divisor", "sizeLimit")
 """Fields that the SDK calls text, and that Kubernetes takes as numbers too."""
 
@@ -21,8 +29,9 @@ QUANTITIES = ("divisor", "sizeLimit")
 def to_camel_case(value: Any, kind: type, path: str) -> Any:
     """Returns `value` as plain dicts and lists with camelCase keys; `kind` is the args class that describes it.
 
-    Outputs pass as they are, at any depth. A field that `kind` does not have, or that has a value of another kind, is a
-    ValueError that names it by `path`.
+    Outputs pass as they are, at any depth. A field that has a value of another kind, or that is likely a misspelling of one
+    that `kind` has, is a ValueError that names it by `path`. Any other that `kind` does not have may be newer than the
+    installed SDK: it is kept, with a warning.
     """
     if isinstance(value, pulumi.Output):
         return value
@@ -36,13 +45,37 @@ def to_camel_case(value: Any, kind: type, path: str) -> Any:
     for key, item in value.items():
         name = names.get(key, key)
         if name not in kinds:
-            near = difflib.get_close_matches(str(key), [*kinds, *names], n=1)
-            raise ValueError(f"{path} has no field {key}" + (f"; did you mean {near[0]}?" if near else ""))
+            _refuse_misspelling(str(key), [*kinds, *names], path)
+            warn(
+                f"{path}.{name}: the installed pulumi_kubernetes does not know this field. It is given to the cluster as it "
+                "is, which has to know it"
+            )
+            kinds = {**kinds, name: Any}
         if name in result:
             raise ValueError(f"{path}.{name} is given twice, as {name} and in snake_case; remove one")
         if item is not None:
             result[name] = _field(item, kinds[name], f"{path}.{name}")
     return result
+
+
+def _refuse_misspelling(key: str, known: Sequence[str], path: str) -> None:
+    meant = misspelt(key, known)
+    if meant:
+        raise ValueError(f"{path} has no field {key}; did you mean {meant}?")
+    if not NAME.fullmatch(key):
+        raise ValueError(
+            f"{path} has no field {key}; if Kubernetes has it, and the installed pulumi_kubernetes does not know it yet, "
+            "write it as Kubernetes does, in camelCase"
+        )
+
+
+def misspelt(key: str, known: Sequence[str]) -> str:
+    """The known field that an unknown one is likely meant to be; nothing where there is none."""
+    for near in difflib.get_close_matches(key, known, n=1):
+        common = difflib.SequenceMatcher(None, key, near).get_matching_blocks()
+        if len(key) + len(near) - 2 * sum(block.size for block in common) <= MOST_APART:
+            return near
+    return ""
 
 
 def _field(value: Any, hint: Any, path: str) -> Any:

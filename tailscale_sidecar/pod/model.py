@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
@@ -19,6 +21,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 T = TypeVar("T")
+LIBRARIES = ("tailscale_sidecar", "pydantic")
+"""Whose lines are not the user's."""
 
 
 def _pass_outputs(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
@@ -53,6 +57,14 @@ def when_known(value: Input[T], check: Callable[[T], object], field: str) -> Inp
         return known
 
     return value.apply(checked)
+
+
+def warn(message: str) -> None:
+    """Warns, with that line of the user's program that has called into this library."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in LIBRARIES:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
 
 
 class Model(BaseModel):

@@ -23,8 +23,7 @@ def normalised(value: Any) -> Json:
     if isinstance(value, pulumi.Output):
         raise ValueError("an Output as a whole cannot be checked; give a dict or PodSpecArgs, with Outputs inside")
     spec: Json = to_camel_case(value, PodSpecArgs, PATH)
-    if not spec.get("containers"):
-        raise ValueError("pod_spec.containers is empty: give the app's container")
+    spec = {**spec, "containers": spec.get("containers", [])}
     for field in ("containers", "initContainers", "volumes"):
         if isinstance(spec.get(field), pulumi.Output):
             raise ValueError(f"pod_spec.{field} is an Output; give a list, with Outputs inside")
@@ -37,6 +36,12 @@ def normalised(value: Any) -> Json:
     _refuse_arguments(spec)
     refuse_fields(spec)
     return spec
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a PodSpec, as users write it, surely has no containers: the pod is then Tailscale's alone."""
+    listed = value.get("containers") if isinstance(value, Mapping) else getattr(value, "containers", None)
+    return listed is None or (isinstance(listed, Sequence) and not listed)
 
 
 def refuse_fields(spec: Json, path: str = PATH) -> None:

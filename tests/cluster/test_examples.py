@@ -56,10 +56,12 @@ def on_the_lab(found: dict[str, Any], login_server: str) -> dict[str, Any]:
         return found
     pod = found["spec"]["template"]["spec"]
     for container in pod["containers"]:
+        if container["name"] == "tailscale":
+            continue
         container["image"] = APP_IMAGE
         container.setdefault("env", []).append({"name": "PORT", "value": "8080"})  # some are not root
     pod["terminationGracePeriodSeconds"] = 5
-    (sidecar,) = [c for c in pod["initContainers"] if c["name"] == "tailscale"]
+    (sidecar,) = [c for c in (*pod.get("initContainers", ()), *pod["containers"]) if c["name"] == "tailscale"]
     (flags,) = [variable for variable in sidecar["env"] if variable["name"] == "TS_EXTRA_ARGS"]
     if "--login-server" not in flags["value"]:
         flags["value"] += f" --login-server={login_server}"

@@ -77,6 +77,16 @@ def test_fifty_at_once_are_as_one_after_the_other(sidecars: Package) -> None:
     assert warned == 25, "each warning is said once"
 
 
+def test_what_becomes_of_the_pod_unasked_is_told_in_the_words_of_the_package(sidecars: Package) -> None:
+    limits = {"cpu": "2", "memory": "2Gi"}
+    container = {"name": "app", "image": "nginx:1.29", "resources": {"limits": limits}}
+    sidecars.construct("app", {**LEAST, "podSpec": {"containers": [container], "newerField": {}}})
+    newer, guaranteed = sidecars.monitor.said
+    assert newer.startswith("podSpec.newerField: ")
+    assert guaranteed.startswith("StatefulSet app: guaranteed-becomes-burstable: ")
+    assert "`dnsResources`" in guaranteed
+
+
 def test_outputs_are_in_the_answer_and_in_the_state(sidecars: Package) -> None:
     made = sidecars.construct("app", {**LEAST, "replicas": 2, "name": "db", "namespace": "apps"})
     expected = {"name": "db", "namespace": "apps", "podNames": ["db-0", "db-1"]}

@@ -775,6 +775,18 @@ def test_a_manifest_is_enough(site: Site, tmp_path: Path) -> None:
     assert from_file.imports == from_cluster.imports
 
 
+@pytest.mark.parametrize("accepts_dns", ["true", "false"])
+def test_what_is_tailscale_alone_stays_so(site: Site, tmp_path: Path, accepts_dns: str) -> None:
+    site.pod_spec["containers"] = [site.sidecar]
+    site.set_env("TS_ACCEPT_DNS", accepts_dns)
+    found = adopt(site, tmp_path)
+    assert "pod_spec={}" in found.program
+    assert ("dns" in found.notes) == (accepts_dns == "true")
+    assert "mount_token_in_app" not in found.notes
+    made = found.stateful_set(tmp_path, authKey=CREDENTIAL)
+    assert [container["name"] for container in made.containers] == ["tailscale"]
+
+
 # Any pod
 
 

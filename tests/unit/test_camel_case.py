@@ -20,7 +20,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgs,
 )
 
-from tailscale_sidecar.pod.camel_case import to_camel_case
+from tailscale_sidecar.pod.camel_case import misspelt, to_camel_case
 from tests.support import strategies
 
 
@@ -182,7 +182,8 @@ def test_fields_without_value_are_left_out_and_false_ones_kept() -> None:
             r"pod_spec\.containers\[0\]\.livenessProbe\.httpGet has no field prot; did you mean port?",
         ),
         ({"containers": ["nginx"]}, r"pod_spec\.containers\[0\] must be ContainerArgs or a dict"),
-        ({"containers": [], "xyzzy": 1}, r"pod_spec has no field xyzzy"),
+        ({"containers": [], "intContainers": []}, r"pod_spec has no field intContainers; did you mean initContainers?"),
+        ({"containers": [], "workload_ref": {}}, r"pod_spec has no field workload_ref; if Kubernetes has it"),
         ("nginx", r"pod_spec must be PodSpecArgs or a dict"),
     ],
 )
@@ -235,3 +236,37 @@ def test_a_port_may_be_a_number_or_a_name(port: int | str) -> None:
 def test_a_quantity_may_be_a_number_or_a_text(limit: object) -> None:
     spec = {"containers": [{"name": "a", "resources": {"limits": {"cpu": limit}}}]}
     assert normal(spec) == spec
+
+
+def test_a_field_that_is_newer_than_the_sdk_is_kept_as_it_is_and_told() -> None:
+    newer = {"podGroup": "g", "min_members": [1, {"snake_case": True}]}
+    spec = {"containers": [{"name": "a", "restartPolicyOnExit": "Never"}], "workloadReference": newer}
+    with pytest.warns(UserWarning) as told:
+        assert normal(spec) == spec
+    assert [str(one.message).partition(":")[0] for one in told] == [
+        "pod_spec.containers[0].restartPolicyOnExit",
+        "pod_spec.workloadReference",
+    ]
+    assert {one.filename for one in told} == {__file__}
+
+
+def test_no_field_of_a_pod_is_taken_for_a_misspelling_of_another() -> None:
+    """Or an SDK that does not know it yet would refuse it."""
+    taken = {
+        (field, misspelt(field, [other for other in fields if other != field]))
+        for fields in map(_types.input_type_types, kinds_within(PodSpecArgs))
+        for field in fields
+    }
+    assert {pair for pair in taken if pair[1]} == {("csi", "iscsi"), ("iscsi", "csi")}
+
+
+def kinds_within(kind: Any) -> set[Any]:
+    """A type of the SDK, and those of its fields, at any depth."""
+    found, left = set(), [kind]
+    while left:
+        one = left.pop()
+        left += typing.get_args(one)
+        if isinstance(one, type) and _types.is_input_type(one) and one not in found:
+            found.add(one)
+            left += _types.input_type_types(one).values()
+    return found

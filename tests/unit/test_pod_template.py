@@ -131,6 +131,28 @@ def test_the_name_server_of_the_pod_is_up_before_the_users_init_containers() -> 
     assert order.index(resolver) < order.index("tailscale") < order.index("migrate")
 
 
+@NETWORKING
+@pytest.mark.parametrize("spec", [{}, {"containers": []}, PodSpecArgs(containers=[])], ids=["empty", "none", "args"])
+def test_without_the_users_containers_the_sidecar_is_the_pods_own(networking: Networking, spec: Any) -> None:
+    made = pod(pod_spec=spec, networking=networking)
+    (own,) = made.spec["containers"]
+    beside = pod(networking=networking, dns=ClusterDns()).sidecar
+    assert own == {key: value for key, value in beside.items() if key != "restartPolicy"}
+    assert [c for c in made.spec.get("initContainers", ()) if "restartPolicy" in c] == []
+
+
+def test_without_the_users_containers_the_users_init_containers_come_first_with_the_clusters_dns() -> None:
+    first = {"name": "first", "image": "busybox"}
+    made = pod(pod_spec={"initContainers": [first]})
+    assert made.spec["initContainers"] == [first]
+    assert "tailscale-dns" not in made.containers
+
+
+def test_resources_of_a_pod_that_is_tailscales_alone_cover_the_sidecar() -> None:
+    made = pod(pod_spec={"resources": {"requests": {"cpu": "1m", "memory": "1Mi"}}})
+    assert made.spec["resources"]["requests"] == {"cpu": "16m", "memory": "97Mi"}
+
+
 def test_outputs_stay_where_they_are() -> None:
     image, hidden = pulumi.Output.from_input("postgres:18"), pulumi.Output.secret("x")
     made = pod(

@@ -54,7 +54,10 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "a choice that was not called": ({"dns": SplitDns}, "dns\n  give ClusterDns(...) or InPodSplitDns(...)"),
     "a credential without its kind": ({"auth": "tskey-client-x"}, "auth\n  give AuthKey(...) or OAuthClient(...)"),
     "a clean-up as a dict": ({"device_cleanup": {}}, "device_cleanup\n  give DeviceCleanup(...)"),
-    "no container": ({"pod_spec": {"containers": []}}, "pod_spec.containers is empty"),
+    "a resolver for nobody": (
+        {"pod_spec": {"containers": []}, "dns": InPodSplitDns()},
+        "dns=InPodSplitDns() is for the app's containers, and pod_spec has none; leave it out",
+    ),
     "no pod_spec": ({"pod_spec": None}, "pod_spec must be PodSpecArgs or a dict"),
     "volume mounts as an Output": (
         {"pod_spec": app(volumeMounts=pulumi.Output.from_input([]))},

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
@@ -10,7 +9,7 @@ from typing_extensions import override
 
 from ...clients import extras
 from ...pod.additions import Additions, Surroundings
-from ...pod.model import Input, when_known
+from ...pod.model import Input, warn, when_known
 from ._auth import Auth, attributes, check_attributes, credential, refuse_credential, refuse_prefixes
 from ._creation import SCOPES, checked_tags, description
 
@@ -87,10 +86,9 @@ class OAuthClient(Auth):
         if isinstance(self.client_secret, str):
             _has_base_url(self.client_secret)
         if self.client_secret is None:
-            warnings.warn(
-                f"OAuthClient with login_server: unless existing_secret has it with ?baseURL=..., {WITHOUT_BASE_URL}",
-                stacklevel=6,  # the line that calls the constructor of the arguments
-            )
+            warn(
+                f"OAuthClient with login_server: unless existing_secret has it with ?baseURL=..., {WITHOUT_BASE_URL}"
+)
 
     @override
     def secret_data(self, *, elsewhere: bool = False) -> dict[str, Input[str]]:
