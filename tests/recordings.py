@@ -71,9 +71,11 @@ def before_deploying() -> str:
         "dns/preferences": {"magicDNS": True},
         "acl": {"tagOwners": {"tag:k8s": ["autogroup:admin"]}},
     }
-    (namespace,) = [o for o in server.objects if o["kind"] == "Namespace"]
-    namespace["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "baseline"}
-    plan = Plan(namespace="db", accepts_routes=True, tags=("tag:db",))
+    why = 'privileged (container "tailscale" must not set securityContext.privileged=true)'
+    forbidden = f'pods "my-app-x7k2p" is forbidden: violates PodSecurity "baseline:latest": {why}'
+    server.judge = lambda _: (403, {"message": forbidden})
+    pod = {"kind": "Pod", "metadata": {"generateName": "my-app-"}, "spec": {"containers": []}}
+    plan = Plan(namespace="db", accepts_routes=True, tags=("tag:db",), pod=pod)
     with server.serve(), tempfile.TemporaryDirectory() as folder:
         environment = {"TS_API_KEY": "tskey-api-kDEMO", "TS_BASE_URL": server.url}
         access = ClusterAccess(str(server.kubeconfig(Path(folder))))

@@ -13,7 +13,7 @@ from ..inspection.snapshot import Snapshot
 from ..inspection.unknown_values import known
 from ..inspection.workload import Workload
 from ..report.findings import Defect, Finding
-from . import access, devices, network, plans, pods, user_namespaces  # noqa: F401 - each registers its checks
+from . import access, devices, network, plans, pod_admission, pods, user_namespaces  # noqa: F401 - each registers its checks
 from .registry import Checks, away_because, check_plan, check_replica, check_workload, not_ready_because
 from .template import MALFORMED, check_template, check_templates
 from .template.lifecycle import JOB_NEVER_ENDS

@@ -11,15 +11,14 @@ from ..inspection.deployment_target import Ground
 from ..inspection.overlaps import MANY_NODES
 from ..report.findings import UPSTREAM, Defect, Severity
 from . import network
-from .pods import POD_SECURITY
 from .registry import Seen, check_plan
 from .template.networking import GVISOR, SANDBOX
 
+API_SERVER = "The API server"
 OLDEST = (1, 29)
 """Native sidecars are on by default since then (kubernetes.io/docs/concepts/workloads/pods/sidecar-containers)."""
 OLDEST_GUARDED = (1, 30)
 """ValidatingAdmissionPolicy is v1 since then."""
-FORBIDDING = ("baseline", "restricted")
 
 
 TOO_OLD = Defect(
@@ -40,7 +39,7 @@ def too_old(ground: Ground, plan: Plan) -> Iterator[Seen]:
 
 def kubernetes_releases(ground: Ground) -> dict[str, tuple[int, int]]:
     """The release of the API server and of each node's kubelet."""
-    found = {"The API server": ground.version} if ground.version else {}
+    found = {API_SERVER: ground.version} if ground.version else {}
     for node in ground.nodes:
         release = re.match(r"v?(\d+)\.(\d+)", node["status"].get("nodeInfo", {}).get("kubeletVersion", ""))
         if release:
@@ -76,13 +75,6 @@ NO_NAMESPACE = Defect(
 def no_namespace(ground: Ground, plan: Plan) -> Iterator[Seen]:
     if ground.namespaces.get(plan.namespace, "") is None and not plan.makes_namespace:
         yield Seen(f"There is no namespace {plan.namespace}.", {"namespace": plan.namespace})
-
-
-@check_plan(POD_SECURITY)
-def pod_security(ground: Ground, plan: Plan) -> Iterator[Seen]:
-    level = ground.namespaces.get(plan.namespace)
-    if plan.is_kernel and level in FORBIDDING:
-        yield Seen(f"Namespace {plan.namespace} enforces {level}.")
 
 
 NOT_ALLOWED = Defect(
@@ -268,7 +260,7 @@ NAME_TAKEN = Defect(
 
 @check_plan(NAME_TAKEN)
 def name_taken(ground: Ground, plan: Plan) -> Iterator[Seen]:
-    if ground.tailnet is None or (plan.namespace, plan.name) in ground.deployed:
+    if ground.tailnet is None or plan.ref in ground.deployed:
         return
     for device in ground.tailnet.devices:
         if device.label in plan.device_names:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from ..inspection.snapshot import Replica, Snapshot
 from ..inspection.workload import Workload
 from ..pod.contract import QUAD100
+from ..pod.objects import Json
 from ..report.findings import GUIDE, UPSTREAM, Defect, Severity, quoted
 from . import logs
 from .registry import Seen, check_replica, check_workload, not_ready_because
@@ -100,8 +101,13 @@ NO_RESTART_POLICY = Defect(
 
 @not_ready_because(NO_RESTART_POLICY)
 def restart_policy_stripped(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
-    for container in replica.workload.pod_spec.get("initContainers") or ():
-        made = next((c for c in replica.init_containers if c.get("name") == container.get("name")), None)
+    return stripped(replica.workload.pod_spec, replica.init_containers)
+
+
+def stripped(asked: Json, init_containers: Sequence[Json]) -> Iterator[Seen]:
+    """Native sidecars that were asked for, and that a pod has as init containers that end."""
+    for container in asked.get("initContainers") or ():
+        made = next((c for c in init_containers if c.get("name") == container.get("name")), None)
         if container.get("restartPolicy") == "Always" and made is not None and "restartPolicy" not in made:
             yield Seen(
                 f"Init container {container.get('name')} has restartPolicy Always in the template, and none in the pod."

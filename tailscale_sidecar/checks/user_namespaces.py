@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from ..inspection.deployment_plan import Plan
 from ..inspection.deployment_target import Ground
 from ..inspection.overlaps import MANY_NODES
+from ..pod.objects import Json
 from ..report.findings import Defect, Severity
-from .plans import kubernetes_releases
+from .logs import USER_NAMESPACE_DROPPED
+from .plans import API_SERVER, kubernetes_releases
+from .pod_admission import pod_made
 from .registry import Seen, check_plan
 
 SOURCE = "https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/"
@@ -21,21 +24,41 @@ OLDEST_KERNEL = (6, 3)
 
 OLD_KUBERNETES = Defect(
     name="kubernetes-too-old-for-user-namespaces",
-    severity=Severity.ERROR,
+    severity=Severity.WARNING,
     why=(
         "User namespaces are on from Kubernetes 1.33. Older ones drop hostUsers and say nothing, unless the feature gate "
         "UserNamespacesSupport is on; the sidecar then refuses to start."
     ),
-    do=f"Upgrade the cluster, {INSTEAD}.",
+    do=f"See that the gate is on, on API server and kubelets; upgrade the cluster; {INSTEAD}.",
     source=SOURCE,
 )
 
 
 @check_plan(OLD_KUBERNETES)
 def old_kubernetes(ground: Ground, plan: Plan) -> Iterator[Seen]:
-    for what, release in kubernetes_releases(ground).items() if plan.user_namespace else ():
+    if not plan.user_namespace:
+        return
+    releases = kubernetes_releases(ground)
+    pod = pod_made(ground, plan)
+    if pod is not None:
+        api_server = releases.pop(API_SERVER, OLDEST_KUBERNETES)
+        if keeps_user_namespace(pod) and api_server < OLDEST_KUBERNETES:
+            return  # the gate was switched on there, and so on the nodes
+    for what, release in releases.items():
         if release < OLDEST_KUBERNETES:
             yield Seen(f"{what} is {release[0]}.{release[1]}.")
+
+
+@check_plan(USER_NAMESPACE_DROPPED)
+def user_namespace_dropped(ground: Ground, plan: Plan) -> Iterator[Seen]:
+    pod = pod_made(ground, plan)
+    if plan.user_namespace and pod is not None and not keeps_user_namespace(pod):
+        yield Seen("The API server would make the pod without hostUsers: false.")
+
+
+def keeps_user_namespace(pod: Json) -> bool:
+    """Whether a pod has users of its own."""
+    return pod["spec"].get("hostUsers") is False
 
 
 OLD_RUNTIME = Defect(

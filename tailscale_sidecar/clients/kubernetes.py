@@ -36,11 +36,15 @@ KINDS = {
     "ClusterRole": ("/apis/rbac.authorization.k8s.io/v1", "clusterroles"),
     "ClusterRoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"),
     "ConfigMap": ("/api/v1", "configmaps"),
+    "CronJob": ("/apis/batch/v1", "cronjobs"),
+    "DaemonSet": ("/apis/apps/v1", "daemonsets"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Event": ("/api/v1", "events"),
+    "Job": ("/apis/batch/v1", "jobs"),
     "Namespace": ("/api/v1", "namespaces"),
     "Node": ("/api/v1", "nodes"),
     "Pod": ("/api/v1", "pods"),
+    "ResourceQuota": ("/api/v1", "resourcequotas"),
     "Role": ("/apis/rbac.authorization.k8s.io/v1", "roles"),
     "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
     "Secret": ("/api/v1", "secrets"),
@@ -139,6 +143,15 @@ class Cluster:
         """The API server's release, such as (1, 35)."""
         answer = self._ask("GET", "/version/")
         return int(answer["major"]), int("".join(c for c in answer["minor"] if c.isdigit()))
+
+    def would_make(self, found: Json, namespace: str) -> Json:
+        """An object as the API server would make it: a dry run, which makes nothing.
+
+        Raises:
+            ClusterError: It would not; the message begins with the status.
+        """
+        query = {"dryRun": "All", "fieldValidation": "Strict"}
+        return self._ask("POST", _path(found["kind"], namespace), query, found)
 
     def my_rules(self, namespace: str) -> Json:
         """What the caller may do in a namespace: the status of a SelfSubjectRulesReview."""

@@ -98,18 +98,23 @@ def planned_by(options: argparse.Namespace, namespace: str, progress: Progress) 
     objects = yaml.safe_load_all(render(options.program, namespace=namespace, config=dict(options.config)))
     found = plans(item for item in objects if item)
     if not found:
-        raise PreflightError(f"{options.program} deploys no TailscaleSidecarStatefulSet")
+        raise PreflightError(f"{options.program} deploys no workload with a Tailscale sidecar")
     return found
 
 
 def described_by(options: argparse.Namespace, namespace: str) -> Plan:
     """What the command line says."""
+    rules.name(options.name)
     kernel = options.networking == "kernel"
     dns = options.dns or ("in-pod" if kernel else "cluster")
     if not kernel and dns != "cluster":
         raise UsageError(f"--dns {dns} needs --networking kernel")
+    from .described_pod import described_pod  # noqa: PLC0415 - with Pulumi
+
     return Plan(
-        name=rules.name(options.name),
+        replicas=options.replicas,
+        pod=described_pod(options, dns),
+        name=options.name,
         namespace=namespace,
         is_kernel=kernel,
         tun_device=options.tun_device,

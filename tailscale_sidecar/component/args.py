@@ -232,13 +232,13 @@ class SidecarArgs(Model):
             warn(
                 "tags with login_server and an AuthKey: Headscale refuses tags beside a key that has tags of its own, for "
                 "ever. Leave tags out, or give a key without tags"
-)
+            )
         if self.dns.takes_tailscales_domain:
             warn(
                 "login_server with dns=InPodSplitDns(): tailnet_domains has Tailscale's ts.net alone, so that names of "
                 "another control plane's tailnet are looked up in the cluster. Give InPodSplitDns(tailnet_domains=[...]) "
                 "with its base domain"
-)
+            )
 
     @property
     def is_elsewhere(self) -> bool:
@@ -296,7 +296,7 @@ class SidecarArgs(Model):
             warn(
                 "shields_up=True: no device of the tailnet can open a connection to these pods, "
                 "which defeats most uses of a sidecar"
-)
+            )
 
     def _check_device_cleanup(self) -> None:
         if self.device_cleanup is None:

@@ -16,7 +16,6 @@ from ..pod.model import warn
 from ..pod.objects import Json
 from ..report.findings import Severity, redacted
 
-
 UNASKED = (GUARANTEED_LOST.name,)
 """Warnings of what the component itself brings about. What the others are about, the user has asked for."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..pod.objects import Json
 from .workload import Workload, workloads
@@ -12,12 +13,21 @@ KINDS = ("ServiceAccount", "Role", "RoleBinding", "Service", "Secret", "Stateful
 """What the component makes in a namespace."""
 POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 """What it makes beside that with `SecretState(access="guarded")`."""
+OTHERS = ("Deployment", "DaemonSet", "Job", "CronJob")
+"""Further workloads that a sidecar can be in."""
+OWNERS = {
+    "Deployment": ("apps/v1", "ReplicaSet"),
+    "Job": ("batch/v1", "Job"),
+    "CronJob": ("batch/v1", "Job"),
+}
+"""What owns the pods, where it is not the workload itself, or of another API than that of StatefulSets."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One component that is to be deployed."""
+    """One workload with a sidecar that is to be deployed."""
 
+    kind: str = "StatefulSet"
     name: str = "my-app"
     namespace: str = "default"
     is_kernel: bool = True
@@ -38,12 +48,21 @@ class Plan:
     tags: tuple[str, ...] = ()
     device_names: tuple[str, ...] = ()
     kinds: tuple[str, ...] = KINDS
-    makes_namespace: bool = False
+    makes: frozenset[str] = frozenset()
+    """Names of the namespaces, RuntimeClasses and PriorityClasses that are made with it."""
+    replicas: int = 1
+    pod: Json | None = None
+    """One of its pods; None where it is not known."""
 
     @property
     def ref(self) -> str:
         """How findings name it."""
-        return f"StatefulSet {self.namespace}/{self.name}"
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+    @property
+    def makes_namespace(self) -> bool:
+        """Whether its namespace is made with it."""
+        return self.namespace in self.makes
 
     @property
     def is_guarded(self) -> bool:
@@ -54,14 +73,16 @@ class Plan:
 def plans(objects: Iterable[Json]) -> list[Plan]:
     """What a program would deploy, from the objects that it renders."""
     every = list(objects)
-    namespaces = {found["metadata"]["name"] for found in every if found["kind"] == "Namespace"}
-    kinds = tuple(dict.fromkeys(found["kind"] for found in every if found["kind"] in (*KINDS, *POLICIES)))
-    return [plan(workload, kinds, makes_namespace=workload.namespace in namespaces) for workload in workloads(every)]
+    places = ("Namespace", "PriorityClass", "RuntimeClass")
+    makes = frozenset(found["metadata"]["name"] for found in every if found["kind"] in places)
+    kinds = tuple(dict.fromkeys(found["kind"] for found in every if found["kind"] in (*KINDS, *POLICIES, *OTHERS)))
+    return [plan(workload, kinds, makes) for workload in workloads(every, ("StatefulSet", *OTHERS))]
 
 
-def plan(workload: Workload, kinds: tuple[str, ...], *, makes_namespace: bool) -> Plan:
+def plan(workload: Workload, kinds: tuple[str, ...], makes: frozenset[str] = frozenset()) -> Plan:
     """What one workload asks for."""
     return Plan(
+        kind=workload.kind,
         name=workload.name,
         namespace=workload.namespace,
         is_kernel=workload.is_kernel,
@@ -76,5 +97,40 @@ def plan(workload: Workload, kinds: tuple[str, ...], *, makes_namespace: bool) -
         tags=tuple(workload.tags),
         device_names=tuple(workload.hostname(pod) for pod in workload.pod_names),
         kinds=kinds,
-        makes_namespace=makes_namespace,
+        makes=makes,
+        replicas=workload.replicas,
+        pod=pod_of(workload),
     )
+
+
+def pod_of(workload: Workload) -> Json:
+    """A pod as the workload's controller would ask for it."""
+    template = workload.pod_template
+    metadata, spec = template.get("metadata") or {}, template["spec"]
+    version, kind = OWNERS.get(workload.kind, ("apps/v1", workload.kind))
+    claims = [
+        {"name": claim["metadata"]["name"], "persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}}
+        for claim in workload.manifest["spec"].get("volumeClaimTemplates") or ()
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            **{key: metadata[key] for key in ("labels", "annotations") if key in metadata},
+            "generateName": f"{workload.name}-",
+            # There are policies that refuse pods without one.
+            "ownerReferences": [
+                {"apiVersion": version, "kind": kind, "name": workload.name, "uid": "-", "controller": True}
+            ],
+        },
+        "spec": _legible({**spec, "volumes": [*(spec.get("volumes") or ()), *claims]}),
+    }
+
+
+def _legible(value: Any) -> Any:
+    """The same, with text for what `render` redacts or does not know: there it writes what the API server refuses."""
+    if isinstance(value, Mapping):
+        if len(value) == 1 and value.keys() <= {"redacted", "unknown"}:
+            return "-"
+        return {key: _legible(item) for key, item in value.items()}
+    return [_legible(item) for item in value] if isinstance(value, list) else value

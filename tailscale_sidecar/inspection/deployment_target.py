@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,12 +16,17 @@ from ..report.progress import Progress
 from .cidrs import Range
 from .cluster_facts import look_at_cluster
 from .deployment_plan import Plan
+from .dry_run import Verdict, verdict
 from .overlaps import Overlap, overlaps
 from .tailnet import Tailnet
 from .tailnet_view import HOW_TO_SEE, by_api, by_local_tailscale
 
 RESOURCES = {
+    "CronJob": ("batch", "cronjobs"),
+    "DaemonSet": ("apps", "daemonsets"),
+    "Deployment": ("apps", "deployments"),
     "Event": ("", "events"),
+    "Job": ("batch", "jobs"),
     "Pod": ("", "pods"),
     "Role": ("rbac.authorization.k8s.io", "roles"),
     "RoleBinding": ("rbac.authorization.k8s.io", "rolebindings"),
@@ -35,7 +40,7 @@ RESOURCES = {
 MADE = ("get", "create", "patch", "delete")
 """What `pulumi up` and `pulumi destroy` do with each object."""
 WATCHED = ("list", "watch")
-"""What Pulumi does with StatefulSets and pods while it waits for them."""
+"""What Pulumi does with workloads and pods while it waits for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +57,12 @@ class Ground:
     """The Pod Security level that each namespace enforces, empty without one; None where the namespace is not there."""
     denied: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What the caller may not do in each namespace, such as `create roles`."""
-    deployed: frozenset[tuple[str, str]] = frozenset()
-    """Namespace and name of planned StatefulSets that are there already."""
+    deployed: Mapping[str, int] = field(default_factory=dict)
+    """Planned workloads that are there already, by how findings name them, each with its replicas."""
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    """What the API server says of a pod of each plan, likewise; none where it could not be asked."""
+    quotas: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    """Each namespace's ResourceQuotas."""
     tailnet: Tailnet | None = None
     gaps: tuple[Gap, ...] = ()
 
@@ -66,7 +75,7 @@ class Ground:
 def needed(plan: Plan) -> set[tuple[str, str, str]]:
     """Verb, API group and resource of what somebody must be allowed who deploys a plan."""
     wanted = {(verb, kind) for kind in plan.kinds for verb in MADE}
-    wanted |= {(verb, kind) for kind in ("StatefulSet", "Pod") for verb in WATCHED}
+    wanted |= {(verb, kind) for kind in (plan.kind, "Pod") for verb in WATCHED}
     if (
         "Role" in plan.kinds
     ):  # nobody can give what they do not have: kubernetes.io/docs/reference/access-authn-authz/rbac
@@ -89,7 +98,10 @@ def survey(cluster: Cluster, plans: Sequence[Plan], cluster_cidrs: Sequence[str]
         looking = pool.submit(look_at_cluster, cluster, cluster_cidrs)
         levels = list(pool.map(lambda namespace: pod_security(cluster, namespace, gaps), namespaces))
         denied = list(pool.map(lambda namespace: refused(cluster, namespace, plans, gaps), namespaces))
-        there = list(pool.map(lambda plan: is_there(cluster, plan), plans))
+        there = list(pool.map(lambda plan: replicas_of(cluster, plan), plans))
+        quotas = list(pool.map(lambda namespace: quotas_of(cluster, namespace, gaps), namespaces))
+        progress.step("asking the API server whether it would make one pod")
+        verdicts = list(pool.map(lambda plan: verdict(cluster, plan, gaps), plans))
         progress.step("looking at the tailnet")
         tailnet, api_gaps = by_api()
         tailnet = tailnet or by_local_tailscale()
@@ -106,7 +118,9 @@ def survey(cluster: Cluster, plans: Sequence[Plan], cluster_cidrs: Sequence[str]
         domain=facts.domain,
         namespaces=dict(zip(namespaces, levels, strict=True)),
         denied=dict(zip(namespaces, denied, strict=True)),
-        deployed=frozenset((plan.namespace, plan.name) for plan, found in zip(plans, there, strict=True) if found),
+        deployed={plan.ref: found for plan, found in zip(plans, there, strict=True) if found is not None},
+        verdicts={plan.ref: found for plan, found in zip(plans, verdicts, strict=True) if found is not None},
+        quotas=dict(zip(namespaces, quotas, strict=True)),
         tailnet=tailnet,
         gaps=(*facts.gaps, *gaps, *api_gaps),
     )
@@ -147,9 +161,20 @@ def refused(cluster: Cluster, namespace: str, plans: Iterable[Plan], gaps: list[
         return ()
 
 
-def is_there(cluster: Cluster, plan: Plan) -> bool:
-    """Whether a plan's StatefulSet exists already; not, where it may not be read."""
+def replicas_of(cluster: Cluster, plan: Plan) -> int | None:
+    """The replicas of a plan's workload that is there already; None where it is not, or may not be read."""
     try:
-        return cluster.find("StatefulSet", plan.name, plan.namespace) is not None
+        found = cluster.find(plan.kind, plan.name, plan.namespace)
     except ClusterError:
-        return False
+        return None
+    return None if found is None else int(found["spec"].get("replicas", 1))
+
+
+def quotas_of(cluster: Cluster, namespace: str, gaps: list[Gap]) -> tuple[Json, ...]:
+    """A namespace's ResourceQuotas."""
+    try:
+        return tuple(cluster.list("ResourceQuota", namespace))
+    except ClusterError as error:
+        do = "get permission to list them"
+        gaps.append(Gap(what=f"ResourceQuotas of namespace {namespace}", why=str(error), do=do, optional=True))
+        return ()

@@ -72,7 +72,9 @@ def _checked(found: Json, where: str) -> Json:
     path = f"{where}: {found['kind']} {name}"
     kind = KINDS[found["kind"]]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of fields that Pulumi's SDK does not know: the program that is printed warns itself
+        warnings.simplefilter(
+            "ignore"
+        )  # of fields that Pulumi's SDK does not know: the program that is printed warns itself
         made: Json = to_camel_case({key: item for key, item in found.items() if key != "status"}, kind, path)
     _require(made, kind, path)
     return {**({"spec": {}} if "spec" in _fields(kind) else {}), "metadata": {}, **made}

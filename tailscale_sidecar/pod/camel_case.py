@@ -40,17 +40,17 @@ def to_camel_case(value: Any, kind: type, path: str) -> Any:
     if not isinstance(value, Mapping):
         raise ValueError(f"{path} must be {kind.__name__} or a dict")
     names = _types.input_type_py_to_pulumi_names(kind)
-    kinds = _types.input_type_types(kind)
+    kinds: dict[str, Any] = dict(_types.input_type_types(kind))
     result = {}
     for key, item in value.items():
-        name = names.get(key, key)
+        name = names.get(key) or key
         if name not in kinds:
             _refuse_misspelling(str(key), [*kinds, *names], path)
             warn(
                 f"{path}.{name}: the installed pulumi_kubernetes does not know this field. It is given to the cluster as it "
                 "is, which has to know it"
             )
-            kinds = {**kinds, name: Any}
+            kinds[name] = Any
         if name in result:
             raise ValueError(f"{path}.{name} is given twice, as {name} and in snake_case; remove one")
         if item is not None:

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import pulumi
 
+from .asked_resources import RESOURCES
 from .objects import Json
-from .quantities import amount, total
-
-RESOURCES = ("cpu", "memory")
-"""Those that a pod can have of its own and the added containers ask for."""
-
-
-def is_guaranteed(resources: Mapping[str, Any]) -> bool:
-    """Whether a container's resources are those of a pod of the class Guaranteed
-    (kubernetes.io/docs/concepts/workloads/pods/pod-qos). A request that is left out is as high as the limit."""
-    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-    try:
-        return all(
-            name in limits and amount(limits[name]) == amount(requests.get(name, limits[name])) != 0
-            for name in RESOURCES
-        )
-    except ValueError:  # a text that is no quantity: the API server refuses it
-        return False
+from .quantities import total
 
 
 def with_added(pod: Json, added: Iterable[Json]) -> Json:

@@ -13,6 +13,7 @@ from tailscale_sidecar import SecretState
 from tailscale_sidecar.inspection.deployment_plan import KINDS, POLICIES, Plan
 from tailscale_sidecar.inspection.deployment_target import needed
 from tests.lab import settings
+from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Tailnet
 from tests.support.account import kubeconfig_for
 from tests.support.deployment import RENDERER, Deployment, Workspace
@@ -62,7 +63,6 @@ def test_a_route_over_the_services_is_named_with_the_device_that_advertises_it(
     [
         ("namespace-missing", ["--namespace=nowhere"]),
         ("tun-plugin-missing", ["--tun-device=devic.es/other"]),
-        ("runtime-conflict", ["--runtime-class=gvisor"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -72,9 +72,88 @@ def test_what_the_cluster_does_not_have_is_named(
     assert names(preflight(shared_workspace, *arguments)) - OF_OTHER_TESTS == {defect}
 
 
+def test_a_runtime_class_that_is_not_there_is_named_and_one_that_has_no_tun_device(shared_workspace: Workspace) -> None:
+    found = names(preflight(shared_workspace, "--runtime-class=gvisor")) - OF_OTHER_TESTS
+    assert found == {"runtime-conflict", "pod-refused"}
+
+
 def test_a_namespace_that_forbids_privileges_is_named(workspace: Workspace) -> None:
     workspace.kubectl("label", "namespace", workspace.namespace, "pod-security.kubernetes.io/enforce=baseline")
-    assert names(preflight(workspace)) - OF_OTHER_TESTS == {"pod-security-forbids"}
+    found = [one for one in preflight(workspace)["findings"] if one["name"] not in OF_OTHER_TESTS]
+    assert [one["name"] for one in found] == ["pod-security-forbids"]
+    assert 'violates PodSecurity "baseline:latest"' in found[0]["what"]
+    assert names(preflight(workspace, "--networking=userspace")) - OF_OTHER_TESTS == set()
+
+
+LIMITS = {"limits.cpu": "4", "limits.memory": "4Gi", "requests.cpu": "4", "requests.memory": "4Gi"}
+DATABASE = """
+from tailscale_sidecar import *
+own = {{"requests": {{"cpu": "100m", "memory": "128Mi"}}, "limits": {{"cpu": "100m", "memory": "128Mi"}}}}
+app = {{"name": "app", "image": "postgres:17", "resources": {{"limits": {{"cpu": "1", "memory": "1Gi"}}}}}}
+TailscaleSidecarStatefulSet("db", TailscaleSidecarStatefulSetArgs(
+    pod_spec={{"containers": [app]}}, auth=OAuthClient(existing_secret="ts"), tags=["tag:k8s"],
+    resources=own, replicas={replicas}, dns_resources={resolver},
+))
+"""
+
+
+@pytest.mark.parametrize(
+    ("resolver", "replicas", "expected"),
+    [
+        ("None", 1, {"failed quota: q: must specify limits.cpu for: tailscale-dns; limits.memory for: tailscale-dns"}),
+        ("own", 1, set()),
+        ("own", 4, {"ResourceQuota q has 4 of limits.cpu left, and 4 more replicas ask for 4800m.",
+                    "ResourceQuota q has 4Gi of limits.memory left, and 4 more replicas ask for 5Gi.",
+                    "ResourceQuota q has 4 of requests.cpu left, and 4 more replicas ask for 4800m.",
+                    "ResourceQuota q has 4Gi of requests.memory left, and 4 more replicas ask for 5Gi."}),
+    ],
+    ids=["the resolver has no limits", "it has", "more replicas than there is room for"],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:StatefulSet db. guaranteed-becomes-burstable")
+def test_a_quota_counts_the_sidecars_containers(
+    workspace: Workspace, tmp_path: Path, resolver: str, replicas: int, expected: set[str]
+) -> None:
+    hard = ",".join(f"{name}={value}" for name, value in LIMITS.items())
+    workspace.kubectl("create", "quota", "q", f"--hard={hard}")
+    workspace.kubectl("wait", "quota/q", "--for=jsonpath={.status.hard}", "--timeout=60s")
+    program = tmp_path / "program.py"
+    program.write_text(DATABASE.format(resolver=resolver, replicas=replicas), encoding="utf-8")
+    found = RENDERER.submit(preflight, workspace, str(program)).result()
+    told = {one["what"] for one in found["findings"] if one["name"] not in OF_OTHER_TESTS}
+    assert {what.partition("is forbidden: ")[2] or what for what in told} == expected
+
+
+def test_bounds_of_a_limit_range_are_those_of_the_sidecars_containers_too(workspace: Workspace) -> None:
+    bounds = {"type": "Container", "min": {"memory": "128Mi"}}
+    metadata = {"name": "bounds", "namespace": workspace.namespace}
+    workspace.apply([{"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": {"limits": [bounds]}}])
+
+    def told() -> list[str]:
+        return [one["what"] for one in preflight(workspace)["findings"] if one["name"] == "limit-range-forbids"]
+
+    wait_for("the bounds, which the API server reads from a cache,", lambda: bool(told()))
+    assert "minimum memory usage per Container is 128Mi, but request is 64Mi" in told()[0]
+
+
+def test_the_api_server_keeps_the_pods_user_namespace(shared_workspace: Workspace) -> None:
+    assert names(preflight(shared_workspace, "--user-namespace")) - OF_OTHER_TESTS == set()
+
+
+@pytest.mark.parametrize(
+    ("account", "why"),
+    [("deployer", "you may not create pods there"), (None, "its namespace is not there yet")],
+    ids=["somebody who may make workloads and no pods", "a namespace that is not there"],
+)
+def test_a_pod_that_cannot_be_asked_for_is_not_checked(
+    shared_workspace: Workspace, tmp_path: Path, account: str | None, why: str
+) -> None:
+    if account:
+        read = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
+        found = preflight(shared_workspace, f"--kubeconfig={kubeconfig_for(shared_workspace, account, read, tmp_path)}")
+    else:
+        found = preflight(shared_workspace, "--namespace=nowhere")
+    assert f"not checked: {why}" in [gap["why"] for gap in found["not_looked_at"]]
+    assert "pod-refused" not in names(found)
 
 
 def test_a_name_that_a_device_has_already_is_named(shared_workspace: Workspace, tailnet: Tailnet) -> None:

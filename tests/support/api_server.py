@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,11 +22,15 @@ PLURALS = {
     "clusterrolebindings": "ClusterRoleBinding",
     "clusterroles": "ClusterRole",
     "configmaps": "ConfigMap",
+    "cronjobs": "CronJob",
+    "daemonsets": "DaemonSet",
     "deployments": "Deployment",
     "events": "Event",
+    "jobs": "Job",
     "namespaces": "Namespace",
     "nodes": "Node",
     "pods": "Pod",
+    "resourcequotas": "ResourceQuota",
     "rolebindings": "RoleBinding",
     "roles": "Role",
     "secrets": "Secret",
@@ -55,6 +59,10 @@ class ApiServer:
     rules_incomplete: bool = False
     tailscale: dict[str, Any] = field(default_factory=dict)
     """Answers of Tailscale's API, by the path after the tailnet."""
+    accounts: set[str] = field(default_factory=lambda: {"default"})
+    """ServiceAccounts that every namespace has."""
+    judge: Callable[[Json], tuple[int, Any]] = field(default=lambda pod: (201, pod))
+    """What a dry run of a pod is answered."""
     requests: Counter[str] = field(default_factory=Counter)
     """What was asked, by method and path without the query."""
     url: str = ""
@@ -104,7 +112,20 @@ class ApiServer:
         if parts.path.endswith("/selfsubjectaccessreviews"):
             return 201, {"status": {"allowed": self._allows(body["spec"]["resourceAttributes"])}}
         match = PATH.fullmatch(parts.path)
+        if method == "POST":
+            is_dry = match is not None and match["plural"] == "pods" and query.get("dryRun") == "All"
+            return self._judged(match["namespace"], body) if match and is_dry else missing(parts.path)
         return self._objects(match, query) if match and match["plural"] in PLURALS else missing(parts.path)
+
+    def _judged(self, namespace: str, pod: Json) -> tuple[int, Any]:
+        there = {(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) for o in self.objects}
+        if ("Namespace", None, namespace) not in there:
+            return 404, {"message": f'namespaces "{namespace}" not found'}
+        account = pod["spec"].get("serviceAccountName", "default")
+        if ("ServiceAccount", namespace, account) not in there and account not in self.accounts:
+            what = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
+            return 403, {"message": f'pods "{pod["metadata"]["generateName"]}" is forbidden: {what}'}
+        return self.judge(pod)
 
     def _allows(self, wanted: Json) -> bool:
         return any(

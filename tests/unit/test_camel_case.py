@@ -241,7 +241,7 @@ def test_a_quantity_may_be_a_number_or_a_text(limit: object) -> None:
 def test_a_field_that_is_newer_than_the_sdk_is_kept_as_it_is_and_told() -> None:
     newer = {"podGroup": "g", "min_members": [1, {"snake_case": True}]}
     spec = {"containers": [{"name": "a", "restartPolicyOnExit": "Never"}], "workloadReference": newer}
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning, match="does not know this field") as told:
         assert normal(spec) == spec
     assert [str(one.message).partition(":")[0] for one in told] == [
         "pod_spec.containers[0].restartPolicyOnExit",

@@ -76,12 +76,10 @@ def test_the_help_of_a_command_loads_no_pulumi(command: str) -> None:
     assert "pulumi" not in loaded
 
 
-@pytest.mark.parametrize(
-    "command", [("doctor", f"{NAMESPACE}/{NAME}", "--no-exec"), ("preflight", f"--namespace={NAMESPACE}")]
-)
-def test_a_look_at_a_cluster_loads_no_pulumi(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_doctor_loads_no_pulumi(tmp_path: Path) -> None:
     with component() as site:
-        printed, loaded = run(*command, f"--kubeconfig={site.server.kubeconfig(tmp_path)}", PATH="/nonexistent")
+        kubeconfig = f"--kubeconfig={site.server.kubeconfig(tmp_path)}"
+        printed, loaded = run("doctor", f"{NAMESPACE}/{NAME}", "--no-exec", kubeconfig, PATH="/nonexistent")
     assert f"StatefulSet {NAMESPACE}/{NAME}" in printed
     assert "pulumi" not in loaded
 

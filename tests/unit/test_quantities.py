@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailscale_sidecar import ClusterDns
+from tailscale_sidecar.pod.asked_resources import of_pod
 from tailscale_sidecar.pod.quantities import amount, total
 from tests.support.arguments import APP
 from tests.support.pod import Pod, pod
@@ -78,3 +79,45 @@ def test_every_added_container_can_be_given_limits() -> None:
     assert {name: c["resources"] for name, c in made.containers.items() if name != "app"} == dict.fromkeys(
         [name for name in made.containers if name != "app"], own
     )
+
+
+def asking(cpu: str, *, sidecar: bool = False, limit: str = "") -> dict[str, Any]:
+    resources = {"requests": {"cpu": cpu} if cpu else {}, "limits": {"cpu": limit} if limit else {}}
+    return {"resources": resources, **({"restartPolicy": "Always"} if sidecar else {})}
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "cpu"),
+    [
+        ({"containers": [asking("1"), asking("500m")]}, "requests", "1.5"),
+        ({"containers": [asking("", limit="2")]}, "requests", "2"),
+        ({"containers": [asking("1")]}, "limits", None),
+        ({"containers": [asking("1")], "initContainers": [asking("100m", sidecar=True)]}, "requests", "1.1"),
+        ({"containers": [asking("1")], "initContainers": [asking("3")]}, "requests", "3"),
+        (
+            {"containers": [asking("1")], "initContainers": [asking("1", sidecar=True), asking("2")]},
+            "requests",
+            "3",
+        ),
+        (
+            {"containers": [asking("1")], "initContainers": [asking("2"), asking("1", sidecar=True)]},
+            "requests",
+            "2",
+        ),
+        ({"containers": [asking("1")], "resources": {"requests": {"cpu": "4"}}}, "requests", "4"),
+        ({"containers": [asking("1")], "overhead": {"cpu": "250m"}}, "requests", "1.25"),
+    ],
+    ids=[
+        "together",
+        "a limit alone",
+        "no limit",
+        "a native sidecar",
+        "a large init container",
+        "an init container beside a sidecar",
+        "an init container before a sidecar",
+        "of the pod itself",
+        "overhead",
+    ],
+)
+def test_a_pod_asks_for_what_kubernetes_counts(spec: dict[str, Any], kind: str, cpu: str | None) -> None:
+    assert of_pod(spec, kind).get("cpu") == (None if cpu is None else Decimal(cpu))

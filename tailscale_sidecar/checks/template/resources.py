@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...inspection.workload import Workload
+from ...pod.asked_resources import is_guaranteed
 from ...pod.contract import OWN_CONTAINERS
 from ...pod.objects import Json
-from ...pod.pod_resources import is_guaranteed
 from ...report.findings import Defect, Severity
 from ..registry import Seen, check_template
 

@@ -86,9 +86,7 @@ class OAuthClient(Auth):
         if isinstance(self.client_secret, str):
             _has_base_url(self.client_secret)
         if self.client_secret is None:
-            warn(
-                f"OAuthClient with login_server: unless existing_secret has it with ?baseURL=..., {WITHOUT_BASE_URL}"
-)
+            warn(f"OAuthClient with login_server: unless existing_secret has it with ?baseURL=..., {WITHOUT_BASE_URL}")
 
     @override
     def secret_data(self, *, elsewhere: bool = False) -> dict[str, Input[str]]:
