@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+from urllib.parse import quote
 
 from ..pod.objects import Json
 from .findings import Defect, Finding, Gap, Severity
@@ -53,7 +54,7 @@ def _result(file: str, line: int, finding: Finding, rule: int) -> Json:
         "message": {"text": f"{finding.object}: {finding.what} {finding.do}"},
         "locations": [
             {
-                "physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": line}},
+                "physicalLocation": {"artifactLocation": {"uri": quote(file)}, "region": {"startLine": line}},
                 "logicalLocations": [{"fullyQualifiedName": finding.object}],
             }
         ],

