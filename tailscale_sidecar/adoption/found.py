@@ -55,11 +55,13 @@ class Found:
         return []
 
 
-def in_cluster(cluster: Cluster, name: str, given: Sequence[str], say: Callable[[str], None]) -> Found:
+def in_cluster(
+    cluster: Cluster, name: str, given: Sequence[str], say: Callable[[str], None], kinds: Sequence[str] = KINDS
+) -> Found:
     """A workload of the cluster's namespace. `say` is told what of the cluster could not be found."""
-    there = {kind: found for kind in KINDS if (found := cluster.find(kind, name)) is not None}
+    there = {kind: found for kind in kinds if (found := cluster.find(kind, name)) is not None}
     if not there:
-        raise CannotAdoptError(f"there is no {' and no '.join(KINDS)} {cluster.namespace}/{name}")
+        raise CannotAdoptError(f"there is no {' and no '.join(kinds)} {cluster.namespace}/{name}")
     kind, manifest = next(
         ((kind, found) for kind, found in there.items() if sidecar_of(pod_template({**found, "kind": kind})["spec"])),
         ("", {}),
@@ -111,7 +113,9 @@ def holds_identity(secret: Json | None) -> bool:
     return bool(secret and {"_machinekey", "_current-profile", "device_id"} & (secret.get("data") or {}).keys())
 
 
-def in_file(text: str, source: str, namespace: str, name: str, given: Sequence[str]) -> Found:
+def in_file(
+    text: str, source: str, namespace: str, name: str, given: Sequence[str], kinds: Sequence[str] = KINDS
+) -> Found:
     """A workload that a manifest has. That its state Secrets are there is taken for granted.
 
     Args:
@@ -120,10 +124,11 @@ def in_file(text: str, source: str, namespace: str, name: str, given: Sequence[s
         namespace: Of the workload; nothing where any is meant.
         name: Of the workload; nothing where there is but one.
         given: The cluster's CIDRs.
+        kinds: What it may be.
     """
     every = [in_namespace(found, namespace) for found in objects(text, source)]
     named = [found for found in every if found["metadata"].get("name")]
-    runs = list(workloads(named, KINDS))
+    runs = list(workloads(named, kinds))
     found = [w for w in runs if name in ("", w.name) and namespace in ("", w.namespace)]
     if len(found) != 1:
         raise CannotAdoptError(

@@ -16,7 +16,6 @@ from ..report.findings import Defect, Finding
 from . import access, devices, network, plans, pod_admission, pods, user_namespaces  # noqa: F401 - each registers its checks
 from .registry import Checks, away_because, check_plan, check_replica, check_workload, not_ready_because
 from .template import MALFORMED, check_template, check_templates
-from .template.lifecycle import JOB_NEVER_ENDS
 from .template.networking import USER_NAMESPACE_CONFLICT
 
 
@@ -36,7 +35,7 @@ def of_snapshot(snapshot: Snapshot) -> Iterator[Finding]:
         yield from check_replica.findings(snapshot, replica)
         if replica.is_ready and not replica.is_ending:
             yield from away_because.first(snapshot, replica)
-        elif not replica.is_missing and not replica.is_ending:
+        elif not replica.is_missing and not replica.is_ending and not replica.has_ended:
             yield from not_ready_because.first(snapshot, replica)
 
 
@@ -56,8 +55,7 @@ def of_plans(ground: Ground, planned: Iterable[Plan]) -> Iterator[Finding]:
 def doctor() -> list[Defect]:
     """What `doctor` can find."""
     every = defects(check_template, check_replica, check_workload, not_ready_because, away_because)
-    # It looks at no Jobs, and no API server has the other.
-    return [defect for defect in every if defect not in (JOB_NEVER_ENDS, USER_NAMESPACE_CONFLICT)]
+    return [defect for defect in every if defect is not USER_NAMESPACE_CONFLICT]  # no API server has one
 
 
 def policy() -> list[Defect]:

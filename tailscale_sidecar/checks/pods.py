@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -34,14 +35,38 @@ def pod_security(snapshot: Snapshot, workload: Workload) -> Iterator[Seen]:
         message = why_missing(snapshot, replica) if replica.is_missing else ""
         if "violates PodSecurity" in message:
             yield Seen(quoted(message))
+    message = why_fewer(snapshot, workload)
+    if "violates PodSecurity" in message:
+        yield Seen(quoted(message))
 
 
 def why_missing(snapshot: Snapshot, replica: Replica) -> str:
     """What Kubernetes says of a pod that it could not make; else of another one of the same workload."""
-    workload = replica.workload
-    events = snapshot.events_of(workload.kind, workload.name, workload.namespace)
-    messages = [str(event.get("message", "")) for event in events if event.get("reason") == "FailedCreate"]
+    messages = failed_to_make(snapshot, replica.workload)
     return next((m for m in reversed(messages) if f"{replica.name} " in f"{m} "), messages[-1] if messages else "")
+
+
+def why_fewer(snapshot: Snapshot, workload: Workload) -> str:
+    """What Kubernetes says of pods without names of their own that it could not make; nothing where all are there."""
+    there = [replica for replica in snapshot.of(workload) if not replica.has_ended]
+    messages = failed_to_make(snapshot, workload) if workload.kind != "StatefulSet" else []
+    return messages[-1] if messages and len(there) < workload.pods_wanted else ""
+
+
+def failed_to_make(snapshot: Snapshot, workload: Workload) -> list[str]:
+    """What Kubernetes says of a workload's pods that it could not make, the newest last."""
+    # A Deployment's pods are made by its ReplicaSets, a CronJob's by its Jobs.
+    maker, ending = {"Deployment": ("ReplicaSet", "-[a-z0-9]+"), "CronJob": ("Job", r"-\d+")}.get(
+        workload.kind, (workload.kind, "")
+    )
+    return [
+        str(event.get("message", ""))
+        for event in snapshot.events
+        if event.get("reason") == "FailedCreate"
+        and event["involvedObject"].get("kind") == maker
+        and event["involvedObject"].get("namespace") == workload.namespace
+        and re.fullmatch(re.escape(workload.name) + ending, str(event["involvedObject"].get("name")))
+    ]
 
 
 MISSING = Defect(
@@ -66,6 +91,15 @@ def missing(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
     ordered = workload.manifest["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady"
     if message or before is None or before.is_ready or not ordered:
         yield Seen(quoted(message) or "There is no such pod.", {"kind": workload.kind.lower(), **words(replica)})
+
+
+@check_workload(MISSING)
+def fewer_than_wanted(snapshot: Snapshot, workload: Workload) -> Iterator[Seen]:
+    """Of workloads whose pods have no names of their own."""
+    message = why_fewer(snapshot, workload)
+    if message and "violates PodSecurity" not in message:
+        named = {"kind": workload.kind.lower(), "workload": workload.name, "namespace": workload.namespace}
+        yield Seen(quoted(message), named)
 
 
 # -- pods that are not ready -------------------------------------------------------------------
@@ -329,6 +363,6 @@ MIXED_RELEASES = Defect(
 @check_workload(MIXED_RELEASES)
 def mixed_releases(snapshot: Snapshot, workload: Workload) -> Iterator[Seen]:
     images = {replica.sidecar_status.get("imageID") for replica in snapshot.of(workload)} - {None, ""}
-    if len(images) > 1:
+    if len(images) > 1 and workload.runs_on:
         named = {"kind": workload.kind.lower(), "workload": workload.name, "namespace": workload.namespace}
         yield Seen(f"{len(images)} different images of Tailscale run.", named)

@@ -15,7 +15,7 @@ from pathlib import Path
 from ..adoption import pulumi_import
 from ..adoption.changes import changes
 from ..adoption.component_arguments import describe
-from ..adoption.found import CannotAdoptError, Found, in_cluster, in_file
+from ..adoption.found import KINDS, CannotAdoptError, Found, in_cluster, in_file
 from ..adoption.kept import Kept, kept
 from ..adoption.pulumi_program import program
 from ..adoption.rights import too_wide
@@ -131,17 +131,20 @@ def looking(options: argparse.Namespace) -> Iterator[Found]:
         UsageError: The options contradict each other.
         ValueError: The manifest is none.
     """
-    namespace, name = target(options)
+    namespace, kind, name = target(options)
+    if kind not in (None, *KINDS):
+        raise CannotAdoptError(f"{kind} {name} cannot be adopted: {', '.join(KINDS)} can")
+    kinds = (kind,) if kind else KINDS
     if options.filename:
         is_stdin = str(options.filename) == "-"
         text = sys.stdin.read() if is_stdin else options.filename.read_text(encoding="utf-8")
         source = "standard input" if is_stdin else str(options.filename)
-        yield in_file(text, source, namespace or "", name or "", options.cluster_cidr)
+        yield in_file(text, source, namespace or "", name or "", options.cluster_cidr, kinds)
         return
     if not name:
         raise CannotAdoptError("name the StatefulSet, Deployment or Pod, or give its manifest with --filename")
     with connect(ClusterAccess(options.kubeconfig, options.context), namespace, "adopt") as cluster:
-        yield in_cluster(cluster, name, options.cluster_cidr, say)
+        yield in_cluster(cluster, name, options.cluster_cidr, say, kinds)
 
 
 def say(text: str) -> None:

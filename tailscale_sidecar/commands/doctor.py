@@ -40,7 +40,7 @@ def diagnose(snapshot: Snapshot) -> list[Finding]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    add_target_arguments(parser, "one StatefulSet or Deployment", "all namespaces; of NAME, the context's")
+    add_target_arguments(parser, "one workload", "all namespaces; of NAME, the context's")
     add_cluster_arguments(parser)
     parser.add_argument("--no-exec", action="store_true", help="run no command in the sidecars' containers")
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
@@ -53,9 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Does what the command line asks; returns the exit status."""
     try:
-        namespace, name = target(options)
+        namespace, kind, name = target(options)
         scope = Scope(
             namespace=namespace,
+            kind=kind,
             name=name,
             looks_inside=not options.no_exec,
             cluster_cidrs=tuple(options.cluster_cidr),
@@ -158,7 +159,8 @@ def workload_text(
     own = snapshot.of(workload)
     ready = sum(replica.is_ready for replica in own)
     mode = "kernel" if workload.is_kernel else "userspace"
-    facts = [f"{ready} of {workload.replicas} ready", mode, workload.image]
+    wanted = f"{ready} of {workload.pods_wanted} ready" if workload.runs_on else f"{count_active(own)} active"
+    facts = [wanted, mode, workload.image]
     named = {finding.object for finding in findings}
     shown = own if every_replica or len(own) <= FEW else [r for r in own if in_trouble(r) or r.ref in named][:FEW]
     lines = [f"{style.paint(workload.ref, 'bold')}   {', '.join(facts)}"]
@@ -167,6 +169,11 @@ def workload_text(
     if len(shown) < len(own):
         lines.append(style.paint(f"  {len(own) - len(shown)} more replicas (--all shows them)", "dim"))
     return lines
+
+
+def count_active(replicas: Sequence[Replica]) -> int:
+    """Pods that have not ended."""
+    return sum(not replica.has_ended for replica in replicas)
 
 
 def row(replica: Replica, snapshot: Snapshot) -> tuple[str, ...]:
@@ -189,12 +196,12 @@ def row(replica: Replica, snapshot: Snapshot) -> tuple[str, ...]:
 
 def mood(cell: str) -> str:
     """The colour of a cell of the table."""
-    if cell in ("Running", "saved", "online"):
+    if cell in ("Running", "Succeeded", "saved", "online"):
         return "good"
     bad = (
         cell.startswith("offline")
         or cell in ("missing", "empty", "none", "not ready")
-        or cell.endswith(("BackOff", "Error"))
+        or cell.endswith(("BackOff", "Error", "Failed"))
     )
     return "error" if bad else ""
 

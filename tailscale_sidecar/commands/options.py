@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import NamedTuple
 
 from ..pod import rules
+
+KINDS = {
+    "StatefulSet": ("statefulset", "statefulsets", "sts"),
+    "Deployment": ("deployment", "deployments", "deploy"),
+    "DaemonSet": ("daemonset", "daemonsets", "ds"),
+    "Job": ("job", "jobs"),
+    "CronJob": ("cronjob", "cronjobs", "cj"),
+    "Pod": ("pod", "pods", "po"),
+}
+"""What kubectl calls each kind."""
+
+
+class Target(NamedTuple):
+    """A workload, as far as the command line says which; None is any."""
+
+    namespace: str | None
+    kind: str | None
+    name: str | None
 
 
 class UsageError(Exception):
@@ -28,20 +47,27 @@ def add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_target_arguments(parser: argparse.ArgumentParser, what: str, default: str) -> None:
     """Which workload, and `default`: where it is, if nothing says it."""
-    parser.add_argument("target", nargs="?", metavar="[NAMESPACE/]NAME", help=what)
+    parser.add_argument("target", nargs="?", metavar="[NAMESPACE/][KIND/]NAME", help=f"{what}, such as deployment/web")
     parser.add_argument("-n", "--namespace", help=f"default: {default}")
 
 
-def target(options: argparse.Namespace) -> tuple[str | None, str | None]:
-    """Namespace and name of the workload that was asked for, as far as they were.
+def target(options: argparse.Namespace) -> Target:
+    """The workload that was asked for.
 
     Raises:
-        UsageError: It has a namespace, and --namespace is another.
+        UsageError: It has a namespace, and --namespace is another; or it is none.
     """
-    namespace, _, name = (options.target or "").rpartition("/")
+    place, _, name = (options.target or "").rpartition("/")
+    namespace, _, word = place.rpartition("/")
+    kind = next((kind for kind, words in KINDS.items() if word.lower() in words), None)
+    if namespace and kind is None:
+        raise UsageError(
+            f"{options.target}: {word} is no kind; there are {', '.join(words[0] for words in KINDS.values())}"
+        )
+    namespace = namespace if kind else word
     if namespace and options.namespace and namespace != options.namespace:
         raise UsageError(f"{options.target} is not in namespace {options.namespace}")
-    return namespace or options.namespace, name or None
+    return Target(namespace or options.namespace, kind, name or None)
 
 
 def add_program_arguments(parser: argparse.ArgumentParser, *, optional: str = "") -> None:

@@ -22,7 +22,7 @@ from .inside_pod import look_inside
 from .snapshot import Credential, Replica, Snapshot
 from .tailnet import Device, Tailnet, from_status
 from .tailnet_view import by_api
-from .workload import Workload, workloads
+from .workload import Workload, is_job_of, workloads
 
 THREADS = 12
 """Requests at one time."""
@@ -30,7 +30,9 @@ MOST_LOGS = 8
 """Replicas of one workload whose logs are read, if they are in trouble: the others will say the same."""
 MOST_INSIDE = 6
 """Replicas of one workload that are looked into, those in trouble first, and always a well one if there is any."""
-WORKLOADS = ("StatefulSet", "Deployment")
+WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet", "Job", "CronJob")
+FIRST = ("StatefulSet", "Deployment")
+"""Kinds without which a look at all workloads has not seen what it should have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,8 @@ class Scope:
 
     namespace: str | None = None
     """None: in all namespaces."""
+    kind: str | None = None
+    """None: whatever kind has the name."""
     name: str | None = None
     """Of one workload. None: all that run Tailscale."""
     looks_inside: bool = True
@@ -55,39 +59,65 @@ def look(cluster: Cluster, scope: Scope, progress: Progress) -> Snapshot:
     """
     with ThreadPoolExecutor(THREADS) as pool:
         progress.step("looking for workloads that run Tailscale")
-        found = find_workloads(cluster, scope, pool)
+        gaps: list[Gap] = []
+        found = find_workloads(cluster, scope, pool, gaps)
         progress.step(f"listing the pods, Secrets and events of {len(found)} workloads")
-        return Gathering(cluster, scope, found, pool).snapshot(progress)
+        return Gathering(cluster, scope, found, pool, gaps).snapshot(progress)
 
 
-def find_workloads(cluster: Cluster, scope: Scope, pool: Executor) -> list[Workload]:
-    """Those that run Tailscale, or the one of the name that was given."""
-    if scope.name is not None:
-        name, namespace = scope.name, scope.namespace or cluster.namespace
-        named = pool.map(lambda kind: (kind, cluster.find(kind, name, namespace)), WORKLOADS)
-        manifests = [{**manifest, "kind": kind} for kind, manifest in named if manifest is not None]
-        if not manifests:
-            raise ClusterError(f"there is no StatefulSet or Deployment {name} in namespace {namespace}")
-        if not (found := list(workloads(manifests))):
-            raise ClusterError(f"{manifests[0]['kind']} {namespace}/{name} runs no Tailscale container")
-        return found
-    lists = pool.map(lambda kind: cluster.list(kind, scope.namespace), WORKLOADS)
-    found = list(workloads(manifest for manifests in lists for manifest in manifests))
+def find_workloads(cluster: Cluster, scope: Scope, pool: Executor, gaps: list[Gap]) -> list[Workload]:
+    """Those that run Tailscale, or the one of the name that was given.
+
+    Raises:
+        ClusterError: There is none, or no kind of them can be read.
+    """
+    kinds = (scope.kind,) if scope.kind else WORKLOADS
+    namespace = scope.namespace or (cluster.namespace if scope.name else None)
+
+    def read(kind: str) -> list[Json] | ClusterError:
+        try:
+            found = [cluster.find(kind, scope.name, namespace)] if scope.name else cluster.list(kind, namespace)
+        except ClusterError as error:
+            return error
+        return [{**one, "kind": kind} for one in found if one is not None]
+
+    answers = dict(zip(kinds, pool.map(read, kinds), strict=True))
+    refused = {kind: answer for kind, answer in answers.items() if isinstance(answer, ClusterError)}
+    manifests = [one for answer in answers.values() if isinstance(answer, list) for one in answer]
+    found = [workload for workload in workloads(manifests, kinds) if not workload.is_of_cron_job or scope.name]
+    if not found and refused:
+        raise next(iter(refused.values()))
     if not found:
-        where = f"namespace {scope.namespace}" if scope.namespace else "the cluster"
-        raise ClusterError(f"nothing in {where} runs Tailscale beside an app")
+        raise ClusterError(nothing_found(scope, kinds, namespace, manifests))
+    if scope.name is None:
+        do = "get permission to list them, or name a workload"
+        gaps += [
+            Gap(what=f"{kind}s", why=str(error), do=do, optional=kind not in FIRST) for kind, error in refused.items()
+        ]
     return found
+
+
+def nothing_found(scope: Scope, kinds: Sequence[str], namespace: str | None, manifests: Sequence[Json]) -> str:
+    """Why there is no workload to look at."""
+    if manifests and scope.name:
+        return f"{manifests[0]['kind']} {namespace}/{scope.name} runs no Tailscale container"
+    if scope.name:
+        any_kind = " or ".join([", ".join(kinds[:-1]), kinds[-1]] if len(kinds) > 1 else kinds)
+        return f"there is no {any_kind} {scope.name} in namespace {namespace}"
+    return f"nothing in {f'namespace {namespace}' if namespace else 'the cluster'} runs Tailscale beside an app"
 
 
 class Gathering:
     """One look at given workloads. What is refused is remembered as a gap, and the rest is looked at all the same."""
 
-    def __init__(self, cluster: Cluster, scope: Scope, found: Sequence[Workload], pool: Executor) -> None:
+    def __init__(
+        self, cluster: Cluster, scope: Scope, found: Sequence[Workload], pool: Executor, gaps: list[Gap]
+    ) -> None:
         self._cluster = cluster
         self._scope = scope
         self._workloads = found
         self._pool = pool
-        self._gaps: list[Gap] = []
+        self._gaps = gaps
         self._namespaces = sorted({workload.namespace for workload in found})
 
     def snapshot(self, progress: Progress) -> Snapshot:
@@ -209,15 +239,17 @@ def belongs(pod: Json, workload: Workload) -> bool:
     if metadata["namespace"] != workload.namespace:
         return False
     owners = metadata.get("ownerReferences") or ()
-    if workload.kind == "StatefulSet":
-        return any(owner["kind"] == "StatefulSet" and owner["name"] == workload.name for owner in owners)
+    if workload.kind == "CronJob":
+        return any(owner["kind"] == "Job" and is_job_of(owner["name"], workload.name) for owner in owners)
+    if workload.kind in ("StatefulSet", "DaemonSet", "Job"):
+        return any(owner["kind"] == workload.kind and owner["name"] == workload.name for owner in owners)
     labels = metadata.get("labels") or {}
     return bool(workload.selector) and workload.selector.items() <= labels.items()
 
 
 def in_trouble(replica: Replica) -> bool:
     """Whether a replica's log may say something: it is not ready, or was restarted."""
-    return replica.pod is not None and (not replica.is_ready or replica.restarts > 0)
+    return replica.pod is not None and not replica.has_ended and (not replica.is_ready or replica.restarts > 0)
 
 
 def is_silent(replica: Replica) -> bool:

@@ -139,6 +139,11 @@ class Replica:
         return "deletionTimestamp" in (self.pod or {}).get("metadata", {})
 
     @property
+    def has_ended(self) -> bool:
+        """Whether all its containers have, and it stays so: a Job's pod that is through, or one that was evicted."""
+        return self.status.get("phase") in ("Succeeded", "Failed")
+
+    @property
     def restarts(self) -> int:
         """Of the sidecar."""
         return int(self.sidecar_status.get("restartCount", 0))

@@ -63,13 +63,13 @@ class StateStore:
 
 @dataclass(frozen=True)
 class Workload:
-    """A StatefulSet or Deployment whose pods run Tailscale."""
+    """A StatefulSet, Deployment, DaemonSet, Job, CronJob or Pod that runs Tailscale."""
 
     manifest: Json
 
     @property
     def kind(self) -> str:
-        """`StatefulSet` or `Deployment`."""
+        """Such as `StatefulSet`."""
         return str(self.manifest["kind"])
 
     @property
@@ -92,6 +92,33 @@ class Workload:
         """How many pods it asks for."""
         replicas = self.manifest["spec"].get("replicas")
         return 1 if replicas is None else int(replicas)
+
+    @property
+    def runs_on(self) -> bool:
+        """Whether its pods are not there to end."""
+        return self.kind not in ("Job", "CronJob")
+
+    @property
+    def pods_wanted(self) -> int:
+        """How many pods there have to be now: of a DaemonSet one for each node, of a Job none when it is through."""
+        spec, status = self.manifest["spec"], self.manifest.get("status") or {}
+        if self.kind == "DaemonSet":
+            return int(status.get("desiredNumberScheduled", 0))
+        if self.kind == "CronJob":
+            return len(status.get("active") or ())
+        if self.kind == "Job":
+            over = any(
+                c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in status.get("conditions") or ()
+            )
+            left = int(spec.get("completions") or 1) - int(status.get("succeeded", 0))
+            return 0 if over or spec.get("suspend") else max(0, min(int(spec.get("parallelism", 1)), left))
+        return self.replicas
+
+    @property
+    def is_of_cron_job(self) -> bool:
+        """Whether it is a Job that a CronJob has made on time."""
+        owners = self.manifest["metadata"].get("ownerReferences") or ()
+        return any(owner["kind"] == "CronJob" and is_job_of(self.name, owner["name"]) for owner in owners)
 
     @property
     def selector(self) -> dict[str, str]:
@@ -331,6 +358,14 @@ class Workload:
     def hostname(self, pod: str) -> str:
         """The name that a pod's device asks for; without one, Tailscale takes the machine's, which is the pod's."""
         return for_pod(self.env.get("TS_HOSTNAME") or POD_NAME, pod)
+
+
+def is_job_of(job: str, cron_job: str) -> bool:
+    """Whether a Job has the name that a CronJob's controller gives: the CronJob's, and the time in minutes.
+
+    Source: k8s.io/kubernetes@v1.37.2 pkg/controller/cronjob/utils.go, getJobName.
+    """
+    return re.fullmatch(rf"{re.escape(cron_job)}-\d+", job) is not None
 
 
 def workloads(manifests: Iterable[Json], kinds: Container[str] = KINDS) -> Iterator[Workload]:

@@ -138,6 +138,15 @@ def only_the_others_have_limits(site: Site) -> None:
             container["resources"] = {"limits": {"cpu": "2", "memory": "2Gi"}, "requests": {"memory": "2048Mi"}}
 
 
+@planted("job-never-completes", by_hand)
+def a_job_beside_which_the_sidecar_goes_on(site: Site) -> None:
+    found = site.get("StatefulSet")
+    found.update(apiVersion="batch/v1", kind="Job")
+    found["spec"] = {"template": found["spec"]["template"]}
+    for pod in (o for o in site.server.objects if o["kind"] == "Pod"):
+        pod["metadata"]["ownerReferences"][0]["kind"] = "Job"
+
+
 @planted("crash-would-break-dns", by_hand)
 def the_guide_as_it_is(site: Site) -> None:
     del site
@@ -668,22 +677,15 @@ PLANTED_IN_TEMPLATE = [
 """Those that can be seen before anything runs."""
 
 
-def a_job_beside_which_the_sidecar_goes_on(site: Site) -> None:
-    found = site.get("StatefulSet")
-    found.update(apiVersion="batch/v1", kind="Job")
-    found["spec"] = {"template": found["spec"]["template"]}
-
-
 def the_nodes_processes_in_a_user_namespace(site: Site) -> None:
     site.pod_spec.update(hostUsers=False, hostPID=True)
 
 
 PLANTED_FOR_POLICIES = [
     *PLANTED_IN_TEMPLATE,
-    ("job-never-completes", by_hand, a_job_beside_which_the_sidecar_goes_on),
     ("user-namespace-conflict", by_hand, the_nodes_processes_in_a_user_namespace),
 ]
-"""With those of kinds that `doctor` does not look at, and what no API server takes."""
+"""With what no API server takes."""
 
 
 HEALTHY: list[dict[str, Any]] = [

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import base64
 import copy
+import io
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from tailscale_sidecar import InPodSplitDns, OAuthClient, TailscaleSidecarStatefulSet
+from tailscale_sidecar.__main__ import main
 from tailscale_sidecar.clients.kubeconfig import ClusterAccess
 from tailscale_sidecar.clients.kubernetes import Cluster, connect
 from tailscale_sidecar.commands.doctor import diagnose
 from tailscale_sidecar.inspection.gather import Scope, look
 from tailscale_sidecar.inspection.snapshot import Snapshot
+from tailscale_sidecar.inspection.workload import pod_template
 from tailscale_sidecar.pod.contract import TAILSCALE_IMAGE
 from tailscale_sidecar.render.render import plain, record
 from tailscale_sidecar.report.findings import Finding
@@ -189,6 +192,22 @@ class Site:
 
 
 @contextmanager
+def command_line(site: Site, tmp_path: Path, *arguments: str) -> Iterator[Callable[[], int]]:
+    """The command on a site; call it to run it."""
+    config = str(site.server.kubeconfig(tmp_path, "db"))
+    words = ["doctor", f"--kubeconfig={config}", *arguments]
+    with mock.patch.object(Cluster, "exec", site.play), mock.patch.dict(os.environ, site.environment):
+        yield lambda: main(words)
+
+
+def doctor(site: Site, tmp_path: Path, *arguments: str) -> tuple[int, Json]:
+    """Exit status and JSON."""
+    with command_line(site, tmp_path, "--json", *arguments) as run, redirect_stdout(io.StringIO()) as out:
+        status = run()
+    return status, json.loads(out.getvalue() or "{}")
+
+
+@contextmanager
 def component(replicas: int = 2, **changes: Any) -> Iterator[Site]:
     """Replicas that this component made."""
     args = arguments(namespace=NAMESPACE, replicas=replicas, **changes)
@@ -236,14 +255,22 @@ def mended() -> Iterator[Site]:
 
 @contextmanager
 def running(objects: list[Json], replicas: int) -> Iterator[Site]:
-    """Objects with what a cluster and the sidecars make of them."""
+    """Objects of a StatefulSet with what a cluster and the sidecars make of them."""
+    names = [f"{NAME}-{ordinal}" for ordinal in range(replicas)]
+    with having_pods(objects, "StatefulSet", names, {"kind": "StatefulSet", "name": NAME}) as site:
+        for ordinal, name in enumerate(names):
+            state_secret(site, name, ordinal)
+        yield site
+
+
+@contextmanager
+def having_pods(objects: list[Json], kind: str, names: Sequence[str], owner: Json) -> Iterator[Site]:
+    """Objects with the pods of the one workload of a kind, which are on the tailnet."""
     server = ApiServer([*map(stored, objects), *cluster_objects()])
     site = Site(server)
-    stateful_set = site.get("StatefulSet")
-    names = [f"{NAME}-{ordinal}" for ordinal in range(replicas)]
+    (workload,) = [found for found in server.objects if found["kind"] == kind]
     for ordinal, name in enumerate(names):
-        site.server.objects.append(pod(name, stateful_set, ordinal))
-        state_secret(site, name, ordinal)
+        site.server.objects.append(pod(name, workload, ordinal, owner))
     every = [device(name, ordinal) for ordinal, name in enumerate(names)]
     for name, own in zip(names, every, strict=True):
         site.statuses[name] = {
@@ -300,9 +327,10 @@ def cluster_objects() -> list[Json]:
     ]
 
 
-def pod(name: str, stateful_set: Json, ordinal: int) -> Json:
-    """A pod of the StatefulSet that is ready."""
-    spec = stateful_set["spec"]["template"]["spec"]
+def pod(name: str, workload: Json, ordinal: int, owner: Json) -> Json:
+    """A pod of the workload that is ready."""
+    template = pod_template(workload)
+    spec = template["spec"]
     running = {"running": {"startedAt": STARTED}}
     done = {"terminated": {"exitCode": 0, "finishedAt": STARTED, "reason": "Completed"}}
 
@@ -321,8 +349,8 @@ def pod(name: str, stateful_set: Json, ordinal: int) -> Json:
         "metadata": {
             "name": name,
             "namespace": NAMESPACE,
-            "labels": stateful_set["spec"]["template"]["metadata"]["labels"],
-            "ownerReferences": [{"kind": "StatefulSet", "name": NAME}],
+            "labels": (template.get("metadata") or {}).get("labels", {}),
+            "ownerReferences": [owner],
         },
         "spec": spec,
         "status": {

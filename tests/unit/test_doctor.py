@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import io
 import json
-import os
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,13 +15,10 @@ from unittest import mock
 
 import pytest
 
-from tailscale_sidecar.__main__ import main
-from tailscale_sidecar.clients.kubernetes import Cluster
 from tailscale_sidecar.commands.doctor import as_json, as_text, diagnose
 from tailscale_sidecar.inspection.workload import Workload
 from tailscale_sidecar.report.findings import ExitStatus
 from tailscale_sidecar.report.text import Style
-from tests.support.api_server import Json
 from tests.support.planted import (
     HEALTHY,
     LOGS,
@@ -34,7 +28,17 @@ from tests.support.planted import (
     no_pod,
     restarted_an_hour_ago,
 )
-from tests.support.site import DOMAIN, NAME, Site, by_hand, component, device_id, mended
+from tests.support.site import (
+    DOMAIN,
+    NAME,
+    Site,
+    by_hand,
+    command_line,
+    component,
+    device_id,
+    doctor,
+    mended,
+)
 
 
 @pytest.mark.parametrize(("name", "maker", "plant"), [pytest.param(*p, id=f"{p[0]}-{p[2].__name__}") for p in PLANTED])
@@ -106,22 +110,6 @@ def paused(workload: Workload) -> str:
 # -- how it looks ------------------------------------------------------------------------------
 
 
-@contextmanager
-def command_line(site: Site, tmp_path: Path, *arguments: str) -> Iterator[Callable[[], int]]:
-    """The command on a site; call it to run it."""
-    config = str(site.server.kubeconfig(tmp_path, "db"))
-    words = ["doctor", f"--kubeconfig={config}", *arguments]
-    with mock.patch.object(Cluster, "exec", site.play), mock.patch.dict(os.environ, site.environment):
-        yield lambda: main(words)
-
-
-def doctor(site: Site, tmp_path: Path, *arguments: str) -> tuple[int, Json]:
-    """Exit status and JSON."""
-    with command_line(site, tmp_path, "--json", *arguments) as run, contextlib.redirect_stdout(io.StringIO()) as out:
-        status = run()
-    return status, json.loads(out.getvalue() or "{}")
-
-
 def test_the_exit_status_says_whether_something_is_wrong(tmp_path: Path) -> None:
     with component() as site:
         assert doctor(site, tmp_path)[0] == ExitStatus.WELL
@@ -162,7 +150,9 @@ def test_secrets_that_may_not_be_read_are_exit_status_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["db/nothing"], "there is no StatefulSet or Deployment nothing in namespace db"),
+        (["db/nothing"], "there is no StatefulSet, Deployment, DaemonSet, Job or CronJob nothing in namespace db"),
+        (["db/ds/my-app"], "there is no DaemonSet my-app in namespace db"),
+        (["db/secret/my-app"], "db/secret/my-app: secret is no kind; there are statefulset, deployment, daemonset"),
         (["kube-system/coredns"], "Deployment kube-system/coredns runs no Tailscale container"),
         (["--namespace=empty"], "nothing in namespace empty runs Tailscale"),
         (["db/my-app", "--namespace=other"], "db/my-app is not in namespace other"),
