@@ -363,7 +363,7 @@ class Workload:
 def is_job_of(job: str, cron_job: str) -> bool:
     """Whether a Job has the name that a CronJob's controller gives: the CronJob's, and the time in minutes.
 
-    Source: k8s.io/kubernetes@v1.37.2 pkg/controller/cronjob/utils.go, getJobName.
+    Source: k8s.io/kubernetes@v1.37.2 pkg/controller/cronjob/cronjob_controllerv2.go, getJobName.
     """
     return re.fullmatch(rf"{re.escape(cron_job)}-\d+", job) is not None
 
