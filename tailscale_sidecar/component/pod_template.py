@@ -101,10 +101,10 @@ def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions)
 
 def with_sidecar(pod: Json, args: SidecarArgs, added: Additions, *, token_in_app: bool = False) -> Json:
     """A PodSpec with the sidecar in it. The sidecar's containers come first, in the order they start."""
-    token = [_token_volume()] if added.rules or token_in_app else []
+    token = [_token_volume()] if args.state.in_secrets or token_in_app else []
     app_mounts = [*added.app_mounts, *([_token_mount()] if token_in_app else [])]
     keep = [_keep_container(args)] if args.networking.kernel and not args.networking.is_privileged else []
-    sidecars = [*keep, *added.sidecars, _sidecar(args, added, with_token=bool(added.rules))]
+    sidecars = [*keep, *added.sidecars, _sidecar(args, added, with_token=args.state.in_secrets)]
     spec: Json = {
         **pod,
         **args.networking.pod_fields,

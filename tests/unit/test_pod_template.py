@@ -321,6 +321,12 @@ def test_without_replicas_the_role_gives_no_secret_away() -> None:
     assert SecretState().additions(Surroundings(name=NAME, replicas=0)).rules == ()
 
 
+@pytest.mark.parametrize("access", ["scoped", "guarded", "open"])
+def test_scaling_from_none_leaves_the_pod_template_as_it_is(access: Any) -> None:
+    none, two = (pod(state=SecretState(access=access), replicas=replicas).spec for replicas in (0, 2))
+    assert none == two
+
+
 # Settings of the device
 
 EVERY_SETTING: dict[str, dict[str, Any]] = {
