@@ -159,7 +159,7 @@ def with_quota(server: ApiServer, hard: Json, used: Json, **spec: Any) -> None:
 
 @planted("limit-range-forbids")
 def bounds_for_containers(server: ApiServer) -> None:
-    refusing(server, "minimum memory usage per Container is 128Mi, but request is 64Mi")
+    refusing(server, "minimum memory usage per Container is 128Mi, but request is 24Mi")
 
 
 @planted("pod-refused")
