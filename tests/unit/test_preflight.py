@@ -138,7 +138,7 @@ def a_quota_on_limits(server: ApiServer) -> None:
 
 @planted("resource-quota-too-small", "--replicas=5")
 def a_quota_for_fewer_replicas(server: ApiServer) -> None:
-    with_quota(server, {"requests.memory": "1Gi"}, {"requests.memory": "300Mi"})
+    with_quota(server, {"requests.memory": "1Gi"}, {"requests.memory": "800Mi"})
 
 
 @planted("resource-quota-too-small", "--replicas=3")
