@@ -316,11 +316,13 @@ class SidecarArgs(Model):
                 "the replicas that go; choose one"
             )
         elsewhere = self.is_elsewhere or isinstance(self.login_server, pulumi.Output)
-        if elsewhere and self.device_cleanup.api_url == TAILSCALE_API and not self.device_cleanup.retain:
+        if elsewhere and self.device_cleanup.url(self.login_server) == TAILSCALE_API and not self.device_cleanup.retain:
             raise ValueError(
                 "device_cleanup.api_url is required with login_server: the devices are not on Tailscale's own control "
-                "plane, so give the base URL of an API like Tailscale's"
+                "plane, so give the base URL of an API like Tailscale's, or headscale_api_key for Headscale's own"
             )
+        if self.device_cleanup.headscale_api_key is not None and not elsewhere:
+            raise ValueError("device_cleanup.headscale_api_key needs login_server, the URL of the Headscale")
 
     def _check_own_ports(self) -> None:
         if not (self.metrics or self.wait_for_tailnet):
