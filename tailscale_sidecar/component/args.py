@@ -231,8 +231,8 @@ class SidecarArgs(Model):
         self.auth.check_elsewhere()
         if self.auth.carries_tags and self.tags:
             warnings.warn(
-                "tags with login_server and an AuthKey: Headscale refuses tags beside a key that has tags of its own, for "
-                "ever. Leave tags out, or give a key without tags",
+                "tags with login_server and an AuthKey: Headscale refuses tags beside a pre-auth key, for ever. Leave tags "
+                "out: a device has those that the key was made with",
                 stacklevel=5,  # the line that calls the constructor
             )
         if self.dns.takes_tailscales_domain:

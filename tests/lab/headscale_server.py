@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,17 +15,16 @@ from typing_extensions import override
 
 from . import binaries, cgroups, components, lab, namespace, processes
 from .processes import Process
-from .settings import IPV4, STATE
-from .shell import run, wait_for
+from .settings import IPV4, RUN, STATE
+from .shell import LabError, locked, run, wait_for
 from .tailnet_client import Device, Tailnet
 
-FOLDER = STATE / "headscale"
+NAME = "headscale"
+FOLDER = STATE / NAME
 LISTEN = f"{IPV4.node}:8085"
 DOMAIN = "headscale.test"
 """Its base domain, below which the nodes have their names."""
-USER, TAG = "lab", "tag:k8s"
-POLICY = {"tagOwners": {TAG: [f"{USER}@"]}, "acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}]}
-"""The user's untagged nodes may ask for the tag; everybody may reach everybody."""
+USER = "lab"
 
 
 @dataclass(frozen=True)
@@ -68,27 +66,36 @@ class Headscale(Tailnet):
 
 @contextmanager
 def headscale() -> Iterator[Headscale]:
-    """A Headscale for as long as the block lasts, with nothing of an earlier one."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
-    write_config()
-    try:
-        start()
-        command("users", "create", USER)
-        yield Headscale(api_key=json.loads(command("apikeys", "create", "--output=json")))
-    finally:
-        stop()
+    """A Headscale for as long as the block lasts, with nothing of an earlier one. There is one at a time."""
+    with locked(RUN / "headscale.lock", "uses Headscale"):
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        FOLDER.mkdir(parents=True)
+        write_config()
+        try:
+            start()
+            command("users", "create", USER)
+            yield Headscale(api_key=json.loads(command("apikeys", "create", "--output=json")))
+        finally:
+            stop()
 
 
 def start() -> None:
     """Starts it with what it knew when it was stopped."""
-    processes.start("headscale", cgroups.CONTROL, namespace.command(words("serve")), {})
-    wait_for("Headscale to be ready", lambda: lab.answers(f"http://{LISTEN}/health"))
+    processes.start(NAME, cgroups.CONTROL, namespace.command(words("serve")), {})
+    wait_for("Headscale to be ready", is_ready)
+
+
+def is_ready() -> bool:
+    """Whether it answers."""
+    process = Process.recorded(NAME)
+    if process is None or not process.runs():
+        raise LabError(f"Headscale ended:\n{lab.last_words(NAME)}")
+    return lab.answers(f"http://{LISTEN}/health")
 
 
 def stop() -> None:
     """Stops it."""
-    if process := Process.recorded("headscale"):
+    if process := Process.recorded(NAME):
         process.stop()
 
 
@@ -106,17 +113,9 @@ def words(*arguments: str) -> list[str]:
 def write_config() -> None:
     """Writes its files. Its nodes use the relay of the lab's own tailnet."""
     port = json.loads((components.DISKS / "tailnet/state.json").read_text())["DERPPort"]
-    relay = {
-        **{"name": "lab1", "regionid": 900, "hostname": IPV4.node, "ipv4": IPV4.node, "ipv6": "none"},
-        **{"derpport": port, "stunport": port, "insecurefortests": True},
-    }
-    region = {"regionid": 900, "regioncode": "lab", "regionname": "Lab", "nodes": [relay]}
-    (FOLDER / "derp.yaml").write_text(json.dumps({"regions": {900: region}}))
-    (FOLDER / "policy.json").write_text(json.dumps(POLICY))
-    filled = components.filled(
-        "headscale.yaml", folder=FOLDER, url=f"http://{LISTEN}", listen=LISTEN, domain=DOMAIN
-    )
-    (FOLDER / "headscale.yaml").write_text(filled)
+    values = {"folder": FOLDER, "url": f"http://{LISTEN}", "listen": LISTEN, "domain": DOMAIN, "port": port}
+    (FOLDER / "headscale.yaml").write_text(components.filled("headscale.yaml", **values))
+    (FOLDER / "derp.yaml").write_text(components.filled("headscale-derp.yaml", **values))
 
 
 def device(node: dict[str, Any]) -> Device:

@@ -30,7 +30,10 @@ CLEANUP = DeviceCleanup(client_secret=SECRET)
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "give client_secret, of an OAuth client with the scope devices:core, or access_token, or headscale_api_key"),
+        (
+            {},
+            "give client_secret, of an OAuth client with the scope devices:core, or access_token, or headscale_api_key",
+        ),
         ({"client_secret": SECRET, "access_token": "tskey-api-x"}, "give one of client_secret and access_token"),
         ({"client_secret": SECRET, "headscale_api_key": "hskey-api-x"}, "one of client_secret and headscale_api_key"),
         ({"headscale_api_key": "hskey-auth-s3cr3t"}, "that is a pre-auth key, which removes no nodes"),
