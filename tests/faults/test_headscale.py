@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ def test_a_node_that_is_deleted_while_it_is_connected_comes_back_as_one_node(
     headscale.delete(before.id)
     deleted = time.monotonic()
     sidecar.await_return(restarts_before=0, seconds=PERIOD + RESTART)
-    print(f"back after {time.monotonic() - deleted:.0f} s")
+    assert time.monotonic() - deleted < PERIOD + RESTART
     after, same = app.devices()
     assert after.id != before.id
     assert after.fqdn == before.fqdn
@@ -58,21 +59,16 @@ def test_a_node_that_is_deleted_while_headscale_restarts_comes_back_as_one_node(
 
 
 @pytest.mark.soak
-def test_an_outage_ends_no_node_and_thirty_questions_an_hour_are_all_that_it_brings(app: Deployment) -> None:
-    before = app.devices()
+def test_an_outage_ends_no_node_and_brings_thirty_questions_an_hour(app: Deployment) -> None:
+    before, pods = app.devices(), [app.status(ordinal)["podIP"] for ordinal in (0, 1)]
     headscale_server.stop()
     with unavailable() as asked:
-        app.wait_for(
-            "each to have asked three times",
-            lambda: all(len(t) >= 3 for t in asked.values()) and len(asked) == 2,
-            4 * PERIOD,
-        )
+        app.wait_for("each to ask three times", lambda: all(len(asked.get(pod, ())) >= 3 for pod in pods), 4 * PERIOD)
     headscale_server.start()
     app.wait_for("the nodes to be back", lambda: [node.online for node in app.devices()] == [True, True])
     assert identity(app.devices()) == identity(before)
     assert [app.restarts(0), app.restarts(1)] == [0, 0]
-    for moments in asked.values():
-        assert moments[-1] - moments[0] >= PERIOD * (len(moments) - 1)
+    assert min(later - earlier for pod in pods for earlier, later in itertools.pairwise(asked[pod])) >= PERIOD
 
 
 @contextmanager
