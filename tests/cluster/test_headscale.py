@@ -113,6 +113,11 @@ def nodes(headscale: Headscale, app: Deployment) -> list[str]:
     return [node.id for node in headscale.devices(app.name)]
 
 
+def names(headscale: Headscale, app: Deployment) -> dict[str, str]:
+    """The names of these nodes, by their IDs."""
+    return {node.id: node.fqdn for node in headscale.devices(app.name)}
+
+
 def test_a_replica_that_goes_takes_its_node_along_and_no_other_of_its_host_name(
     shared_workspace_on_headscale: Workspace, lab: Lab, headscale: Headscale
 ) -> None:
@@ -121,10 +126,12 @@ def test_a_replica_that_goes_takes_its_node_along_and_no_other_of_its_host_name(
     with Workspace.temporary(lab, headscale) as elsewhere:
         other = Deployment(elsewhere, app.name, elsewhere.arguments(**arguments(headscale)))
         other.apply()
-        (own, others) = sorted(nodes(headscale, app), key=int)
+        own, others = sorted(nodes(headscale, app), key=int)
         assert own == before
-        names = {node.id: node.fqdn for node in headscale.devices(app.name)}
-        assert names == {own: f"{app.pod()}.{DOMAIN}", others: f"{app.pod()}-1.{DOMAIN}"}
+        assert names(headscale, app) == {own: f"{app.pod()}.{DOMAIN}", others: f"{app.pod()}-1.{DOMAIN}"}
+        headscale.call("POST", f"/api/v1/node/{own}/rename/renamed")
+        after = {own: f"renamed.{DOMAIN}", others: f"{app.pod()}.{DOMAIN}"}
+        app.wait_for("the other to take the name over", lambda: names(headscale, app) == after)
         app.workspace.kubectl("scale", f"statefulset/{app.name}", "--replicas=0")
         clean_up(app, 0, headscale_api_key=headscale.api_key)
         assert nodes(headscale, app) == [others]
@@ -133,18 +140,18 @@ def test_a_replica_that_goes_takes_its_node_along_and_no_other_of_its_host_name(
 
 
 @pytest.mark.parametrize(
-    "forgotten", ["/data/device_id", None], ids=["no ID recorded", "an ID of another control plane's"]
+    "change",
+    [
+        {"op": "remove", "path": "/data/device_id"},
+        {"op": "replace", "path": "/data/device_id", "value": base64.b64encode(b"n1CNTRL").decode()},
+    ],
+    ids=["no ID recorded", "an ID of another control plane's"],
 )
 def test_a_node_without_a_right_id_is_found_by_its_keys(
-    shared_workspace_on_headscale: Workspace, headscale: Headscale, forgotten: str | None
+    shared_workspace_on_headscale: Workspace, headscale: Headscale, change: dict[str, str]
 ) -> None:
     app = shared_workspace_on_headscale.deploy(**arguments(headscale))
     scaled_down(app)
-    change = (
-        {"op": "remove", "path": forgotten}
-        if forgotten
-        else {"op": "replace", "path": "/data/device_id", "value": base64.b64encode(b"n1CNTRL").decode()}
-    )
     app.workspace.kubectl("patch", "secret", app.pod(), "--type=json", "--patch", json.dumps([change]))
     clean_up(app, 0, headscale_api_key=headscale.api_key)
     assert nodes(headscale, app) == []

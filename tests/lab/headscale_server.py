@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from . import binaries, cgroups, components, lab, namespace, processes
 from .processes import Process
-from .settings import IPV4, RUN, STATE
+from .settings import DISKS, IPV4, RUN, STATE
 from .shell import LabError, locked, run, wait_for
 from .tailnet_client import Device, Tailnet
 
@@ -112,7 +112,7 @@ def words(*arguments: str) -> list[str]:
 
 def write_config() -> None:
     """Writes its files. Its nodes use the relay of the lab's own tailnet."""
-    port = json.loads((components.DISKS / "tailnet/state.json").read_text())["DERPPort"]
+    port = json.loads((DISKS / "tailnet/state.json").read_text())["DERPPort"]
     values = {"folder": FOLDER, "url": f"http://{LISTEN}", "listen": LISTEN, "domain": DOMAIN, "port": port}
     (FOLDER / "headscale.yaml").write_text(components.filled("headscale.yaml", **values))
     (FOLDER / "derp.yaml").write_text(components.filled("headscale-derp.yaml", **values))
