@@ -320,7 +320,11 @@ class SidecarArgs(Model):
                 "device_cleanup cannot be given with state=SecretState(retain_state=True), which keeps the identities of "
                 "the replicas that go; choose one"
             )
-        if self.may_be_elsewhere and self.device_cleanup.url(self.login_server) == TAILSCALE_API and not self.device_cleanup.retain:
+        if (
+            self.may_be_elsewhere
+            and self.device_cleanup.url(self.login_server) == TAILSCALE_API
+            and not self.device_cleanup.retain
+        ):
             raise ValueError(
                 "device_cleanup.api_url is required with login_server: the devices are not on Tailscale's own control "
                 "plane, so give the base URL of an API like Tailscale's, or headscale_api_key for Headscale's own"
