@@ -485,12 +485,10 @@ def asking(sandbox: Sandbox) -> Sandbox:
     sandbox.program("tailscale", TAILSCALE)
     sandbox.program("timeout", '#!/bin/sh\nshift; exec "$@"\n')
     sandbox.program("wget", PROGRAM + 'head -n 1 "$SANDBOX/answers"; sed -i 1d "$SANDBOX/answers"\n')
-    sandbox.program(
-        "sleep", PROGRAM + 'if [ ! -s "$SANDBOX/answers" ] || [ -e "$SANDBOX/ended" ]; then kill $PPID; fi\n'
-    )
-    sandbox.program(
-        "tailscaled", "#!/bin/sh\ntrap 'exit 0' TERM; /bin/sleep 0.5 & wait; touch $SANDBOX/ended; exit 7\n"
-    )
+    is_over = '[ ! -s "$SANDBOX/answers" ] || [ "$(grep -c ^sleep "$SANDBOX/calls")" -gt 9 ]'
+    sandbox.program("sleep", PROGRAM + f'if {is_over}; then touch "$SANDBOX/over"; kill $PPID; fi\n')
+    until_over = 'until [ -e "$SANDBOX/over" ]; do /bin/sleep 0.05; done'
+    sandbox.program("tailscaled", f"#!/bin/sh\ntrap 'exit 0' TERM; {until_over}; exit 7\n")
     return sandbox
 
 
