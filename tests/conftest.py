@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from typing_extensions import override
 from xdist.remote import Producer  # type: ignore[import-untyped] # it has no types
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it has no types
 
-from tests.lab import Lab
+from tests.lab import Lab, LabError, binaries, headscale_server
+from tests.lab.headscale_server import Headscale
 from tests.lab.tailnet_client import Tailnet
 from tests.support.deployment import Workspace
 
@@ -46,6 +48,15 @@ def shares(file: str) -> bool:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """What `-n` uses."""
     return OneDeploymentOneWorker(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Builds now what some tests use: once a test has entered the lab's network, nothing can be downloaded."""
+    wanted = any("headscale" in getattr(item, "fixturenames", ()) for item in items)
+    if wanted and os.geteuid() == 0 and not config.option.collectonly:
+        with contextlib.suppress(LabError):  # the fixture says it, to the tests that need it
+            binaries.ensure(binaries.HEADSCALE)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -114,4 +125,19 @@ def workspace(lab: Lab, tailnet: Tailnet) -> Iterator[Workspace]:
 def shared_workspace(lab: Lab, tailnet: Tailnet) -> Iterator[Workspace]:
     """A namespace for all tests of a module, where they look at one deployment from several sides."""
     with Workspace.temporary(lab, tailnet) as temporary:
+        yield temporary
+
+
+@pytest.fixture(scope="module")
+def headscale(lab: Lab, tailnet: Tailnet) -> Iterator[Headscale]:
+    """A Headscale that knows nobody yet."""
+    del lab, tailnet  # its nodes use that one's relay
+    with headscale_server.headscale() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_workspace_on_headscale(lab: Lab, headscale: Headscale) -> Iterator[Workspace]:
+    """A namespace for all tests of a module, whose replicas register with Headscale."""
+    with Workspace.temporary(lab, headscale) as temporary:
         yield temporary

@@ -49,7 +49,10 @@ TAGS_REFUSED = Defect(
     name="tags-refused",
     severity=Severity.ERROR,
     why="The credential may not give devices these tags.",
-    do="Let the OAuth client or auth key have exactly these tags, or name it as their owner under tagOwners.",
+    do=(
+        "Let the OAuth client or auth key have exactly these tags, or name it as their owner under tagOwners. Headscale "
+        "refuses tags beside a pre-auth key: leave tags out, and make the key with them."
+    ),
     source=f"{UPSTREAM}/15456",
 )
 FLAGS_CHANGED = Defect(

@@ -35,6 +35,8 @@ class TailscaleApi:
     answer_seconds: ClassVar[float] = 30
     """How long the API may take for one answer."""
     pauses: ClassVar[Sequence[float]] = PAUSES
+    not_this_api: ClassVar[str] = "this is no API like Tailscale's, or no such tailnet"
+    """What it means that something which is always there is not."""
 
     def __init__(
         self,
@@ -98,9 +100,7 @@ class TailscaleApi:
     def _there(self, method: str, path: str, authorization: str, form: bytes | None = None) -> dict[str, Any]:
         answer = self._request(method, path, authorization, form)
         if answer is None:
-            raise TailscaleApiError(
-                f"{method} {self._url}{path}: 404: this is no API like Tailscale's, or no such tailnet"
-            )
+            raise TailscaleApiError(f"{method} {self._url}{path}: 404: {self.not_this_api}")
         return answer
 
     def _request(self, method: str, path: str, authorization: str, form: bytes | None = None) -> dict[str, Any] | None:

@@ -230,8 +230,8 @@ class SidecarArgs(Model):
         self.auth.check_elsewhere()
         if self.auth.carries_tags and self.tags:
             warn(
-                "tags with login_server and an AuthKey: Headscale refuses tags beside a key that has tags of its own, for "
-                "ever. Leave tags out, or give a key without tags"
+                "tags with login_server and an AuthKey: Headscale refuses tags beside a pre-auth key, for ever. Leave tags "
+                "out: a device has those that the key was made with"
             )
         if self.dns.takes_tailscales_domain:
             warn(
@@ -247,6 +247,11 @@ class SidecarArgs(Model):
             return False
         host = urlsplit(self.login_server).hostname or ""
         return host != "tailscale.com" and not host.endswith(".tailscale.com")
+
+    @property
+    def may_be_elsewhere(self) -> bool:
+        """Whether the control plane may be another than Tailscale's own."""
+        return self.is_elsewhere or isinstance(self.login_server, pulumi.Output)
 
     def _check_routes(self) -> None:
         if self.accept_routes and self.networking.kernel and not self.cluster_cidrs:
@@ -311,12 +316,17 @@ class SidecarArgs(Model):
                 "device_cleanup cannot be given with state=SecretState(retain_state=True), which keeps the identities of "
                 "the replicas that go; choose one"
             )
-        elsewhere = self.is_elsewhere or isinstance(self.login_server, pulumi.Output)
-        if elsewhere and self.device_cleanup.api_url == TAILSCALE_API and not self.device_cleanup.retain:
+        if (
+            self.may_be_elsewhere
+            and self.device_cleanup.url(self.login_server) == TAILSCALE_API
+            and not self.device_cleanup.retain
+        ):
             raise ValueError(
                 "device_cleanup.api_url is required with login_server: the devices are not on Tailscale's own control "
-                "plane, so give the base URL of an API like Tailscale's"
+                "plane, so give the base URL of an API like Tailscale's, or headscale_api_key for Headscale's own"
             )
+        if self.device_cleanup.headscale_api_key is not None and not self.may_be_elsewhere:
+            raise ValueError("device_cleanup.headscale_api_key needs login_server, the URL of the Headscale")
 
     def _check_own_ports(self) -> None:
         if not (self.metrics or self.wait_for_tailnet):

@@ -146,7 +146,7 @@ def _sidecar(args: SidecarArgs, added: Additions, *, with_token: bool) -> Json:
             "".join(map(_script, scripts)),
             "start.sh",
             _connect_script(args),
-            _script("tailscaled.sh"),
+            _tailscaled_script(args),
         ],
         "env": _with_user_env(
             [*_pod_fields(args), *_prepare_env(args, added), *added.env, *_settings(args, added)], args
@@ -234,6 +234,11 @@ def _settings(args: SidecarArgs, added: Additions) -> list[Json]:
 def _connect_script(args: SidecarArgs) -> str:
     """What stands before the `tailscale` command; where there is a rate, it waits for the replica's turn first."""
     return (_script("turn.sh") if args.registration_rate else "") + _script("connect.sh")
+
+
+def _tailscaled_script(args: SidecarArgs) -> str:
+    """What stands before `tailscaled`; where the control plane may not tell that a device was deleted, it asks."""
+    return (_script("watch.sh") if args.may_be_elsewhere else "") + _script("tailscaled.sh")
 
 
 def _pod_fields(args: SidecarArgs) -> list[Json]:

@@ -12,6 +12,7 @@ from pulumi_kubernetes.core.v1 import Secret, SecretPatch, Service
 from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 
 from ..clients import extras
+from ..devices.cleanup import CREDENTIALS
 from ..devices.cleanup_provider import DeviceCleanupResource
 from ..pod.additions import Surroundings
 from ..pod.model import Input
@@ -145,9 +146,8 @@ class SidecarResources(pulumi.ComponentResource):
             **({} if isinstance(anchor, Service) else {"role": self._own_name}),
             "service_uid": anchor.metadata.apply(lambda metadata: metadata.uid),  # without a cluster, there is none
             "secret_is_ours": bool(self.state_secrets),
-            "api_url": cleanup.api_url,
-            "client_secret": cleanup.client_secret,
-            "access_token": cleanup.access_token,
+            "api_url": cleanup.url(self._args.login_server),
+            **{name: getattr(cleanup, name) for name in CREDENTIALS},
             "kubeconfig": access.kubeconfig,
             "context": access.context,
             "retain": cleanup.retain,

@@ -11,21 +11,26 @@ from ..clients.tailscale import TAILSCALE_API
 from ..pod import rules
 from ..pod.model import Input, Model, when_known
 
+CREDENTIALS = ("client_secret", "access_token", "headscale_api_key")
+"""Of which one is given, and says which API it is."""
+
 
 class DeviceCleanup(Model):
     """Takes the devices of replicas that go off the tailnet: when the StatefulSet scales down, and at `destroy`.
 
     The credential is Pulumi's own, and no pod gets it. At `destroy` there is no program, so it is kept in the state, as a
-    secret. Where it was rotated since, the environment has the word: TAILSCALE_SIDECAR_CLEANUP_CLIENT_SECRET or
-    _ACCESS_TOKEN, _KUBECONFIG, _CONTEXT; and _RETAIN=true leaves the devices where they are.
+    secret. Where it was rotated since, the environment has the word: TAILSCALE_SIDECAR_CLEANUP_CLIENT_SECRET,
+    _ACCESS_TOKEN or _HEADSCALE_API_KEY, _KUBECONFIG, _CONTEXT; and _RETAIN=true leaves the devices where they are.
     """
 
     client_secret: Input[str] | None = Field(default=None, repr=False)
     """Secret of an OAuth client with the scope `devices:core` and the devices' tags, `tskey-client-...`."""
     access_token: Input[str] | None = Field(default=None, repr=False)
     """An API access token, `tskey-api-...`, instead."""
-    api_url: str = TAILSCALE_API
-    """Base URL of an API like Tailscale's. To be given with `login_server`."""
+    headscale_api_key: Input[str] | None = Field(default=None, repr=False)
+    """An API key of the Headscale that is the `login_server`, `hskey-api-...`, instead: `headscale apikeys create`."""
+    api_url: str | None = None
+    """Base URL of the API. To be given with `login_server`, unless that has it, as Headscale does. Default: Tailscale's."""
     kubeconfig: Input[str] | None = Field(default=None, repr=False)
     """Path or contents of the kubeconfig that the state Secrets are read with. Default: the component's provider's; it
     has to be good at `destroy` too."""
@@ -33,6 +38,10 @@ class DeviceCleanup(Model):
     """Context in the kubeconfig. Default: with the provider's kubeconfig the provider's, else the current one."""
     retain: bool = False
     """Leaves the devices on the tailnet after all. No credential is needed then."""
+
+    def url(self, login_server: Input[str] | None) -> Input[str] | None:
+        """Base URL of the API, where this is the control plane."""
+        return self.api_url or (TAILSCALE_API if self.headscale_api_key is None else login_server)
 
     def access(self, providers: pulumi.Output[ClusterAccess]) -> pulumi.Output[ClusterAccess]:
         """The way to the cluster: the provider's, but for what is given here."""
@@ -52,18 +61,25 @@ class DeviceCleanup(Model):
     def _check_access_token(cls, value: Input[str] | None) -> Input[str] | None:
         return None if value is None else when_known(value, _is_access_token, "access_token")
 
+    @field_validator("headscale_api_key")
+    @classmethod
+    def _check_headscale_api_key(cls, value: Input[str] | None) -> Input[str] | None:
+        return None if value is None else when_known(value, _is_headscale_api_key, "headscale_api_key")
+
     @field_validator("api_url")
     @classmethod
-    def _check_api_url(cls, url: str) -> str:
-        return rules.login_server(url)
+    def _check_api_url(cls, url: str | None) -> str | None:
+        return None if url is None else rules.login_server(url)
 
     @model_validator(mode="after")
     def _one_credential(self) -> Self:
-        given = [name for name in ("client_secret", "access_token") if getattr(self, name) is not None]
+        given = [name for name in CREDENTIALS if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError("give client_secret or access_token, not both")
+            raise ValueError(f"give one of {' and '.join(given)}")
         if not given and not self.retain:
-            raise ValueError("give client_secret, of an OAuth client with the scope devices:core, or access_token")
+            raise ValueError(
+                "give client_secret, of an OAuth client with the scope devices:core, or access_token, or headscale_api_key"
+            )
         return self
 
 
@@ -87,5 +103,16 @@ def _is_access_token(value: str) -> None:
         {
             "tskey-auth-": "that is an auth key, which removes no devices; use an API access token",
             "tskey-client-": "that is an OAuth client's secret; use client_secret=",
+        },
+    )
+
+
+def _is_headscale_api_key(value: str) -> None:
+    refuse_prefixes(
+        value,
+        "headscale_api_key",
+        {
+            "hskey-auth-": "that is a pre-auth key, which removes no nodes; use what `headscale apikeys create` prints",
+            "tskey-": "that is a credential of Tailscale's own control plane",
         },
     )

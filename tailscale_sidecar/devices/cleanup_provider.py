@@ -16,9 +16,11 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider,
 from typing_extensions import override
 
 from ..clients.errors import ClusterError
+from ..clients.headscale import HeadscaleApi
 from ..clients.kubeconfig import ClusterAccess
 from ..clients.kubernetes import Cluster, connect
 from ..clients.tailscale import TailscaleApi
+from .cleanup import CREDENTIALS
 from .removal import RemovalError, Replica, remove_device
 
 ENVIRONMENT = "TAILSCALE_SIDECAR_CLEANUP_"
@@ -27,10 +29,10 @@ TYPE = "pulumi-python:dynamic/tailscale-sidecar:DeviceCleanup"
 """The resource's type in Pulumi, as states remember it."""
 IDENTITY = ("namespace", "stateful_set", "ordinal")
 """Inputs that make it another replica's clean-up if they change."""
-SECRETS = ("client_secret", "access_token", "kubeconfig")
+SECRETS = (*CREDENTIALS, "kubeconfig")
 HOW_TO_GO_ON = f"""
 Its state is kept: put this right and run the same command again, which goes on from here. From the environment it takes
-{ENVIRONMENT}CLIENT_SECRET or {ENVIRONMENT}ACCESS_TOKEN,
+{" or ".join(ENVIRONMENT + name.upper() for name in CREDENTIALS)},
 {ENVIRONMENT}KUBECONFIG and {ENVIRONMENT}CONTEXT instead of what is stored;
 {ENVIRONMENT}RETAIN=true leaves the device where it is."""
 
@@ -114,16 +116,20 @@ class Settings:
 
     @property
     def api(self) -> TailscaleApi:
-        """The tailnet's API, with one credential."""
-        given = {key: self._given(key) for key in ("client_secret", "access_token")}
-        chosen = given if any(given.values()) else {key: self._props.get(key) for key in given}
-        return _api(self._props["api_url"], chosen["client_secret"], chosen["access_token"])
+        """The tailnet's API, of the kind that the one credential is of."""
+        given = {key: self._given(key) for key in CREDENTIALS}
+        chosen = given if any(given.values()) else {key: self._props.get(key) for key in CREDENTIALS}
+        return _api(self._props["api_url"], **chosen)
 
     def _given(self, name: str) -> str | None:
         return self._environment.get(ENVIRONMENT + name.upper()) or None
 
 
 @cache
-def _api(url: str, client_secret: str | None, access_token: str | None) -> TailscaleApi:
+def _api(
+    url: str, *, client_secret: str | None, access_token: str | None, headscale_api_key: str | None
+) -> TailscaleApi:
     """One for all replicas of an operation, which then share an access token."""
+    if headscale_api_key:
+        return HeadscaleApi(url, api_key=headscale_api_key)
     return TailscaleApi(url, client_secret=client_secret, access_token=access_token)

@@ -16,9 +16,9 @@ from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Tailnet
 from tests.support.deployment import QUIET, Workspace
 from tests.support.examples import EXAMPLES as RENDERED
-from tests.support.examples import NEEDS_PULUMI, WORKLOADS, workload
+from tests.support.examples import NEEDS_HEADSCALE, NEEDS_PULUMI, WORKLOADS, workload
 
-EXAMPLES = sorted(RENDERED.keys() - set(NEEDS_PULUMI))  # those: tests/engine/test_made_on_the_tailnet.py
+EXAMPLES = sorted(RENDERED.keys() - {*NEEDS_PULUMI, *NEEDS_HEADSCALE})  # which other tests deploy
 NEEDS_A_CLOUD = ("workload_identity_aws", "workload_identity_google")
 
 

@@ -198,6 +198,16 @@ PULUMI_KUBERNETES = Build(
 
 PULUMI_SDKS = Build(name="pulumi-sdks", module="pulumi-sdks", packages=(".",), keyed_by=WITH_SOURCES)
 
+HEADSCALE_VERSION = "0.29.2"
+HEADSCALE_MODULE = "github.com/juanfont/headscale"
+HEADSCALE = Build(
+    name="headscale",
+    module="headscale",
+    packages=(f"{HEADSCALE_MODULE}/cmd/headscale",),
+    keyed_by=MODULE_ONLY,
+)
+"""Built by the first test that uses it, so that no start of a lab waits for it."""
+
 # What only the benchmarks use, so that nobody else waits for it.
 KWOK = Build(name="kwok", module="kwok", packages=("sigs.k8s.io/kwok/cmd/kwok",), keyed_by=MODULE_ONLY)
 HELM = Build(name="helm", module="helm", packages=("helm.sh/helm/v4/cmd/helm",), keyed_by=MODULE_ONLY)

@@ -35,6 +35,7 @@ STATES = "ipn/backend.go"
 SET = "cmd/tailscale/cli/set.go"
 UP = "cmd/tailscale/cli/up.go"
 BOOT = "cmd/containerboot/settings.go"
+ADMISSION = "tailcfg/derpmap.go"
 
 BY_SCRIPTS = {
     "tailscaled.sh": (
@@ -59,6 +60,12 @@ BY_SCRIPTS = {
         *(Said(f"--{flag}", f'"{flag}"', SET) for flag in (*rules.FREE_FLAGS, "webclient")),
     ),
     "turn.sh": (Said('"HaveNodeKey": *true', "HaveNodeKey bool", STATUS),),
+    "watch.sh": (
+        Said('"BackendState": "Running"', "BackendState string", STATUS),
+        Said('"PublicKey"', "PublicKey key.NodePublic", STATUS),
+        Said("NodePublic", "NodePublic key.NodePublic", ADMISSION),
+        Said('"Allow"', "Allow bool", ADMISSION),
+    ),
     "start.sh": (
         Said('"version": "alpha0"', '"alpha0"', "ipn/conffile/conffile.go"),
         Said(

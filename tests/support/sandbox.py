@@ -12,7 +12,17 @@ from pathlib import Path
 
 SCRIPTS = {
     name: files("tailscale_sidecar").joinpath("scripts", name).read_text(encoding="utf-8")
-    for name in ("connect.sh", "keep.sh", "look.sh", "prepare.sh", "start.sh", "tailscaled.sh", "turn.sh", "users.sh")
+    for name in (
+        "connect.sh",
+        "keep.sh",
+        "look.sh",
+        "prepare.sh",
+        "start.sh",
+        "tailscaled.sh",
+        "turn.sh",
+        "users.sh",
+        "watch.sh",
+    )
 }
 DASH, BUSYBOX = shutil.which("dash"), shutil.which("busybox")
 SHELLS = {**({"dash": [DASH]} if DASH else {}), **({"busybox": [BUSYBOX, "sh"]} if BUSYBOX else {})}

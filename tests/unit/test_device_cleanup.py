@@ -30,8 +30,14 @@ CLEANUP = DeviceCleanup(client_secret=SECRET)
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "give client_secret, of an OAuth client with the scope devices:core, or access_token"),
-        ({"client_secret": SECRET, "access_token": "tskey-api-x"}, "not both"),
+        (
+            {},
+            "give client_secret, of an OAuth client with the scope devices:core, or access_token, or headscale_api_key",
+        ),
+        ({"client_secret": SECRET, "access_token": "tskey-api-x"}, "give one of client_secret and access_token"),
+        ({"client_secret": SECRET, "headscale_api_key": "hskey-api-x"}, "one of client_secret and headscale_api_key"),
+        ({"headscale_api_key": "hskey-auth-s3cr3t"}, "that is a pre-auth key, which removes no nodes"),
+        ({"headscale_api_key": SECRET}, "that is a credential of Tailscale's own control plane"),
         ({"client_secret": "tskey-auth-x"}, "that is an auth key"),
         ({"client_secret": "tskey-api-x"}, "use access_token="),
         ({"client_secret": f"{SECRET}?ephemeral=false"}, "has attributes"),
@@ -63,13 +69,23 @@ def test_another_control_plane_needs_its_api() -> None:
         arguments(
             auth=AuthKey(auth_key="hskey-auth-x"), device_cleanup=CLEANUP, login_server="https://headscale.example.com"
         )
-    for accepted in (DeviceCleanup(client_secret=SECRET, api_url="https://example.com"), DeviceCleanup(retain=True)):
+    for accepted in (
+        DeviceCleanup(client_secret=SECRET, api_url="https://example.com"),
+        DeviceCleanup(headscale_api_key="hskey-api-x"),
+        DeviceCleanup(retain=True),
+    ):
         arguments(
             auth=AuthKey(auth_key="hskey-auth-x"), device_cleanup=accepted, login_server="https://headscale.example.com"
         )
     arguments(
         auth=AuthKey(auth_key="hskey-auth-x"), device_cleanup=CLEANUP, login_server="https://controlplane.tailscale.com"
     )
+
+
+@pytest.mark.parametrize("login_server", [None, "https://controlplane.tailscale.com"])
+def test_a_key_of_headscale_needs_a_headscale(login_server: str | None) -> None:
+    with pytest.raises(ValueError, match=r"device_cleanup\.headscale_api_key needs login_server"):
+        arguments(device_cleanup=DeviceCleanup(headscale_api_key="hskey-api-x"), login_server=login_server)
 
 
 # The resource

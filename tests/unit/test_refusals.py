@@ -597,7 +597,7 @@ ELSEWHERE = "https://headscale.example.com"
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"auth": AuthKey(auth_key="hskey-auth-x")}, "Headscale refuses tags beside a key that has tags of its own"),
+        ({"auth": AuthKey(auth_key="hskey-auth-x")}, "Headscale refuses tags beside a pre-auth key"),
         ({"auth": OAuthClient(existing_secret="x")}, "unless existing_secret has it with"),
         ({"auth": AuthKey(auth_key="hskey-auth-x"), "tags": []}, "Give InPodSplitDns\\(tailnet_domains="),
     ],

@@ -473,6 +473,63 @@ def test_an_outage_of_the_control_plane_stops_nothing(sandbox: Sandbox, log: str
     assert run_tailscaled(sandbox, log).returncode == 7
 
 
+# watch.sh
+
+KEY = "nodekey:0a1b2c"
+NO, YES = '{"Allow":false}', '{"Allow":true}'
+
+
+@pytest.fixture
+def asking(sandbox: Sandbox) -> Sandbox:
+    """A device on a control plane of one's own, which is asked a few times as soon as may be."""
+    sandbox.program("tailscale", TAILSCALE)
+    sandbox.program("timeout", '#!/bin/sh\nshift; exec "$@"\n')
+    sandbox.program("wget", PROGRAM + 'head -n 1 "$SANDBOX/answers"; sed -i 1d "$SANDBOX/answers"\n')
+    is_over = '[ ! -s "$SANDBOX/answers" ] || [ "$(grep -c ^sleep "$SANDBOX/calls")" -gt 9 ]'
+    sandbox.program("sleep", PROGRAM + f'if {is_over}; then touch "$SANDBOX/over"; kill $PPID; fi\n')
+    until_over = 'until [ -e "$SANDBOX/over" ]; do /bin/sleep 0.05; done'
+    sandbox.program("tailscaled", f"#!/bin/sh\ntrap 'exit 0' TERM; {until_over}; exit 7\n")
+    return sandbox
+
+
+def ask(asking: Sandbox, *answers: str, backend: str = "Running") -> subprocess.CompletedProcess[str]:
+    """Runs until the last answer was used, or tailscaled was told to end."""
+    asking.write("status", json.dumps({"BackendState": backend, "Self": {"PublicKey": KEY}}, indent="\t"))
+    asking.write("answers", "".join(f"{answer}\n" for answer in answers))
+    flags = "--reset --login-server=https://hs.example.com --shields-up=false"
+    return asking.run("watch.sh+tailscaled.sh", "--socket=/tmp/s", env={"TS_EXTRA_ARGS": flags}, parent=CONTAINERBOOT)
+
+
+def test_a_device_whose_key_the_control_plane_does_not_know_is_restarted(asking: Sandbox) -> None:
+    done = ask(asking, YES, NO, NO, YES, YES)
+    assert done.returncode == 0
+    assert "does not know this device any more; restarting" in done.stderr
+    assert not (asking.folder / "run/deleted").exists(), "the next start tries the key that it has"
+    asked = {" ".join(words) for words in asking.calls if words[0] == "wget"}
+    assert asked == {f'wget -q -O - --post-data {{"NodePublic": "{KEY}"}} https://hs.example.com/verify'}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [[YES] * 4, [NO, YES] * 3, ["", ""], ["404: not found"] * 4, ["null", "{}", "false", '{"Allow":null}']],
+    ids=["known", "once at a time", "no answer", "another control plane", "another server"],
+)
+def test_what_is_no_plain_no_twice_ends_nothing(asking: Sandbox, answers: list[str]) -> None:
+    assert ask(asking, *answers).returncode == 7
+
+
+def test_a_device_that_logs_in_is_not_asked_for(asking: Sandbox) -> None:
+    assert ask(asking, NO, NO, backend="NeedsLogin").returncode == 7
+    assert "wget" not in [words[0] for words in asking.calls]
+
+
+def test_the_control_plane_is_asked_thirty_times_an_hour_and_not_in_step(asking: Sandbox) -> None:
+    ask(asking, YES, YES, YES)
+    first, *others = [int(words[1]) for words in asking.calls if words[0] == "sleep"]
+    assert 0 <= first <= 120
+    assert set(others) == {120}
+
+
 # look.sh
 
 CONNECTED = {"BackendState": "Running", "Self": {"DNSName": "db-0.tail1234.ts.net.", "Online": True}, "Peer": {}}
