@@ -48,7 +48,12 @@ class Created(pulumi.ComponentResource):
         super().__init__(kind, name, {}, opts)
         given = {field: getattr(args, field) for field in type(args).model_fields}
         made = creation.create(name, **given, opts=pulumi.ResourceOptions(parent=self))
-        self._outputs = {camel_case(field): getattr(made, field) for field in creation.outputs}
+        self._outputs = {
+            camel_case(field): getattr(made, field)
+            if creation.kind.model_fields[field].repr
+            else pulumi.Output.secret(getattr(made, field))
+            for field in creation.outputs
+        }
         self.register_outputs(self._outputs)
 
     def outputs(self) -> Json:

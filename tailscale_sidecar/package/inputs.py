@@ -65,7 +65,7 @@ def _inside(value: pulumi.Output[Any], known: Any) -> Any:
     return [item(index) for index in range(len(known))]
 
 
-async def arguments(kind: type[M], given: Json, **beside: Any) -> M:
+async def arguments(kind: type[M], given: Json, /, **beside: Any) -> M:
     """A component's arguments, of values that are `settled`, and of what is no input.
 
     Raises:
@@ -171,7 +171,8 @@ def _told(error: ValidationError, path: str) -> InputError:
     for found in error.errors(include_url=False):
         field = ".".join(spelled(str(part)) for part in (path, *found["loc"]) if part != "")
         message = spelled(found["msg"])
-        lines.append(message if not field or message.startswith(field.rpartition(".")[2]) else f"{field}: {message}")
+        parent, _, name = field.rpartition(".")
+        lines.append(f"{parent}.{message}".lstrip(".") if message.startswith(name) else f"{field}: {message}")
         unknown = unknown and "Output" in message
     return InputError("\n".join(lines), is_only_unknown=unknown)
 
