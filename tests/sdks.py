@@ -11,6 +11,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from tailscale_sidecar.package import schema
@@ -21,6 +22,12 @@ from tests.support.examples import ROOT
 
 FOLDER = ROOT / "sdk"
 EXAMPLES = ROOT / "examples" / "languages"
+PROGRAMS = ("quickstart", "fleet")
+FILES = {"typescript": "index.ts", "go": "main.go", "yaml": "Pulumi.yaml", "python": "__main__.py"}
+FOLDERS = {"nodejs": "typescript", "go": "go", "python": "python"}
+"""Where the programs are that an SDK is compiled with."""
+Change = Callable[[str], str]
+"""What is done to the text of a program before it is compiled."""
 GO_MODULE = """\
 module github.com/tailscale-sidecar/tailscale-sidecar/sdk/go/tailscalesidecar
 
@@ -57,50 +64,91 @@ def generate(folder: Path) -> None:
     run([str(program), str(checked_in), str(schema_of_kubernetes()), str(folder)])
 
 
-def compile_node(folder: Path) -> None:
-    """The SDK for Node in a folder and, in `example`, the program in TypeScript, by the strict rules."""
-    example = folder / "example"
-    example.mkdir()
-    shutil.copy(EXAMPLES / "typescript" / "index.ts", example)
-    settings = {"compilerOptions": TYPESCRIPT, "files": ["index.ts"]}
-    (example / "tsconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+def source(language: str, program: str) -> Path:
+    """A program's file."""
+    return EXAMPLES / language / ("" if program == "quickstart" else program) / FILES[language]
+
+
+def write(folder: Path, language: str, change: Change = str) -> None:
+    """The programs in a language, each in a folder of its name."""
+    for program in PROGRAMS:
+        file = folder / program / FILES[language]
+        file.parent.mkdir()
+        file.write_text(change(source(language, program).read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def compile_node(folder: Path, change: Change = str) -> None:
+    """The SDK for Node in a folder, and the programs in TypeScript, by the strict rules."""
+    write(folder, "typescript", change)
     run(["npm", "install", "--silent", "--no-audit", "--no-fund"], cwd=folder)
     run(["npx", "--no-install", "tsc", "--project", ".", "--outDir", "."], cwd=folder)
     scope = folder / "node_modules" / "@tailscale-sidecar"
     scope.mkdir()
     (scope / "pulumi").symlink_to("../..")  # as `pulumi package add` links it to a project
-    run(["npx", "--no-install", "tsc", "--project", "example"], cwd=folder)
+    for program in PROGRAMS:
+        settings = {"compilerOptions": TYPESCRIPT, "files": [FILES["typescript"]]}
+        (folder / program / "tsconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+        run(["npx", "--no-install", "tsc", "--project", program], cwd=folder)
 
 
-def node() -> Path:
-    """The folder of the SDK for Node with its example, compiled; made where the internet is, and kept in the cache.
+def prepare_go(folder: Path, change: Change = str) -> None:
+    """The SDK for Go in a folder as a module, and the programs."""
+    write(folder, "go", change)
+    module = GO_MODULE.format(kubernetes=schema.KUBERNETES_VERSION, pulumi=binaries.PULUMI_VERSION)
+    (folder / "go.mod").write_text(module, encoding="utf-8")
+    binaries.go("mod", "tidy", cwd=folder)
+
+
+def build_go(folder: Path, change: Change = str) -> None:
+    """The programs in Go, compiled into the folder `bin`."""
+    prepare_go(folder, change)
+    (folder / "bin").mkdir()
+    binaries.go("build", "-ldflags=-s -w", "-o", "bin/", *(f"./{program}" for program in PROGRAMS), cwd=folder)
+
+
+def install_python(folder: Path, change: Change = str) -> None:
+    """The SDK for Python, installed in the folder `site`, and the programs."""
+    (folder / "README.md").touch()  # its pyproject.toml names one
+    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--target", "site", "."]
+    run(install, cwd=folder)
+    write(folder, "python", change)  # setuptools would take them for packages
+
+
+def cached(language: str, make: Callable[[Path, Change], None], change: Change) -> Path:
+    """An SDK's folder with its programs, changed; made where the internet is, and kept in the cache.
 
     Raises:
-        LabError: npm is missing, or something cannot be downloaded or compiled.
+        LabError: Something cannot be downloaded or compiled.
     """
-    if find_command("npm") is None:
-        raise LabError("npm is missing: install Node.js")
-    key = hashlib.sha256(f"{schema.checked_in()}{binaries.PULUMI_SDKS.key()}{Path(__file__).read_bytes()!r}".encode())
-    folder = CACHE / f"node-sdk-{key.hexdigest()[:16]}"
-    with locked(CACHE / "node-sdk.lock", "compiles the SDK for Node"):
+    changed = [change(source(FOLDERS[language], program).read_text(encoding="utf-8")) for program in PROGRAMS]
+    parts = [schema.checked_in(), binaries.PULUMI_SDKS.key(), Path(__file__).read_text(encoding="utf-8"), *changed]
+    folder = CACHE / f"{language}-sdk-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
+    with locked(CACHE / "sdks.lock", "compiles SDKs"):
         if not folder.exists():
             aside = Path(tempfile.mkdtemp(dir=CACHE))
-            generate(aside)
-            compile_node(aside / "nodejs")
-            (aside / "nodejs").rename(folder)
+            with step(f"compiling the SDK for {language} and its programs"):
+                generate(aside)
+                make(aside / language, change)
+            (aside / language).rename(folder)
             shutil.rmtree(aside)
     return folder
 
 
-def vet_go() -> None:
-    """The SDK for Go and the example, by `go vet`, which compiles them."""
-    folder = FOLDER / "go"
-    (folder / "example").mkdir()
-    shutil.copy(EXAMPLES / "go" / "main.go", folder / "example")
-    module = GO_MODULE.format(kubernetes=schema.KUBERNETES_VERSION, pulumi=binaries.PULUMI_VERSION)
-    (folder / "go.mod").write_text(module, encoding="utf-8")
-    binaries.go("mod", "tidy", cwd=folder)
-    binaries.go("vet", "./...", cwd=folder)
+def node(change: Change = str) -> Path:
+    """The SDK for Node with its programs, compiled, as `cached`."""
+    if find_command("npm") is None:
+        raise LabError("npm is missing: install Node.js")
+    return cached("nodejs", compile_node, change)
+
+
+def go(change: Change = str) -> Path:
+    """The SDK for Go with its programs, compiled, as `cached`."""
+    return cached("go", build_go, change)
+
+
+def python(change: Change = str) -> Path:
+    """The SDK for Python, installed, with its programs, as `cached`."""
+    return cached("python", install_python, change)
 
 
 def main() -> int:
@@ -109,7 +157,8 @@ def main() -> int:
         generate(FOLDER)
     say("! none for .NET and Java: `pulumi package gen-sdk` makes them, where Pulumi is installed")
     with step("compiling the SDK for Go"):
-        vet_go()
+        prepare_go(FOLDER / "go")
+        binaries.go("vet", "./...", cwd=FOLDER / "go")
     if find_command("npm") is None:
         say("! the SDK for Node is not compiled: npm is missing")
         return 0

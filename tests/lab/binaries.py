@@ -196,6 +196,12 @@ PULUMI_KUBERNETES = Build(
     ),
 )
 
+PULUMI_YAML = Build(
+    name="pulumi-yaml",
+    module="pulumi-yaml",
+    packages=("github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",),
+    keyed_by=MODULE_ONLY,
+)
 PULUMI_SDKS = Build(name="pulumi-sdks", module="pulumi-sdks", packages=(".",), keyed_by=WITH_SOURCES)
 
 # What only the benchmarks use, so that nobody else waits for it.
