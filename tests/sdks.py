@@ -109,9 +109,11 @@ def build_go(folder: Path, change: Change = str) -> None:
 def install_python(folder: Path, change: Change = str) -> None:
     """The SDK for Python, installed in the folder `site`, and the programs."""
     (folder / "README.md").touch()  # its pyproject.toml names one
-    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--target", "site", "."]
+    site = folder.with_name("site")  # setuptools would take a folder beside the package for another one
+    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--target", str(site), "."]
     run(install, cwd=folder)
-    write(folder, "python", change)  # setuptools would take them for packages
+    site.rename(folder / "site")
+    write(folder, "python", change)
 
 
 def cached(language: str, make: Callable[[Path, Change], None], change: Change) -> Path:

@@ -22,7 +22,7 @@ from ..split_dns_route import SplitDnsRoute
 from .created import CREATED, Created
 from .device_cleanup import DeviceCleanupResource
 from .inputs import arguments, one_of, plain
-from .schema import READ_DEVICES, ROUTE_INPUTS, SPECS, token
+from .schema import READ_DEVICES, ROUTE_INPUTS, SPECS, kind_of, token
 from .spelling import camel_case, lower, spelled
 
 
@@ -100,9 +100,11 @@ class Sidecar(TailscaleSidecar):
     def __init__(
         self, name: str, args: TailscaleSidecarArgs, opts: pulumi.ResourceOptions | None, *, spec: Json
     ) -> None:
-        workload = injected({"spec": spec}, args, surroundings(args))
+        is_cron_job = args.kind == "CronJob"
+        given = {"spec": {"jobTemplate": {"spec": spec}} if is_cron_job else spec}
+        workload = injected(given, args, surroundings(args))
         defects.refuse({**workload, "kind": args.kind, "metadata": {"name": args.workload}})
-        self._injected = workload["spec"]
+        self._injected = workload["spec"]["jobTemplate"]["spec"] if is_cron_job else workload["spec"]
         super().__init__(name, args, opts)
 
     @staticmethod
@@ -110,7 +112,7 @@ class Sidecar(TailscaleSidecar):
         """The constructor's arguments, of inputs that are settled."""
         specs = {name: given.pop(name) for name in SPECS if name in given}
         name, spec = await one_of(specs, SPECS)
-        args = await arguments(TailscaleSidecarArgs, given, kind=SPECS[name].rpartition(":")[2].removesuffix("Spec"))
+        args = await arguments(TailscaleSidecarArgs, given, kind=kind_of(name))
         return {"args": args, "spec": spec}
 
     @override

@@ -50,7 +50,7 @@ SPECS = {
     "deployment": "apps/v1:DeploymentSpec",
     "daemonSet": "apps/v1:DaemonSetSpec",
     "job": "batch/v1:JobSpec",
-    "cronJob": "batch/v1:CronJobSpec",
+    "cronJob": "batch/v1:JobSpec",  # Pulumi's SDK for Go cannot take a CronJobSpec that may be left out
 }
 """The inputs and outputs of `TailscaleSidecar` that are a workload's spec, each with its type."""
 ROUTE_INPUTS = arguments_of(SplitDnsRoute.__init__)
@@ -166,14 +166,18 @@ def _sidecar(kinds: Json) -> Json:
     outputs = {}
     for name, kind in SPECS.items():
         reference = {"$ref": _kubernetes("types", kind)}
-        workload = kind.rpartition(":")[2].removesuffix("Spec")
-        said = (
-            f"The `spec` of a {workload}. Exactly one of these is given: {', '.join(f'`{other}`' for other in SPECS)}."
-        )
+        whose = "`spec.jobTemplate.spec`" if name == "cronJob" else "`spec`"
+        others = ", ".join(f"`{other}`" for other in SPECS)
+        said = f"The {whose} of a {kind_of(name)}. Exactly one of these is given: {others}."
         inputs["properties"][name] = {**reference, "description": said}
         outputs[name] = {**reference, "description": "The input of this name, with the sidecar in its pods."}
     # Typed as always there, so that a program can hand the one that it asked for to a resource as it is.
     return _resource(SIDECAR, inputs, outputs, list(SPECS))
+
+
+def kind_of(spec: str) -> str:
+    """The kind of the workload that an input of `SPECS` is the spec of."""
+    return spec[0].upper() + spec[1:]
 
 
 def _created(creation: Creation, kinds: Json) -> Json:

@@ -113,10 +113,8 @@ def test_of_a_spec_that_is_a_secret_or_not_known_yet_the_rest_is_as_it_is(sideca
     container = {"name": "web", "image": UNKNOWN, "env": [{"name": "KEY", "value": output("k3y", secret=True)}]}
     pod = {"containers": [container], "terminationGracePeriodSeconds": 15}
     given = {**WEB, "template": {"metadata": {}, "spec": pod}}
-    made = sidecars.construct(
-        "app", {**SIDECAR, "cronJob": {"jobTemplate": {"spec": given}}}, preview=True, **AS_SIDECAR
-    )
-    spec = MessageToDict(made.state)["cronJob"]["jobTemplate"]["spec"]["template"]["spec"]
+    made = sidecars.construct("app", {**SIDECAR, "cronJob": given}, preview=True, **AS_SIDECAR)
+    spec = MessageToDict(made.state)["cronJob"]["template"]["spec"]
     (web,) = spec["containers"]
     assert web["image"] == UNKNOWN
     assert is_secret(web["env"][0]["value"])
