@@ -54,9 +54,9 @@ def remembered_of_stateful_set(name: str, args: TailscaleSidecarStatefulSetArgs)
     )
 
 
-def in_python(message: str) -> str:
+def in_python(text: str) -> str:
     """A message as it is: it names arguments as a program in Python spells them."""
-    return message
+    return text
 
 
 def hooks(spelled: Spelling = in_python) -> pulumi.ResourceHookBinding | None:

@@ -14,11 +14,11 @@ from ..component import defects
 from ..component.component import TailscaleSidecarStatefulSet
 from ..component.injection import injected
 from ..component.sidecar import TailscaleSidecar, surroundings
+from ..component.split_dns_route import SplitDnsRoute
 from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from ..component.workload_args import TailscaleSidecarArgs
 from ..pod.model import Model
 from ..pod.objects import Json
-from ..split_dns_route import SplitDnsRoute
 from .created import CREATED, Created
 from .device_cleanup import DeviceCleanupResource
 from .inputs import arguments, one_of, plain

@@ -20,12 +20,12 @@ from pydantic.fields import FieldInfo
 
 from ..component.args import SidecarArgs
 from ..component.component import TailscaleSidecarStatefulSet
+from ..component.split_dns_route import SplitDnsRoute
 from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from ..component.workload_args import TailscaleSidecarArgs
 from ..devices.device import Device
 from ..pod.model import Model
 from ..pod.objects import Json
-from ..split_dns_route import SplitDnsRoute
 from .created import CREATED, Creation
 from .functions import arguments_of, purpose
 from .spelling import CHOICES, NESTED, camel_case, member, members, properties, spelled
@@ -182,8 +182,9 @@ def kind_of(spec: str) -> str:
 
 def _created(creation: Creation, kinds: Json) -> Json:
     described = _descriptions(creation.kind)
-    outputs = {camel_case(name): {"type": "string", "description": described[name]} for name in creation.outputs}
+    outputs: Json = {}
     for name in creation.outputs:
+        outputs[camel_case(name)] = {"type": "string", "description": described[name]}
         if not creation.kind.model_fields[name].repr:
             outputs[camel_case(name)]["secret"] = True
     return _resource(

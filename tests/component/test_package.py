@@ -71,7 +71,7 @@ WEB: dict[str, Any] = {
     },
 }
 SIDECAR: dict[str, Any] = {"workload": "web", "auth": LEAST["auth"], "tags": ["tag:k8s"]}
-AS_SIDECAR = {"type": f"{PACKAGE}TailscaleSidecar"}
+AS_SIDECAR: dict[str, Any] = {"type": f"{PACKAGE}TailscaleSidecar"}
 
 
 def test_a_workloads_spec_comes_back_with_the_sidecar_and_depends_on_what_that_needs(sidecars: Package) -> None:

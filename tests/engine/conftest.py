@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,7 @@ from tests import sdks
 from tests.lab import LabError, binaries
 from tests.support.deployment import Workspace
 from tests.support.languages import on_the_lab
-from tests.support.package import FOLDER
+from tests.support.package import installed
 from tests.support.program import Program
 from tests.support.pulumi_cli import MissingError, PulumiCli, ensure, ensure_provider
 
@@ -126,10 +125,5 @@ def program(cli: PulumiCli, workspace: Workspace, tmp_path: Path) -> Program:
 
 @pytest.fixture
 def plugins(tmp_path: Path) -> str:
-    """What a project says of the package, where it is not installed from its repository: its folder."""
-    package = tmp_path / "package"
-    package.mkdir()
-    for name in ("PulumiPlugin.yaml", "__main__.py"):
-        (package / name).symlink_to(FOLDER / name)
-    (package / "venv").symlink_to(sys.prefix)
-    return f"plugins: {{providers: [{{name: tailscale-sidecar, path: {package}}}]}}\n"
+    """What a project says of the package."""
+    return installed(tmp_path)

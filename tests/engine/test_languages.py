@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tailscale_sidecar.package.spelling import camel_case
 from tests import sdks
 from tests.support.cleanup_credential import Credential
 from tests.support.deployment import Workspace
@@ -33,7 +34,8 @@ def deploy(workspace: Workspace, cli: PulumiCli, plugins: str, tmp_path: Path) -
         try:
             stack.up()
             name = {"quickstart": "my-app", "fleet": "store"}[program]
-            devices = stack.outputs()["devices"]
+            # In Python, outputs are in snake_case.
+            devices = [{camel_case(key): value for key, value in one.items()} for one in stack.outputs()["devices"]]
             assert [device["pod"] for device in devices] == [f"{name}-0", f"{name}-1"]
             known = {device.id: device.addresses for device in tailnet.devices(name)}
             assert all(known[device["deviceId"]] == (device["ipv4"], device["ipv6"]) for device in devices)

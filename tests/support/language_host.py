@@ -56,11 +56,8 @@ class Host(LanguageServer):
         yield RunPluginResponse(exitcode=running.returncode)
 
 
-class GoHost(LanguageServer):
+class GoHost(Host):
     """What the engine asks to run programs in Go."""
-
-    def __init__(self, engine: str) -> None:
-        self.engine = engine
 
     @override
     def Run(self, request: RunRequest, context: grpc.ServicerContext) -> RunResponse:
@@ -88,7 +85,7 @@ def python(info: ProgramInfo) -> str:
     return str(Path(info.root_directory, virtualenv, "bin", "python")) if virtualenv else sys.executable
 
 
-def serve(host: LanguageServer) -> None:
+def serve(host: Host) -> None:
     """Answers the engine until it ends this process, or is no more; the first line printed is the port."""
     started_by = os.getppid()
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # how the engine does so

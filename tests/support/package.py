@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc  # type: ignore[import-untyped] # it has no types
@@ -33,6 +34,16 @@ FOLDER = ROOT / "package"
 PACKAGE = "tailscale-sidecar:index:"
 TOKEN = f"{PACKAGE}TailscaleSidecarStatefulSet"
 OUTPUT_KEY = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+
+
+def installed(folder: Path) -> str:
+    """What a project says of the package, where it is not installed from its repository: the folder that it is in."""
+    package = folder / "package"
+    package.mkdir()
+    for name in ("PulumiPlugin.yaml", "__main__.py"):
+        (package / name).symlink_to(FOLDER / name)
+    (package / "venv").symlink_to(sys.prefix)
+    return f"plugins: {{providers: [{{name: tailscale-sidecar, path: {package}}}]}}\n"
 
 
 def output(value: Any = None, *, secret: bool = False, depends_on: Sequence[str] = ()) -> dict[str, Any]:
