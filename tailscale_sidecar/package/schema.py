@@ -182,11 +182,9 @@ def kind_of(spec: str) -> str:
 
 def _created(creation: Creation, kinds: Json) -> Json:
     described = _descriptions(creation.kind)
-    outputs: Json = {}
-    for name in creation.outputs:
-        outputs[camel_case(name)] = {"type": "string", "description": described[name]}
-        if not creation.kind.model_fields[name].repr:
-            outputs[camel_case(name)]["secret"] = True
+    # None is called secret here, but by the provider: of an output of a component that is, Java's generator (1.13) makes
+    # what does not compile.
+    outputs = {camel_case(name): {"type": "string", "description": described[name]} for name in creation.outputs}
     return _resource(
         _worded(purpose(creation.create)),
         _object(creation.inputs, kinds),
