@@ -36,7 +36,8 @@ Part = Callable[[Bench], Rows]
 SECTIONS: dict[str, tuple[Part, ...]] = {
     "Starts": (starts,),
     "Cost": (use, resolvers),
-    "Program": (imports, one_component, many_components, many_replicas, each_replica, rendering, typescript),
+    "Program": (imports, one_component, many_components, many_replicas, each_replica, rendering),
+    "Other languages": (typescript,),
     "Commands": (commands, command_start),
     "Many replicas": (api_server, audit, registration),
     "Faults": FAULTS,
@@ -52,7 +53,7 @@ def main(arguments: list[str]) -> int:
     if unknown := set(chosen) - set(names):
         parser.error(f"no part is named {', '.join(unknown)}; there are {', '.join(names)}")
     warnings.filterwarnings("ignore", message="shields_up")
-    if {"Program", typescript.__name__} & set(chosen):
+    if {"Other languages", typescript.__name__} & set(chosen):
         with suppress(LabError):  # the part says so
             sdks.node(on_the_lab)  # from the lab's network nothing can be downloaded
     bench, missed = Bench.start(), []

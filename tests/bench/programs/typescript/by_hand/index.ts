@@ -3,6 +3,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { readFileSync } from "fs";
+import { join } from "path";
 
 const config = new pulumi.Config();
 const kinds: Record<string, new (name: string, args: any, opts: pulumi.CustomResourceOptions) => pulumi.Resource> = {
@@ -13,14 +14,15 @@ const kinds: Record<string, new (name: string, args: any, opts: pulumi.CustomRes
     ServiceAccount: k8s.core.v1.ServiceAccount,
     StatefulSet: k8s.apps.v1.StatefulSet,
 };
-const text = readFileSync("objects.json", "utf-8");
+const text = readFileSync(join(__dirname, "objects.json"), "utf-8");
 for (let number = 0; number < config.requireNumber("components"); number++) {
     const made: pulumi.Resource[] = [];
     for (const { kind, apiVersion, ...object } of JSON.parse(text.split("app-0").join(`app-${number}`))) {
         const name = `${kind}-${object.metadata.name}`;
-        const secret = object.stringData && { TS_CLIENT_ID: "kBENCH", TS_CLIENT_SECRET: config.requireSecret("clientSecret") };
-        const args = { ...object, metadata: { ...object.metadata, namespace: config.require("namespace") } };
+        const credential = { TS_CLIENT_ID: "kBENCH", TS_CLIENT_SECRET: config.requireSecret("clientSecret") };
+        const own = object.metadata.name.endsWith("-auth") ? { data: undefined, stringData: credential } : {};
+        const metadata = { ...object.metadata, namespace: config.require("namespace") };
         const dependsOn = kind === "StatefulSet" ? [...made] : [];
-        made.push(new kinds[kind](name, secret ? { ...args, stringData: secret } : args, { dependsOn }));
+        made.push(new kinds[kind](name, { ...object, ...own, metadata }, { dependsOn }));
     }
 }
