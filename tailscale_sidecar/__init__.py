@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from .choices.state import EmptyDirState, PersistentVolumeState, SecretState
     from .component.component import TailscaleSidecarStatefulSet
     from .component.sidecar import TailscaleSidecar
+    from .component.split_dns_route import SplitDnsRoute
     from .component.stateful_set_args import TailscaleSidecarStatefulSetArgs
     from .component.workload_args import TailscaleSidecarArgs
     from .devices.cleanup import DeviceCleanup
     from .devices.device import Device
-    from .split_dns_route import SplitDnsRoute
 
 __all__ = [
     "AuthKey",
@@ -48,7 +48,7 @@ _HOMES = {
     ".component.workload_args": ("TailscaleSidecarArgs",),
     ".devices.cleanup": ("DeviceCleanup",),
     ".devices.device": ("Device",),
-    ".split_dns_route": ("SplitDnsRoute",),
+    ".component.split_dns_route": ("SplitDnsRoute",),
 }
 """Where each public name is. It is imported when it is first asked for: the commands that need no Pulumi, which takes
 longer to load than they take to run, do not load it."""

@@ -56,7 +56,7 @@ class TailscaleSidecarStatefulSet(SidecarResources):
             "tailscale-sidecar:index:TailscaleSidecarStatefulSet",
             name,
             protection.remembered_of_stateful_set(kubernetes_name, args),
-            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=protection.hooks())),
+            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=protection.hooks(self._spelled))),
         )
         self._own_name = kubernetes_name
         self._args: TailscaleSidecarStatefulSetArgs = args

@@ -21,6 +21,9 @@ from ..pod.objects import Json
 from .args import SidecarArgs
 from .stateful_set_args import TailscaleSidecarStatefulSetArgs
 
+Spelling = Callable[[str], str]
+"""Turns a message into one that names arguments as the program's language does."""
+Hook = Callable[[pulumi.ResourceHookArgs, Spelling], None]
 IMMUTABLE = ("podManagementPolicy", "volumeClaimTemplates")
 """What Kubernetes cannot change in a StatefulSet, of all that an argument can change (beside the name, see below)."""
 COUNT = itertools.count()
@@ -51,33 +54,39 @@ def remembered_of_stateful_set(name: str, args: TailscaleSidecarStatefulSetArgs)
     )
 
 
-def hooks() -> pulumi.ResourceHookBinding | None:
+def in_python(text: str) -> str:
+    """A message as it is: it names arguments as a program in Python spells them."""
+    return text
+
+
+def hooks(spelled: Spelling = in_python) -> pulumi.ResourceHookBinding | None:
     """Calls `refusal` and `warnings` on a changed component. None under Pulumi's mocks, which cannot call back."""
-    return _binding(_before_update)
+    return _binding(_before_update, spelled)
 
 
 def workload_hooks() -> pulumi.ResourceHookBinding | None:
     """Says that the pods of a workload restart that gets the sidecar."""
-    return _binding(_before_update_of_workload)
+    return _binding(_before_update_of_workload, in_python)
 
 
-def _binding(called: Callable[[pulumi.ResourceHookArgs], None]) -> pulumi.ResourceHookBinding | None:
+def _binding(called: Hook, spelled: Spelling) -> pulumi.ResourceHookBinding | None:
     monitor = settings.get_monitor()
     if isinstance(monitor, mocks.MockMonitor):
         return None
-    return pulumi.ResourceHookBinding(before_update=[_hook_of(monitor, called)])
+    return pulumi.ResourceHookBinding(before_update=[_hook_of(monitor, called, spelled)])
 
 
 @lru_cache(maxsize=2)
-def _hook_of(monitor: object, called: Callable[[pulumi.ResourceHookArgs], None]) -> pulumi.ResourceHook:
+def _hook_of(monitor: object, called: Hook, spelled: Spelling) -> pulumi.ResourceHook:
     """One for all components of a program: the engine is told of each. A monitor is a program's way to the engine."""
     del monitor
     in_previews_too = pulumi.ResourceHookOptions(on_dry_run=True)
     name = f"tailscale-sidecar-protection-{os.getpid()}-{next(COUNT)}"
-    return pulumi.ResourceHook(name, called, in_previews_too)
+    return pulumi.ResourceHook(name, lambda args: called(args, spelled), in_previews_too)
 
 
-def _before_update_of_workload(args: pulumi.ResourceHookArgs) -> None:
+def _before_update_of_workload(args: pulumi.ResourceHookArgs, spelled: Spelling) -> None:
+    del spelled  # it names no argument
     old, new = _known(args.old_inputs).get("spec"), _known(args.new_inputs).get("spec")
     if old and new and not _has_sidecar(old) and _has_sidecar(new):
         pulumi.log.warn(f"{args.name}: its pods restart, because they get the Tailscale sidecar")
@@ -87,12 +96,12 @@ def _has_sidecar(spec: Json) -> bool:
     return f"'name': '{SIDECAR}'" in str(spec)
 
 
-def _before_update(args: pulumi.ResourceHookArgs) -> None:
+def _before_update(args: pulumi.ResourceHookArgs, spelled: Spelling) -> None:
     old, new = _known(args.old_inputs), _known(args.new_inputs)
     if message := refusal(old, new):
-        raise ValueError(message)
+        raise ValueError(spelled(message))
     for message in warnings(old, new):
-        pulumi.log.warn(f"{args.name}: {message}")
+        pulumi.log.warn(f"{args.name}: {spelled(message)}")
 
 
 def _known(inputs: Mapping[str, Any] | None) -> Json:

@@ -16,7 +16,7 @@ from ..devices.cleanup import CREDENTIALS
 from ..devices.cleanup_provider import DeviceCleanupResource
 from ..pod.additions import Surroundings
 from ..pod.model import Input
-from . import kubernetes_provider
+from . import kubernetes_provider, protection
 from .args import SidecarArgs
 
 
@@ -27,6 +27,10 @@ class SidecarResources(pulumi.ComponentResource):
     _surroundings: Surroundings
     _own_name: str
     """In Kubernetes, of the component's own objects."""
+
+    # What is otherwise for a program in another language; not typed, see below.
+    _spelled = staticmethod(protection.in_python)
+    _cleanup_resource: Any = DeviceCleanupResource
 
     # Typed where they are assigned: annotations of the class are what Pulumi's SDK would resolve anew for each component.
     def _register_resources(self) -> None:
@@ -153,7 +157,7 @@ class SidecarResources(pulumi.ComponentResource):
             "retain": cleanup.retain,
         }
         return [
-            DeviceCleanupResource(
+            self._cleanup_resource(
                 f"{self._name}-{'' if index < self._args.replicas else 'spare-'}device-{ordinal}",
                 {**shared, "ordinal": ordinal},
                 self._device_cleanup_options(index, ordinal),

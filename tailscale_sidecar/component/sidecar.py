@@ -11,6 +11,7 @@ from pulumi_kubernetes.core.v1 import PersistentVolumeClaim, Service
 from pulumi_kubernetes.rbac.v1 import Role
 from typing_extensions import override
 
+from ..pod.additions import Surroundings
 from . import defects, pod_template, protection
 from .end_of_program import at_end_of_program
 from .injection import claim_name, injected
@@ -52,20 +53,23 @@ class TailscaleSidecar(SidecarResources):
             "tailscale-sidecar:index:TailscaleSidecar",
             name,
             protection.remembered(args, workload=args.workload),
-            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=protection.hooks())),
+            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=protection.hooks(self._spelled))),
         )
         self._args: TailscaleSidecarArgs = args
-        self._own_name = f"{args.workload}-tailscale"
-        self._surroundings = pod_template.surroundings(args.workload, args, f"{self._own_name}-auth")
+        self._own_name = own_name(args)
+        self._surroundings = surroundings(args)
         self._register_resources()
         self.state_claim: PersistentVolumeClaim | None = self._state_claim()
         """Where the identity of a Deployment is, with `PersistentVolumeState`."""
         self._matched: list[str] = []
         self._seen: list[str] = []
         self._is_unknown = False
+        self._expect_workload()
+        self.register_outputs({})
+
+    def _expect_workload(self) -> None:
         if isinstance(settings.get_monitor(), ResourceMonitorStub):  # else Pulumi's mocks, which call no transform
             at_end_of_program(self._check_matched)
-        self.register_outputs({})
 
     async def transform(self, args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
         """Puts the sidecar into the workload, and leaves every other resource as it is.
@@ -144,6 +148,16 @@ class TailscaleSidecar(SidecarResources):
         if self.role is None:
             raise ValueError("device_cleanup needs state=SecretState()")  # the arguments have refused it
         return self.role
+
+
+def own_name(args: TailscaleSidecarArgs) -> str:
+    """Name in Kubernetes of what the component makes."""
+    return f"{args.workload}-tailscale"
+
+
+def surroundings(args: TailscaleSidecarArgs) -> Surroundings:
+    """What the choices are told of the workload's pods."""
+    return pod_template.surroundings(args.workload, args, f"{own_name(args)}-auth")
 
 
 async def _known(value: Any) -> Any:

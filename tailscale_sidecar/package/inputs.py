@@ -12,10 +12,9 @@ from pulumi.output import Unknown
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from ..pod.model import Model
 from ..pod.objects import Json, whole_number
-from .spelling import CHOICES, members, properties, spelled
+from .spelling import CHOICES, NESTED, members, properties, spelled
 
 M = TypeVar("M", bound=Model)
 
@@ -66,18 +65,18 @@ def _inside(value: pulumi.Output[Any], known: Any) -> Any:
     return [item(index) for index in range(len(known))]
 
 
-async def arguments(given: Json) -> TailscaleSidecarStatefulSetArgs:
-    """The component's arguments, of values that are `settled`.
+async def arguments(kind: type[M], given: Json, /, **beside: Any) -> M:
+    """A component's arguments, of values that are `settled`, and of what is no input.
 
     Raises:
         InputError: An input is wrong, or must be known and is not.
     """
-    return await _model(TailscaleSidecarStatefulSetArgs, given, "")
+    return await _model(kind, given, "", beside)
 
 
-async def _model(kind: type[M], given: Json, path: str) -> M:
+async def _model(kind: type[M], given: Json, path: str, beside: Json | None = None) -> M:
     fields = properties(kind)
-    found: Json = {}
+    found: Json = dict(beside or {})
     for key, value in given.items():
         where = f"{path}.{key}".lstrip(".")
         if key not in fields:
@@ -87,6 +86,8 @@ async def _model(kind: type[M], given: Json, path: str) -> M:
             continue
         if name in CHOICES:
             found[name] = await _choice(CHOICES[name], value, where)
+        elif name in NESTED:
+            found[name] = await _nested(NESTED[name], value, where)
         else:
             found[name] = value if _takes_outputs(field) else await plain(value)
     return _made(kind, found, path)
@@ -110,18 +111,38 @@ async def _choice(base: type[Model], given: Any, path: str) -> Model:
     await _known(given, path)
     if not isinstance(given, Mapping):
         raise InputError(f"{path} must be an object with one member: {_or(kinds)}")
-    chosen = [name for name, value in given.items() if value is not None]
-    for name in chosen:
-        if name not in kinds:
+    for name, value in given.items():
+        if name not in kinds and value is not None:
             raise InputError(f"{path}.{name} is no property{_meant(name, kinds)}")
+    name, arguments_of_it = await one_of(given, kinds, path)
+    return await _model(kinds[name], arguments_of_it, f"{path}.{name}")
+
+
+async def one_of(given: Mapping[str, Any], known: Iterable[str], path: str = "") -> tuple[str, Json]:
+    """The one member that is given, an object, and its name.
+
+    Raises:
+        InputError: There is none, or a second one, or it is no object.
+    """
+    chosen = [name for name, value in given.items() if value is not None]
     if len(chosen) != 1:
-        said = f"{path} has {' and '.join(chosen)}" if chosen else f"{path} is empty"
-        raise InputError(f"{said}: give exactly one of {_or(kinds)}")
+        said = f"{' and '.join(chosen)} are given" if chosen else "none is given"
+        if path:
+            said = f"{path} has {' and '.join(chosen)}" if chosen else f"{path} is empty"
+        raise InputError(f"{said}: give exactly one of {_or(known)}")
     (name,) = chosen
-    await _known(given[name], f"{path}.{name}")
-    if not isinstance(given[name], Mapping):
-        raise InputError(f"{path}.{name} must be an object, such as {{}}")
-    return await _model(kinds[name], given[name], f"{path}.{name}")
+    return name, await _object(given[name], f"{path}.{name}".lstrip("."))
+
+
+async def _nested(kind: type[M], given: Any, path: str) -> M:
+    return await _model(kind, await _object(given, path), path)
+
+
+async def _object(given: Any, path: str) -> Json:
+    await _known(given, path)
+    if not isinstance(given, Mapping):
+        raise InputError(f"{path} must be an object, such as {{}}")
+    return dict(given)
 
 
 async def _known(given: Any, path: str) -> None:
@@ -150,7 +171,8 @@ def _told(error: ValidationError, path: str) -> InputError:
     for found in error.errors(include_url=False):
         field = ".".join(spelled(str(part)) for part in (path, *found["loc"]) if part != "")
         message = spelled(found["msg"])
-        lines.append(message if not field or message.startswith(field.rpartition(".")[2]) else f"{field}: {message}")
+        parent, _, name = field.rpartition(".")
+        lines.append(f"{parent}.{message}".lstrip(".") if message.startswith(name) else f"{field}: {message}")
         unknown = unknown and "Output" in message
     return InputError("\n".join(lines), is_only_unknown=unknown)
 

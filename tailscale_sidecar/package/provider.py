@@ -1,4 +1,4 @@
-"""The provider: makes the component for a program in another language. Pulumi's engine starts one for each program."""
+"""The provider: makes the components for a program in another language. Pulumi's engine starts one for each program."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from importlib.metadata import version
 from typing import Any
 
@@ -21,58 +22,18 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from typing_extensions import override
 
 from ..clients.errors import ClusterError, ExtraMissingError
-from ..component.component import TailscaleSidecarStatefulSet
-from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
-from ..pod.objects import Json
-from .inputs import InputError, arguments, plain, settled
-from .schema import PACKAGE, READ_DEVICES, TOKEN, checked_in
-from .spelling import camel_case, spelled
+from .components import KINDS
+from .device_cleanup import DeviceCleanupServicer
+from .inputs import InputError, settled
+from .schema import PACKAGE, checked_in
+from .spelling import spelled
 
 NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 """A program's inputs may be longer than gRPC's 4 MiB."""
 
 
-class Component(TailscaleSidecarStatefulSet):
-    """The component with its outputs in Pulumi's state, where a program in another language reads them."""
-
-    def __init__(
-        self,
-        name: str,
-        args: TailscaleSidecarStatefulSetArgs,
-        opts: pulumi.ResourceOptions | None,
-        *,
-        read_devices: bool,
-    ) -> None:
-        self._read_devices = read_devices
-        super().__init__(name, args, opts)
-
-    @override
-    def register_outputs(self, outputs: pulumi.Inputs) -> None:
-        super().register_outputs({**outputs, **self.values()})
-
-    def values(self) -> Json:
-        """The outputs that are no resources."""
-        pods = self._surroundings.ordinals(self._args.replicas)
-        found: Json = {
-            "name": self._own_name,
-            "namespace": self.stateful_set.metadata.apply(lambda metadata: metadata.namespace),
-            "podNames": [f"{self._own_name}-{ordinal}" for ordinal in pods],
-        }
-        if self._read_devices:
-            found["devices"] = self.devices.apply(
-                lambda devices: [{camel_case(key): value for key, value in device.items()} for device in devices]
-            )
-        return found
-
-    def outputs(self) -> Json:
-        """All outputs."""
-        made = {
-            "authSecret": self.auth_secret,
-            "service": self.service,
-            "serviceAccount": self.service_account,
-            "statefulSet": self.stateful_set,
-        }
-        return {**self.values(), **{name: resource for name, resource in made.items() if resource is not None}}
+TYPE: ContextVar[str] = ContextVar("TYPE")
+"""Of the component that is being made: each is in a context of its own."""
 
 
 class SidecarProvider(Provider):
@@ -90,21 +51,24 @@ class SidecarProvider(Provider):
         options: pulumi.ResourceOptions | None = None,
     ) -> ConstructResult:
         """Makes a component of what `Servicer` has read; without that, in a preview, nothing but its name."""
-        if resource_type != TOKEN:
-            raise InputError(f"{resource_type} is no resource of this package; there is {TOKEN}")
         if not inputs:
-            alone = pulumi.ComponentResource(TOKEN, name, {}, options)
+            alone = pulumi.ComponentResource(resource_type, name, {}, options)
             alone.register_outputs({})
             return ConstructResult(alone.urn, {})
-        component = Component(name, inputs["args"], options, read_devices=inputs[READ_DEVICES])
+        component = KINDS[resource_type].make(name, opts=options, **inputs)
         return ConstructResult(component.urn, component.outputs())
 
 
-class Servicer(ProviderServicer):
+class Servicer(DeviceCleanupServicer):
     """Pulumi's server of providers, with inputs read as this package's and errors that are a sentence."""
 
     @override
     async def _construct(self, request: proto.ConstructRequest, context: Any) -> proto.ConstructResponse:
+        if request.type not in KINDS:
+            raise InputPropertiesError(
+                f"{request.type} is no resource of this package; there are: {', '.join(KINDS)}", []
+            )
+        TYPE.set(request.type)
         try:
             return await super()._construct(request, context)
         except (ValueError, ClusterError, ExtraMissingError) as error:
@@ -115,9 +79,8 @@ class Servicer(ProviderServicer):
     async def _construct_inputs(inputs: Any, input_dependencies: Any) -> dict[str, Any]:
         read = ProviderServicer._construct_inputs  # noqa: SLF001 - the part of Pulumi's server that is done otherwise
         given = await settled(await read(inputs, input_dependencies))
-        read_devices = await plain(given.pop(READ_DEVICES, None))
         try:
-            args = await arguments(given)
+            return await KINDS[TYPE.get()].read(given)
         except InputError as error:
             if not (error.is_only_unknown and is_dry_run()):
                 raise
@@ -125,8 +88,6 @@ class Servicer(ProviderServicer):
                 f"this preview does not show what the component makes, which is known at `up` only: {error}"
             )
             return {}
-        default = args.state.in_secrets and args.wait_for_tailnet
-        return {"args": args, READ_DEVICES: default if read_devices is None else read_devices}
 
     @staticmethod
     @override

@@ -8,7 +8,7 @@ import json
 import textwrap
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from itertools import pairwise
@@ -18,17 +18,21 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from ..component.args import SidecarArgs
 from ..component.component import TailscaleSidecarStatefulSet
+from ..component.split_dns_route import SplitDnsRoute
 from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
+from ..component.workload_args import TailscaleSidecarArgs
 from ..devices.device import Device
 from ..pod.model import Model
 from ..pod.objects import Json
-from .spelling import CHOICES, camel_case, member, members, properties, spelled
+from .created import CREATED, Creation
+from .functions import arguments_of, purpose
+from .spelling import CHOICES, NESTED, camel_case, member, members, properties, spelled
 
 PACKAGE = "tailscale-sidecar"
-TOKEN = f"{PACKAGE}:index:TailscaleSidecarStatefulSet"
-"""As in a program in Python: the engine takes the component of either for the same."""
 REPOSITORY = "https://github.com/tailscale-sidecar/tailscale-sidecar"
+DOWNLOAD_URL = f"git://{REPOSITORY.removeprefix('https://')}/package"
 KUBERNETES_VERSION = "4.32.0"
 """Of Pulumi's package for Kubernetes, whose types are referred to: the oldest that pyproject.toml allows."""
 KUBERNETES = {
@@ -41,9 +45,27 @@ KUBERNETES = {
     "sidecar_volume_mounts": "core/v1:VolumeMount",
 }
 """Arguments that are Kubernetes' own, each with its type."""
+SPECS = {
+    "statefulSet": "apps/v1:StatefulSetSpec",
+    "deployment": "apps/v1:DeploymentSpec",
+    "daemonSet": "apps/v1:DaemonSetSpec",
+    "job": "batch/v1:JobSpec",
+    "cronJob": "batch/v1:JobSpec",  # Pulumi's SDK for Go cannot take a CronJobSpec that may be left out
+}
+"""The inputs and outputs of `TailscaleSidecar` that are a workload's spec, each with its type."""
+ROUTE_INPUTS = arguments_of(SplitDnsRoute.__init__)
 PRIMITIVES = {str: "string", int: "integer", float: "number", bool: "boolean"}
-SAID_OTHERWISE = {"pod_spec": "The app's own PodSpec. Everything in it is kept."}
+SAID_OTHERWISE = {
+    "TailscaleSidecarStatefulSetArgs.pod_spec": "The app's own PodSpec. Everything in it is kept.",
+    "TailscaleSidecarArgs.state": "Where the identity is kept. Default: `state.secretState` for a StatefulSet, else "
+    "`state.emptyDirState`.",
+}
 """Of what is otherwise in Python, beside the names."""
+SIDECAR = """The sidecar in a workload of one's own: its `spec` goes in, and comes out with the sidecar in its pods.
+
+Give the spec as the input that is called as its kind, such as `deployment`, and take the output of that name for the
+workload's resource. In Kubernetes the objects that the sidecar needs are called `<workload>-tailscale`, and state Secrets
+like the pods."""
 READ_DEVICES = "readDevices"
 """What Python does not have: there, the devices are read when a program asks for them."""
 FILE = "schema.json"
@@ -64,7 +86,14 @@ def schema() -> Json:
     kinds: Json = {"Device": _device()}
     for field, base in CHOICES.items():
         kinds[base.__name__] = _choice(field, base, kinds)
-    resource = {"isComponent": True, **_resource(kinds)}
+    for nested in NESTED.values():
+        kinds[nested.__name__] = {"description": _prose(nested), **_object(nested, kinds)}
+    resources = {
+        "TailscaleSidecarStatefulSet": _stateful_set(kinds),
+        "TailscaleSidecar": _sidecar(kinds),
+        "SplitDnsRoute": _resource(_prose(SplitDnsRoute), _object(ROUTE_INPUTS, kinds)),
+        **{name: _created(creation, kinds) for name, creation in CREATED.items()},
+    }
     return {
         "name": PACKAGE,
         "displayName": "Tailscale sidecar",
@@ -75,11 +104,16 @@ def schema() -> Json:
         "license": "Apache-2.0",
         "repository": REPOSITORY,
         "publisher": "tailscale-sidecar",
-        "pluginDownloadURL": f"git://{REPOSITORY.removeprefix('https://')}/package",
+        "pluginDownloadURL": DOWNLOAD_URL,
         "language": _languages(),
         "types": {f"{PACKAGE}:index:{name}": kind for name, kind in sorted(kinds.items())},
-        "resources": {TOKEN: resource},
+        "resources": {token(name): resource for name, resource in sorted(resources.items())},
     }
+
+
+def token(name: str) -> str:
+    """A resource's type in Pulumi; as in a program in Python, so that the engine takes either's for the same."""
+    return f"{PACKAGE}:index:{name}"
 
 
 def _languages() -> Json:
@@ -104,7 +138,18 @@ def _languages() -> Json:
     }
 
 
-def _resource(kinds: Json) -> Json:
+def _resource(description: str, inputs: Json, outputs: Json | None = None, required: Sequence[str] = ()) -> Json:
+    return {
+        "isComponent": True,
+        "description": description,
+        "inputProperties": inputs["properties"],
+        "requiredInputs": inputs["required"],
+        "properties": outputs or {},
+        "required": list(required),
+    }
+
+
+def _stateful_set(kinds: Json) -> Json:
     inputs = _object(TailscaleSidecarStatefulSetArgs, kinds)
     inputs["properties"][READ_DEVICES] = {
         "type": "boolean",
@@ -112,14 +157,40 @@ def _resource(kinds: Json) -> Json:
         "the Kubernetes provider, once all replicas are on the tailnet. Default: where the state is in Secrets and "
         "`waitForTailnet` is on.",
     }
-    outputs = _outputs()
-    return {
-        "description": _prose(TailscaleSidecarStatefulSet),
-        "inputProperties": inputs["properties"],
-        "requiredInputs": inputs["required"],
-        "properties": outputs,
-        "required": ["name", "namespace", "podNames", "service", "statefulSet"],
-    }
+    always = ("name", "namespace", "podNames", "service", "statefulSet")
+    return _resource(_prose(TailscaleSidecarStatefulSet), inputs, _outputs(), always)
+
+
+def _sidecar(kinds: Json) -> Json:
+    inputs = _object(TailscaleSidecarArgs, kinds)
+    outputs = {}
+    for name, kind in SPECS.items():
+        reference = {"$ref": _kubernetes("types", kind)}
+        whose = "`spec.jobTemplate.spec`" if name == "cronJob" else "`spec`"
+        others = ", ".join(f"`{other}`" for other in SPECS)
+        said = f"The {whose} of a {kind_of(name)}. Exactly one of these is given: {others}."
+        inputs["properties"][name] = {**reference, "description": said}
+        outputs[name] = {**reference, "description": "The input of this name, with the sidecar in its pods."}
+    # Typed as always there, so that a program can hand the one that it asked for to a resource as it is.
+    return _resource(SIDECAR, inputs, outputs, list(SPECS))
+
+
+def kind_of(spec: str) -> str:
+    """The kind of the workload that an input of `SPECS` is the spec of."""
+    return spec[0].upper() + spec[1:]
+
+
+def _created(creation: Creation, kinds: Json) -> Json:
+    described = _descriptions(creation.kind)
+    # None is called secret here, but by the provider: of an output of a component that is, Java's generator (1.13) makes
+    # what does not compile.
+    outputs = {camel_case(name): {"type": "string", "description": described[name]} for name in creation.outputs}
+    return _resource(
+        _worded(purpose(creation.create)),
+        _object(creation.inputs, kinds),
+        outputs,
+        sorted(map(camel_case, creation.outputs)),
+    )
 
 
 def _outputs() -> Json:
@@ -171,7 +242,8 @@ def _object(kind: type[Model], kinds: Json) -> Json:
     described = _descriptions(kind)
     found, required = {}, []
     for name, (python_name, field) in sorted(properties(kind).items()):
-        described_as = described[python_name] + _default(field)
+        described_as = described[python_name]
+        described_as += "" if "Default: " in described_as else _default(field)
         found[name] = {**_type(kind, python_name, field, kinds), "description": described_as}
         if not field.repr and _of(field.annotation) is str:
             found[name]["secret"] = True
@@ -194,13 +266,13 @@ def _default(field: FieldInfo) -> str:
 
 def _type(kind: type[Model], name: str, field: FieldInfo, kinds: Json) -> Json:
     hint = _of(field.annotation)
-    if name in CHOICES:
-        return {"$ref": _own(CHOICES[name].__name__)}
+    if one := {**CHOICES, **NESTED}.get(name):
+        return {"$ref": _own(one.__name__)}
     if name in KUBERNETES:
         reference = {"$ref": _kubernetes("types", KUBERNETES[name])}
         return {"type": "array", "items": reference} if typing.get_origin(hint) is tuple else reference
     if typing.get_origin(hint) is Literal:
-        prefix = "" if kind is TailscaleSidecarStatefulSetArgs else kind.__name__
+        prefix = "" if issubclass(kind, SidecarArgs) else kind.__name__
         called = prefix + "".join(word.title() for word in name.split("_"))
         kinds[called] = {"type": "string", "enum": [{"value": value} for value in typing.get_args(hint)]}
         return {"$ref": _own(called)}
@@ -210,7 +282,7 @@ def _type(kind: type[Model], name: str, field: FieldInfo, kinds: Json) -> Json:
 def _plain_type(hint: Any) -> Json:
     hint = _of(hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         return {"type": "array", "items": _plain_type(arguments[0])}
     if origin is Mapping:
         return {"type": "object", "additionalProperties": _plain_type(arguments[1])}
@@ -236,19 +308,26 @@ def _kubernetes(section: str, kind: str) -> str:
 
 
 def _prose(kind: type) -> str:
-    return spelled(inspect.getdoc(kind) or "").replace("`args.name`", "the input `name`")
+    return _worded(inspect.getdoc(kind) or "")
+
+
+def _worded(text: str) -> str:
+    """A docstring in the words of these languages, whose package has all extras."""
+    return spelled(text.replace("Needs the extra `tailscale`; ", "")).replace("`args.name`", "the input `name`")
 
 
 def _descriptions(kind: type[Model]) -> dict[str, str]:
-    """The docstrings below the fields, inherited ones too."""
-    found = {}
+    """The docstrings below the fields, inherited ones too, or what the fields of a function's model have."""
+    found = {name: spelled(field.description) for name, field in kind.model_fields.items() if field.description}
+    if found:
+        return found
     for base in reversed(kind.__mro__[: kind.__mro__.index(BaseModel)]):
         (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
         for field, said in pairwise(typing.cast("ast.ClassDef", definition).body):
             match field, said:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
-                    found[name] = spelled(inspect.cleandoc(words))
-    return {**found, **SAID_OTHERWISE}
+                    found[name] = spelled(SAID_OTHERWISE.get(f"{kind.__name__}.{name}") or inspect.cleandoc(words))
+    return found
 
 
 if __name__ == "__main__":

@@ -13,12 +13,20 @@ from ..choices.dns import Dns
 from ..choices.networking import Networking
 from ..choices.state import State
 from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
+from ..component.workload_args import TailscaleSidecarArgs
+from ..devices.cleanup import DeviceCleanup
 from ..pod.model import Model
 
 CHOICES: Mapping[str, type[Model]] = {"auth": Auth, "dns": Dns, "state": State, "networking": Networking}
 """The arguments of which one class is chosen, each with the base of its classes."""
-LEFT_OUT = ("device_cleanup",)
-"""Arguments that other languages do not have: what removes devices runs in the Python of the program itself."""
+NESTED: Mapping[str, type[Model]] = {"device_cleanup": DeviceCleanup}
+"""The arguments that are an object of one class."""
+LEFT_OUT = ("kind",)
+"""Arguments that other languages do not have: the kind of a workload is the name of the input that has its `spec`."""
+
+
+OF_FUNCTIONS = ("expiry_days", "service_account")
+"""Arguments of functions that a message or a docstring names."""
 
 
 def camel_case(name: str) -> str:
@@ -28,7 +36,12 @@ def camel_case(name: str) -> str:
 
 def member(kind: type[Model]) -> str:
     """A chosen class's name, as the member of the object that the argument is: `OAuthClient` is `oauthClient`."""
-    return re.sub(r"^[A-Z]+", lambda found: found[0].lower(), kind.__name__)
+    return lower(kind.__name__)
+
+
+def lower(name: str) -> str:
+    """A kind's name as that of a property: `CronJob` is `cronJob`."""
+    return re.sub(r"^[A-Z]+", lambda found: found[0].lower(), name)
 
 
 def members(base: type[Model]) -> dict[str, type[Model]]:
@@ -43,9 +56,10 @@ def properties(kind: type[Model]) -> dict[str, tuple[str, FieldInfo]]:
 
 def spelled(text: str) -> str:
     """A sentence about arguments in Python as one about the same in other languages."""
+    text = re.sub(r"\bkind='(\w+)'", lambda found: lower(found[1]), text)
     text = _calls().sub(_member_of_call, text)
     text = _classes().sub(lambda found: _paths()[found[0]], text)
-    text = _assignments().sub(r"\1: ", text)
+    text = _argument_alone().sub(r"\1", _assignments().sub(r"\1: ", text))
     text = _fields().sub(lambda found: camel_case(found[0]), text)
     return re.sub(r"\b(True|False)\b", lambda found: found[0].lower(), text)
 
@@ -58,13 +72,17 @@ def _member_of_call(found: re.Match[str]) -> str:
 
 @cache
 def _paths() -> dict[str, str]:
-    return {kind.__name__: f"{field}.{name}" for field, base in CHOICES.items() for name, kind in members(base).items()}
+    chosen = {
+        kind.__name__: f"{field}.{name}" for field, base in CHOICES.items() for name, kind in members(base).items()
+    }
+    return {**chosen, **{kind.__name__: camel_case(field) for field, kind in NESTED.items()}}
 
 
 @cache
 def _names() -> str:
-    kinds = [kind for base in CHOICES.values() for kind in members(base).values()]
-    names = {*TailscaleSidecarStatefulSetArgs.model_fields, *(name for kind in kinds for name in kind.model_fields)}
+    chosen = [kind for base in CHOICES.values() for kind in members(base).values()]
+    kinds: list[type[Model]] = [TailscaleSidecarStatefulSetArgs, TailscaleSidecarArgs, *chosen, *NESTED.values()]
+    names = {*OF_FUNCTIONS, *(name for kind in kinds for name in kind.model_fields)}
     return "|".join(sorted(names, key=len, reverse=True))
 
 
@@ -87,3 +105,9 @@ def _fields() -> re.Pattern[str]:
 def _assignments() -> re.Pattern[str]:
     """An argument with its value; not a flag's or an attribute's, such as `--flag=value` or `?ephemeral=false`."""
     return re.compile(rf"(?<![\w?&.-])({_names()})=(?=[\w'\"\[])")
+
+
+@cache
+def _argument_alone() -> re.Pattern[str]:
+    """An argument whose value is left to the reader: `use access_token=`."""
+    return re.compile(rf"(?<![\w?&.-])({_names()})=(?=\s|$)")

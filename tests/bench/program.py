@@ -6,7 +6,7 @@ import re
 import shutil
 import statistics
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -187,14 +187,25 @@ def previewed(bench: Bench, program: str, **config: object) -> tuple[float, int]
 @contextmanager
 def new_stack(bench: Bench, program: str, **config: object) -> Iterator[Stack]:
     """A stack that nobody has deployed, for a namespace that is empty."""
+    grouped = {"grouped": True} if program == GROUPED else {}
+    text = PROJECT.format(virtualenv=sys.prefix)
+    folder = PROGRAMS[BY_HAND if grouped else program]
+    with stack_of(bench, folder, text, bench.lab.environment(), **grouped, **config) as stack:
+        yield stack
+
+
+@contextmanager
+def stack_of(
+    bench: Bench, program: Path, text: str, environment: Mapping[str, str], **config: object
+) -> Iterator[Stack]:
+    """The same of a folder with a program in whatever language; `text` is what Pulumi.yaml says of it."""
     with Workspace.temporary(bench.lab, bench.tailnet) as workspace, TemporaryDirectory() as folder:
         project = Path(folder) / "project"
-        grouped = {"grouped": True} if program == GROUPED else {}
-        shutil.copytree(PROGRAMS[BY_HAND if grouped else program], project)
-        (project / "Pulumi.yaml").write_text(PROJECT.format(virtualenv=sys.prefix), encoding="utf-8")
-        stack = Stack(pulumi_cli.ensure(), project, bench.lab.environment())
+        shutil.copytree(program, project, symlinks=True)
+        (project / "Pulumi.yaml").write_text(text, encoding="utf-8")
+        stack = Stack(pulumi_cli.ensure(), project, environment)
         stack.init(clientSecret=SECRET)
-        settings = {"namespace": workspace.namespace, **grouped, **config}
+        settings = {"namespace": workspace.namespace, **config}
         stack.pulumi(
             "config", "set-all", *(part for key in settings for part in ("--plaintext", f"{key}={settings[key]}"))
         )

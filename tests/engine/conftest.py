@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from tests import sdks
-from tests.lab import LabError
+from tests.lab import LabError, binaries
 from tests.support.deployment import Workspace
+from tests.support.languages import on_the_lab
+from tests.support.package import installed
 from tests.support.program import Program
 from tests.support.pulumi_cli import MissingError, PulumiCli, ensure, ensure_provider
 
 CLI = pytest.StashKey[PulumiCli]()
-NODE_SDK = pytest.StashKey[Path]()
+MADE = pytest.StashKey[dict[str, Path]]()
+"""What is compiled before, by the name of its fixture."""
 MISSING = pytest.StashKey[dict[str, str]]()
 """Why tests that ask for a fixture are skipped."""
+LANGUAGES: dict[str, tuple[str, Callable[[], Path]]] = {
+    "node_sdk": ("TypeScript", lambda: sdks.node(on_the_lab)),
+    "go_sdk": ("Go", lambda: sdks.go(on_the_lab)),
+    "python_sdk": ("Python with the package", lambda: sdks.python(on_the_lab)),
+    "yaml_program": ("YAML", lambda: binaries.ensure(binaries.PULUMI_YAML) / "pulumi-language-yaml"),
+}
+"""What programs in other languages need, by the name of its fixture."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -32,11 +43,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             f"tests of what Pulumi's provider for Kubernetes {version('pulumi-kubernetes')} does are skipped: "
             "its download failed, and the newest that builds from its Go module is of January 2026"
         )
-    try:
-        if "node_sdk" in wanted:
-            config.stash[NODE_SDK] = sdks.node()
-    except LabError as error:
-        missing["node_sdk"] = f"tests of programs in TypeScript are skipped: {error}"
+    config.stash[MADE] = made = {}
+    for name, (what, make) in LANGUAGES.items():
+        try:
+            if name in wanted:
+                made[name] = make()
+        except LabError as error:
+            missing[name] = f"tests of programs in {what} are skipped: {error}"
     try:
         if "tailscale_provider" in wanted:
             ensure_provider(config.stash[CLI], "tailscale")
@@ -73,15 +86,44 @@ def tailscale_provider(cli: PulumiCli, pytestconfig: pytest.Config) -> None:
         pytest.skip(reason)
 
 
+def _made(name: str, config: pytest.Config) -> Path:
+    """What was made before. Tests that use it are skipped where it could not be."""
+    if reason := config.stash[MISSING].get(name):
+        pytest.skip(reason)
+    return config.stash[MADE][name]
+
+
 @pytest.fixture(scope="session")
 def node_sdk(pytestconfig: pytest.Config) -> Path:
-    """The folder of the SDK for Node, with its example, compiled. Tests that use it are skipped where it cannot be had."""
-    if reason := pytestconfig.stash[MISSING].get("node_sdk"):
-        pytest.skip(reason)
-    return pytestconfig.stash[NODE_SDK]
+    """The folder of the SDK for Node, with the programs in TypeScript, compiled."""
+    return _made("node_sdk", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def go_sdk(pytestconfig: pytest.Config) -> Path:
+    """The folder of the SDK for Go, with the programs in Go, compiled."""
+    return _made("go_sdk", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def python_sdk(pytestconfig: pytest.Config) -> Path:
+    """The folder of the SDK for Python, installed, with the programs that use it."""
+    return _made("python_sdk", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def yaml_program(pytestconfig: pytest.Config) -> Path:
+    """Pulumi's host for YAML."""
+    return _made("yaml_program", pytestconfig)
 
 
 @pytest.fixture
 def program(cli: PulumiCli, workspace: Workspace, tmp_path: Path) -> Program:
     """A Pulumi program of the test's own, in a namespace of the test's own."""
     return Program.create(workspace, cli, tmp_path)
+
+
+@pytest.fixture
+def plugins(tmp_path: Path) -> str:
+    """What a project says of the package."""
+    return installed(tmp_path)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab.images import APP_IMAGE
-from tests.support.deployment import APP, QUIET, Workspace
+from tests.support.deployment import APP, QUIET
 from tests.support.hidden import state_files
-from tests.support.package import FOLDER, TOKEN
+from tests.support.package import TOKEN
 from tests.support.program import PROJECT, Program
-from tests.support.pulumi_cli import PulumiCli
-from tests.support.stack import REPOSITORY, PulumiError, Stack
+from tests.support.stack import PulumiError
 from tests.support.virtualenv import virtualenv
 
-NODE_HOST = REPOSITORY / "tests" / "support" / "node_host.js"
 SOURCE = f"""\
 import json
 import pulumi
@@ -39,17 +34,6 @@ app = TailscaleSidecarStatefulSet("app", {{"auth": {{"oauthClient": client}}, **
 for output in ("name", "namespace", "podNames", "devices"):
     pulumi.export(output, getattr(app, output, None))
 """
-
-
-@pytest.fixture
-def plugins(tmp_path: Path) -> str:
-    """What a project says of the package, where it is not installed from its repository: its folder."""
-    package = tmp_path / "package"
-    package.mkdir()
-    for name in ("PulumiPlugin.yaml", "__main__.py"):
-        (package / name).symlink_to(FOLDER / name)
-    (package / "venv").symlink_to(sys.prefix)
-    return f"plugins: {{providers: [{{name: tailscale-sidecar, path: {package}}}]}}\n"
 
 
 @pytest.fixture
@@ -93,7 +77,9 @@ def test_a_program_that_knows_the_schema_alone_deploys_it_and_has_its_devices(re
 
     # What would lose the identities is refused as in Python, and what is wrong by its name in the package.
     give(remote, replicas=2, namespace="default")
-    with pytest.raises(PulumiError, match=r"namespace changes from .* but the replicas' state cannot move"):
+    with pytest.raises(
+        PulumiError, match=r"namespace changes from .* but the replicas' state cannot move.* Keep namespace: '"
+    ):
         stack.up()
     give(remote, acceptRoutes=True)
     with pytest.raises(PulumiError, match="resource 'app' has a problem: clusterCidrs is required with acceptRoutes"):
@@ -104,30 +90,3 @@ def test_a_program_that_knows_the_schema_alone_deploys_it_and_has_its_devices(re
     assert [device["pod"] for device in stack.outputs()["devices"]] == [f"{name}-0"]
     stack.destroy()
     assert workspace.find_all("StatefulSet") == []
-
-
-def test_the_quickstart_in_typescript_runs_as_it_is(
-    cli: PulumiCli, workspace: Workspace, node_sdk: Path, plugins: str, tmp_path: Path
-) -> None:
-    host, project = tmp_path / "bin" / "pulumi-language-nodejs", tmp_path / "project"
-    host.parent.mkdir()
-    host.write_text(f"#!/bin/sh\nexec node '{NODE_HOST}' '{node_sdk}' \"$@\"\n", encoding="utf-8")
-    host.chmod(0o755)
-    project.mkdir()
-    (project / "Pulumi.yaml").write_text(f"name: quickstart\nruntime: nodejs\n{plugins}", encoding="utf-8")
-    (project / "index.js").symlink_to(node_sdk / "example" / "index.js")
-    environment = workspace.lab.environment()
-    stack = Stack(cli, project, {**environment, "PATH": f"{host.parent}:{environment['PATH']}"})
-    _, client_secret = workspace.tailnet.oauth_client()
-    settings = {"appImage": APP_IMAGE, "loginServer": workspace.tailnet.url}
-    stack.init(clientSecret=client_secret, **settings, **{"kubernetes:namespace": workspace.namespace})
-    try:
-        stack.up()
-        devices = stack.outputs()["devices"]
-        assert [device["pod"] for device in devices] == ["my-app-0", "my-app-1"]
-        known = {device.id: device.addresses for device in workspace.tailnet.devices("my-app")}
-        assert all(known[device["deviceId"]] == (device["ipv4"], device["ipv6"]) for device in devices)
-        stack.expect_no_changes()
-        assert [found["metadata"]["name"] for found in workspace.find_all("StatefulSet")] == ["my-app"]
-    finally:
-        stack.destroy()

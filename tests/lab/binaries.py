@@ -61,6 +61,8 @@ class Build:
     links: tuple[str, ...] = ()  # the program's other names, where it is what it is called
     changes: tuple[Change, ...] = ()
     uses_c: bool = False
+    modfile: str = ""
+    """Where the versions stand, if not in go.mod."""
 
     @property
     def folder(self) -> Path:
@@ -93,7 +95,8 @@ class Build:
         """The flags of `go build`; the released programs carry such stamps too. Debug data takes an eighth of the time."""
         stamps = "".join(f" -X {stamp}" for stamp in self.stamps)
         debug = ("-trimpath", "-gcflags=all=-dwarf=false")
-        return (*debug, f"-tags={self.tags}", f"-ldflags=-s -w{stamps}", *self.packages)
+        versions = (f"-modfile={self.modfile}",) if self.modfile else ()
+        return (*versions, *debug, f"-tags={self.tags}", f"-ldflags=-s -w{stamps}", *self.packages)
 
 
 KUBERNETES = Build(
@@ -196,7 +199,21 @@ PULUMI_KUBERNETES = Build(
     ),
 )
 
+PULUMI_YAML = Build(
+    name="pulumi-yaml",
+    module="pulumi-yaml",
+    packages=("github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",),
+    keyed_by=MODULE_ONLY,
+)
 PULUMI_SDKS = Build(name="pulumi-sdks", module="pulumi-sdks", packages=(".",), keyed_by=WITH_SOURCES)
+PULUMI_SDK_JAVA = Build(
+    name="pulumi-sdk-java",
+    module="pulumi-sdks",
+    packages=(".",),
+    keyed_by=("java.mod", "java.sum", "**/*.go"),
+    tags="java",
+    modfile="java.mod",
+)
 
 HEADSCALE_VERSION = "0.29.2"
 HEADSCALE_MODULE = "github.com/juanfont/headscale"

@@ -1,11 +1,13 @@
-"""Runs Pulumi programs in Python for a CLI that was built here: no registry has Pulumi's own host of the language.
+"""Runs Pulumi programs in Python and Go for a CLI that was built here: no registry has Pulumi's own hosts of these.
 
 It is the server with which Pulumi's SDK runs inline programs, but each program has a process of its own, as Pulumi's host
-gives it one. Pulumi starts this file as `pulumi-language-python ADDRESS`, which starts it again for each program.
+gives it one. Pulumi starts this file as `pulumi-language-python ADDRESS`, which starts it again for each program. As
+`pulumi-language-go --go ADDRESS`, it starts programs that are compiled: those whose project names a `binary`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import signal
@@ -54,18 +56,41 @@ class Host(LanguageServer):
         yield RunPluginResponse(exitcode=running.returncode)
 
 
+class GoHost(Host):
+    """What the engine asks to run programs in Go."""
+
+    @override
+    def Run(self, request: RunRequest, context: grpc.ServicerContext) -> RunResponse:
+        """Runs a program, which Pulumi's SDK tells by variables what it would else be told by arguments."""
+        del context
+        variables = {
+            "PULUMI_CONFIG": json.dumps(dict(request.config)),
+            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(list(request.configSecretKeys)),
+            "PULUMI_DRY_RUN": str(request.dryRun).lower(),
+            "PULUMI_ENGINE": self.engine,
+            "PULUMI_MONITOR": request.monitor_address,
+            "PULUMI_ORGANIZATION": request.organization,
+            "PULUMI_PARALLEL": str(request.parallel),
+            "PULUMI_PROJECT": request.project,
+            "PULUMI_STACK": request.stack,
+        }
+        binary = Path(request.info.root_directory, dict(request.info.options)["binary"])
+        done = subprocess.run([binary], env={**os.environ, **variables}, cwd=request.pwd, check=False)
+        return RunResponse(bail=done.returncode != 0)
+
+
 def python(info: ProgramInfo) -> str:
     """The program's own Python, if it has one."""
     virtualenv = dict(info.options).get("virtualenv")
     return str(Path(info.root_directory, virtualenv, "bin", "python")) if virtualenv else sys.executable
 
 
-def serve(engine: str) -> None:
+def serve(host: Host) -> None:
     """Answers the engine until it ends this process, or is no more; the first line printed is the port."""
     started_by = os.getppid()
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # how the engine does so
     server = grpc.server(ThreadPoolExecutor(), options=[("grpc.max_receive_message_length", -1)])
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(Host(engine), server)
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)
     server.start()
     while os.getppid() == started_by:
@@ -89,4 +114,4 @@ def run() -> int:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--program"]:
         sys.exit(run())
-    serve(sys.argv[-1])
+    serve(GoHost(sys.argv[-1]) if "--go" in sys.argv else Host(sys.argv[-1]))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc  # type: ignore[import-untyped] # it has no types
@@ -15,6 +16,8 @@ from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped] # it
 from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped] # it has no types
 from google.protobuf.struct_pb2 import Struct  # type: ignore[import-untyped] # it has no types
 from pulumi.runtime.proto import (
+    callback_pb2,
+    callback_pb2_grpc,
     engine_pb2,
     engine_pb2_grpc,
     provider_pb2,
@@ -25,11 +28,22 @@ from pulumi.runtime.proto import (
 from typing_extensions import override
 
 from tests.support.examples import ROOT
-from tests.support.mocked_engine import SECRET_KEY, Registration
+from tests.support.mocked_engine import MADE_BY_TAILSCALE, SECRET_KEY, Registration
 
 FOLDER = ROOT / "package"
-TOKEN = "tailscale-sidecar:index:TailscaleSidecarStatefulSet"
+PACKAGE = "tailscale-sidecar:index:"
+TOKEN = f"{PACKAGE}TailscaleSidecarStatefulSet"
 OUTPUT_KEY = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+
+
+def installed(folder: Path) -> str:
+    """What a project says of the package, where it is not installed from its repository: the folder that it is in."""
+    package = folder / "package"
+    package.mkdir()
+    for name in ("PulumiPlugin.yaml", "__main__.py"):
+        (package / name).symlink_to(FOLDER / name)
+    (package / "venv").symlink_to(sys.prefix)
+    return f"plugins: {{providers: [{{name: tailscale-sidecar, path: {package}}}]}}\n"
 
 
 def output(value: Any = None, *, secret: bool = False, depends_on: Sequence[str] = ()) -> dict[str, Any]:
@@ -46,6 +60,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
     outputs: dict[str, Any] = field(default_factory=dict)
     """What was registered as the outputs of each component, by its URN."""
     said: list[str] = field(default_factory=list)
+    hooks: list[Any] = field(default_factory=list)
+    """The callbacks that are called before a component changes."""
 
     @override
     def GetDeploymentInfo(self, request: Any, context: Any) -> Any:
@@ -65,7 +81,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
         self.seen.append(found)
         made = Struct()
         made.CopyFrom(request.object)
-        if request.custom:  # as the provider does, gives a namespace to what has none
+        if request.type.startswith("tailscale:"):
+            made.update(MADE_BY_TAILSCALE.get(found.kind, {}))
+        elif request.type.startswith("kubernetes:"):  # as the provider does, gives a namespace to what has none
             metadata = made.get_or_create_struct("metadata")
             if "namespace" not in metadata.fields:
                 metadata["namespace"] = "default"
@@ -79,7 +97,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
 
     @override
     def RegisterResourceHook(self, request: Any, context: Any) -> Any:
-        del request, context
+        del context
+        self.hooks.append(request.callback)
         return Empty()
 
     @override
@@ -100,18 +119,35 @@ class Package:
     monitor: Monitor
 
     def construct(self, name: str, inputs: Mapping[str, Any], *, preview: bool = False, **options: Any) -> Any:
-        """Makes a component; a grpc.RpcError says what is wrong."""
+        """Makes a component, a `TailscaleSidecarStatefulSet` unless `type` says otherwise.
+
+        A grpc.RpcError says what is wrong.
+        """
         return self.stub.Construct(self._request(name, inputs, preview=preview, **options))
+
+    def refused_change(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+        """What it says before a component is changed from what the engine remembers of it."""
+        (callback,) = self.monitor.hooks
+        hooked = resource_pb2.ResourceHookRequest(
+            urn=f"urn:pulumi:stack::project::{TOKEN}::app",
+            name="app",
+            old_inputs=ParseDict(dict(old), Struct()),
+            new_inputs=ParseDict(dict(new), Struct()),
+        )
+        asked = callback_pb2.CallbackInvokeRequest(token=callback.token, request=hooked.SerializeToString())
+        with grpc.insecure_channel(callback.target) as channel:
+            answer = callback_pb2_grpc.CallbacksStub(channel).Invoke(asked)
+        return str(resource_pb2.ResourceHookResponse.FromString(answer.response).error)
 
     def construct_all(self, inputs: Mapping[str, Mapping[str, Any]]) -> None:
         """Makes components, all at the same time."""
         for made in [self.stub.Construct.future(self._request(name, given)) for name, given in inputs.items()]:
             made.result()
 
-    def refusal(self, inputs: Mapping[str, Any], *, preview: bool = False) -> str:
+    def refusal(self, inputs: Mapping[str, Any], **options: Any) -> str:
         """What it says of inputs that are wrong."""
         try:
-            self.construct("app", inputs, preview=preview)
+            self.construct("app", inputs, **options)
         except grpc.RpcError as error:
             return str(error.details())
         raise AssertionError("nothing was refused")
@@ -122,11 +158,10 @@ class Package:
             stack="stack",
             monitorEndpoint=self.address,
             dryRun=preview,
-            type=TOKEN,
             name=name,
             inputs=ParseDict(dict(inputs), Struct()),
             accepts_output_values=True,
-            **options,
+            **{"type": TOKEN, **options},
         )
 
 

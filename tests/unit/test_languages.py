@@ -11,6 +11,7 @@ import yaml
 from tailscale_sidecar.package import schema
 from tests.support.examples import ROOT
 
+FOLDER = ROOT / "examples" / "languages"
 EXAMPLES = {
     "typescript": "typescript/index.ts",
     "go": "go/main.go",
@@ -18,15 +19,27 @@ EXAMPLES = {
     "java": "java/App.java",
     "yaml": "yaml/Pulumi.yaml",
 }
-PAGES = ("languages.md", "_index.md")
+PAGES = {
+    "languages.md": [*EXAMPLES.items(), ("typescript", "typescript/fleet/index.ts")],
+    "_index.md": [*EXAMPLES.items()],
+}
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_shows_the_examples_as_they_are(page: str) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    blocks = dict(re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
-    files = {name: (ROOT / "examples/languages" / file).read_text(encoding="utf-8") for name, file in EXAMPLES.items()}
-    assert blocks == files
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    files = [(name, (FOLDER / file).read_text(encoding="utf-8")) for name, file in PAGES[page]]
+    assert sorted(blocks) == sorted(files)
+
+
+def test_every_example_is_linked() -> None:
+    linked = re.findall(
+        r"\]\(\.\./examples/languages/([\w/]+)\)", (ROOT / "docs/languages.md").read_text(encoding="utf-8")
+    )
+    richer = {file.parent.relative_to(FOLDER).as_posix() for file in FOLDER.glob("*/fleet/*")}
+    assert richer <= set(linked)
+    assert all((FOLDER / folder).is_dir() for folder in linked)
 
 
 @pytest.mark.parametrize("page", ["_index.md", "installation-configuration.md"])

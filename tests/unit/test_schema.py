@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
 import pytest
 
-from tailscale_sidecar import TailscaleSidecarStatefulSetArgs
+import tailscale_sidecar
+from tailscale_sidecar import (
+    AuthKey,
+    OAuthClient,
+    SplitDnsRoute,
+    TailscaleSidecarArgs,
+    TailscaleSidecarStatefulSetArgs,
+    WorkloadIdentity,
+)
 from tailscale_sidecar.package import schema
 from tailscale_sidecar.package.spelling import CHOICES, LEFT_OUT, camel_case, members, spelled
 
 SCHEMA: dict[str, Any] = json.loads(schema.checked_in())
-RESOURCE = SCHEMA["resources"][schema.TOKEN]
+RESOURCES = {name.rpartition(":")[2]: resource for name, resource in SCHEMA["resources"].items()}
+RESOURCE = RESOURCES["TailscaleSidecarStatefulSet"]
 INPUTS = RESOURCE["inputProperties"]
 
 
@@ -36,12 +46,43 @@ def test_what_is_checked_in_is_made_from_the_models_of_today() -> None:
 
 
 def test_every_argument_is_an_input() -> None:
-    expected = {camel_case(name) for name in TailscaleSidecarStatefulSetArgs.model_fields if name not in LEFT_OUT}
+    expected = {camel_case(name) for name in TailscaleSidecarStatefulSetArgs.model_fields}
     assert INPUTS.keys() == expected | {"readDevices"}
+    of_sidecar = {camel_case(name) for name in TailscaleSidecarArgs.model_fields if name not in LEFT_OUT}
+    assert RESOURCES["TailscaleSidecar"]["inputProperties"].keys() == of_sidecar | schema.SPECS.keys()
+
+
+def test_all_that_a_program_in_python_imports_is_a_resource_or_a_type() -> None:
+    types = {name.rpartition(":")[2] for name in SCHEMA["types"]}
+    created = {f"Created{name}" for name in ("AuthKey", "OAuthClient", "WorkloadIdentity")}
+    arguments = {name for name in tailscale_sidecar.__all__ if name.endswith("Args")}
+    assert set(tailscale_sidecar.__all__) - arguments <= types | RESOURCES.keys()
+    assert RESOURCES.keys() == created | {"SplitDnsRoute", "TailscaleSidecar", "TailscaleSidecarStatefulSet"}
+
+
+@pytest.mark.parametrize(
+    ("resource", "function"),
+    [
+        ("CreatedAuthKey", AuthKey.create),
+        ("CreatedOAuthClient", OAuthClient.create),
+        ("CreatedWorkloadIdentity", WorkloadIdentity.create),
+        ("SplitDnsRoute", SplitDnsRoute.__init__),
+    ],
+)
+def test_every_parameter_is_an_input_but_name_and_options(resource: str, function: Callable[..., Any]) -> None:
+    parameters = set(inspect.signature(function).parameters) - {"self", "name", "domain", "opts"}
+    assert RESOURCES[resource]["inputProperties"].keys() == {camel_case(name) for name in parameters}
 
 
 def test_only_what_a_program_in_python_must_give_is_required() -> None:
-    assert RESOURCE["requiredInputs"] == ["auth", "podSpec"]
+    assert {name: resource["requiredInputs"] for name, resource in RESOURCES.items()} == {
+        "CreatedAuthKey": ["tags"],
+        "CreatedOAuthClient": ["tags"],
+        "CreatedWorkloadIdentity": ["issuer", "namespace", "tags"],
+        "SplitDnsRoute": ["nameservers"],
+        "TailscaleSidecar": ["auth", "workload"],
+        "TailscaleSidecarStatefulSet": ["auth", "podSpec"],
+    }
     assert [name for name, kind in SCHEMA["types"].items() if kind.get("required")] == [
         "tailscale-sidecar:index:Device"
     ]
@@ -76,8 +117,9 @@ def test_credentials_are_secret_and_nothing_else_is() -> None:
         for name, one in found.get("properties", {}).items()
         if one.get("secret")
     }
-    assert secret == {("AuthKey", "authKey"), ("OAuthClient", "clientSecret")}
-    assert not any(one.get("secret") for one in INPUTS.values())
+    cleanup = {("DeviceCleanup", name) for name in ("accessToken", "clientSecret", "kubeconfig")}
+    assert secret == {("AuthKey", "authKey"), ("OAuthClient", "clientSecret")} | cleanup
+    assert not any(one.get("secret") for found in RESOURCES.values() for one in found["inputProperties"].values())
 
 
 def test_every_reference_leads_to_a_type() -> None:
@@ -94,7 +136,8 @@ def test_every_reference_leads_to_a_type() -> None:
 
 
 def test_everything_is_described_in_the_words_of_these_languages() -> None:
-    described = [INPUTS, RESOURCE["properties"], *found(SCHEMA["types"], "properties")]
+    resources = [found[key] for found in RESOURCES.values() for key in ("inputProperties", "properties")]
+    described = [*resources, *found(SCHEMA["types"], "properties")]
     for name, one in ((name, one) for properties in described for name, one in properties.items()):
         said = one["description"]
         assert said, name
@@ -112,6 +155,9 @@ def test_everything_is_described_in_the_words_of_these_languages() -> None:
         ("use advertise_exit_node=True", "use advertiseExitNode: true"),
         ("with --exit-node in extra_args", "with --exit-node in extraArgs"),
         ("`?ephemeral=false&preauthorized=true`", "`?ephemeral=false&preauthorized=true`"),
+        ("use access_token=", "use accessToken"),
+        ("cannot be given with kind='CronJob': its", "cannot be given with cronJob: its"),
+        ("DeviceCleanup(client_secret=...) needs", "deviceCleanup.clientSecret needs"),
         ("the scope `auth_keys`", "the scope `auth_keys`"),
     ],
 )

@@ -3,10 +3,9 @@ import { TailscaleSidecarStatefulSet } from "@tailscale-sidecar/pulumi";
 
 const config = new pulumi.Config();
 const app = new TailscaleSidecarStatefulSet("my-app", {
-    podSpec: { containers: [{ name: "app", image: config.get("appImage") ?? "nginx:1.29" }] },
+    podSpec: { containers: [{ name: "app", image: "nginx:1.29" }] },
     auth: { oauthClient: { clientSecret: config.requireSecret("clientSecret") } },
     replicas: 2,
     tags: ["tag:k8s"],
-    loginServer: config.get("loginServer"),
 });
 export const devices = app.devices;

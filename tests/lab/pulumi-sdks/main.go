@@ -19,6 +19,20 @@ import (
 // What an SDK says that it was made by.
 const tool = "pulumi"
 
+type generator func(*schema.Package, schema.ReferenceLoader) (map[string][]byte, error)
+
+var languages = map[string]generator{
+	"go": func(pkg *schema.Package, _ schema.ReferenceLoader) (map[string][]byte, error) {
+		return gogen.GeneratePackage(tool, pkg, nil)
+	},
+	"nodejs": func(pkg *schema.Package, loader schema.ReferenceLoader) (map[string][]byte, error) {
+		return nodejs.GeneratePackage(tool, pkg, nil, nil, false, loader)
+	},
+	"python": func(pkg *schema.Package, loader schema.ReferenceLoader) (map[string][]byte, error) {
+		return python.GeneratePackage(tool, pkg, nil, loader)
+	},
+}
+
 func main() {
 	if len(os.Args) != 4 {
 		log.Fatal("usage: sdks SCHEMA SCHEMA_OF_KUBERNETES FOLDER")
@@ -30,23 +44,12 @@ func main() {
 
 func generate(file, kubernetes, folder string) error {
 	loader := schema.NewCachedLoader(&oneFile{kubernetes})
-	languages := map[string]func(*schema.Package) (map[string][]byte, error){
-		"go": func(pkg *schema.Package) (map[string][]byte, error) {
-			return gogen.GeneratePackage(tool, pkg, nil)
-		},
-		"nodejs": func(pkg *schema.Package) (map[string][]byte, error) {
-			return nodejs.GeneratePackage(tool, pkg, nil, nil, false, loader)
-		},
-		"python": func(pkg *schema.Package) (map[string][]byte, error) {
-			return python.GeneratePackage(tool, pkg, nil, loader)
-		},
-	}
 	for language, generated := range languages {
 		pkg, err := bound(file, loader) // each generator changes it
 		if err != nil {
 			return err
 		}
-		files, err := generated(pkg)
+		files, err := generated(pkg, loader)
 		if err != nil {
 			return fmt.Errorf("%s: %w", language, err)
 		}

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import pulumi
 
-from .clients import extras
-from .pod import rules
-from .pod.model import Input
+from ..clients import extras
+from ..pod import rules
+from ..pod.model import Input
 
 
 class SplitDnsRoute(pulumi.ComponentResource):

@@ -1,0 +1,89 @@
+"""The programs in TypeScript, Go, YAML and Python with the package, deployed by Pulumi's engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tailscale_sidecar.package.spelling import camel_case
+from tests import sdks
+from tests.support.cleanup_credential import Credential
+from tests.support.deployment import Workspace
+from tests.support.languages import go_host, node_host, on_the_lab, with_host, yaml_host
+from tests.support.program import PROJECT
+from tests.support.pulumi_cli import PulumiCli
+from tests.support.stack import Stack
+from tests.support.virtualenv import virtualenv
+
+PROGRAM = pytest.mark.parametrize("program", sdks.PROGRAMS)
+Deploy = Callable[[str, str, Mapping[str, str]], None]
+
+
+@pytest.fixture
+def deploy(workspace: Workspace, cli: PulumiCli, plugins: str, tmp_path: Path) -> Deploy:
+    """Deploys what is in the folder of the project, says that all is as the program asked for, and destroys it."""
+
+    def deployed(program: str, project: str, environment: Mapping[str, str]) -> None:
+        folder, tailnet = tmp_path / "project", workspace.tailnet
+        (folder / "Pulumi.yaml").write_text(project + plugins, encoding="utf-8")
+        stack = Stack(cli, folder, environment)
+        secrets = {"clientSecret": tailnet.oauth_client()[1], "cleanupSecret": Credential.create(tailnet).secret}
+        stack.init(**secrets, **{"kubernetes:namespace": workspace.namespace})
+        try:
+            stack.up()
+            name = {"quickstart": "my-app", "fleet": "store"}[program]
+            # In Python, outputs are in snake_case.
+            devices = [{camel_case(key): value for key, value in one.items()} for one in stack.outputs()["devices"]]
+            assert [device["pod"] for device in devices] == [f"{name}-0", f"{name}-1"]
+            known = {device.id: device.addresses for device in tailnet.devices(name)}
+            assert all(known[device["deviceId"]] == (device["ipv4"], device["ipv6"]) for device in devices)
+            if program == "fleet":
+                pods = {pod["metadata"]["name"] for pod in workspace.find_all("Pod", "app=web")}
+                assert len(pods) == 2
+                assert pods <= {device.hostname for device in tailnet.devices("web")}
+            stack.expect_no_changes()
+        finally:
+            stack.destroy()
+        left = {device.id for device in tailnet.devices(name)} & {device["deviceId"] for device in devices}
+        assert len(left) == (0 if program == "fleet" else 2), "those of the fleet are cleaned up"
+
+    (tmp_path / "project").mkdir()
+    return deployed
+
+
+@PROGRAM
+def test_in_typescript(
+    program: str, deploy: Deploy, cli: PulumiCli, workspace: Workspace, node_sdk: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "project" / "index.js").symlink_to(node_sdk / program / "index.js")
+    (tmp_path / "project" / "node_modules").symlink_to(node_sdk / "node_modules")
+    environment = with_host(cli, "nodejs", workspace.lab.environment(), node_host(node_sdk), tmp_path)
+    deploy(program, f"name: {program}\nruntime: nodejs\n", environment)
+
+
+@PROGRAM
+def test_in_go(
+    program: str, deploy: Deploy, cli: PulumiCli, workspace: Workspace, go_sdk: Path, tmp_path: Path
+) -> None:
+    binary = go_sdk / "bin" / program
+    environment = with_host(cli, "go", workspace.lab.environment(), go_host(), tmp_path)
+    deploy(program, f"name: {program}\nruntime: {{name: go, options: {{binary: {binary}}}}}\n", environment)
+
+
+@PROGRAM
+def test_in_yaml(
+    program: str, deploy: Deploy, cli: PulumiCli, workspace: Workspace, yaml_program: Path, tmp_path: Path
+) -> None:
+    environment = with_host(cli, "yaml", workspace.lab.environment(), yaml_host(yaml_program), tmp_path)
+    deploy(program, on_the_lab(sdks.source("yaml", program).read_text(encoding="utf-8")), environment)
+
+
+@PROGRAM
+def test_in_python_with_the_package(
+    program: str, deploy: Deploy, workspace: Workspace, python_sdk: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "project" / "__main__.py").symlink_to(python_sdk / program / "__main__.py")
+    environment = {**workspace.lab.environment(), "PYTHONPATH": str(python_sdk / "site")}
+    deploy(program, PROJECT.format(virtualenv=virtualenv()), environment)
