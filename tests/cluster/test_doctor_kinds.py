@@ -65,7 +65,7 @@ def deployed(workspace: Workspace, kind: str, container: dict[str, Any], credent
 
 def injected_into(name: str, args: TailscaleSidecarArgs, container: dict[str, Any]) -> dict[str, Any]:
     """The workload as the component's transform leaves it."""
-    pod = {
+    pod: dict[str, Any] = {
         "metadata": {"labels": {"app": name}},
         "spec": {"containers": [container], "terminationGracePeriodSeconds": 1},
     }
