@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -34,10 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(given)
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
     except ProgramError as error:
         if options.traceback:
             traceback.print_exception(error.__cause__)
         print(f"tailscale-sidecar {options.command}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # who reads has enough, such as `head`; Python would complain once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status
 

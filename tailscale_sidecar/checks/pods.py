@@ -48,7 +48,7 @@ def why_missing(snapshot: Snapshot, replica: Replica) -> str:
 
 def why_fewer(snapshot: Snapshot, workload: Workload) -> str:
     """What Kubernetes says of pods without names of their own that it could not make; nothing where all are there."""
-    there = [replica for replica in snapshot.of(workload) if not replica.has_ended]
+    there = [replica for replica in snapshot.of(workload) if not replica.has_ended or workload.kind == "CronJob"]
     messages = failed_to_make(snapshot, workload) if workload.kind != "StatefulSet" else []
     return messages[-1] if messages and len(there) < workload.pods_wanted else ""
 

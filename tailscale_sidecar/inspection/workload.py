@@ -100,12 +100,15 @@ class Workload:
 
     @property
     def pods_wanted(self) -> int:
-        """How many pods there have to be now: of a DaemonSet one for each node, of a Job none when it is through."""
+        """How many pods there have to be now: of a DaemonSet one for each node, of a Job none when it is through.
+
+        Of a CronJob one, which may have ended: its status tells of its Jobs too late.
+        """
         spec, status = self.manifest["spec"], self.manifest.get("status") or {}
         if self.kind == "DaemonSet":
             return int(status.get("desiredNumberScheduled", 0))
         if self.kind == "CronJob":
-            return len(status.get("active") or ())
+            return 1
         if self.kind == "Job":
             over = any(
                 c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in status.get("conditions") or ()

@@ -88,6 +88,15 @@ def test_what_pulumi_writes_for_an_unknown_value_is_known_without_it() -> None:
     assert UNKNOWN == rpc.UNKNOWN
 
 
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    words = [sys.executable, "-m", "tailscale_sidecar", "lint"]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert done.stderr == b""
+
+
 # -- the package's names -----------------------------------------------------------------------
 
 

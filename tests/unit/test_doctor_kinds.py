@@ -139,8 +139,6 @@ def test_why_pods_are_not_made_is_told_of_whatever_makes_them(
 ) -> None:
     with site_of(kind) as site:
         site.server.objects.remove(pods_of(site)[0])
-        if kind.kind == "CronJob":
-            site.get("CronJob", kind.name)["status"] = {"active": [{"name": kind.maker_name}]}
         maker = {"kind": kind.maker, "name": kind.maker_name, "namespace": NAMESPACE}
         site.add("Event", "e", type="Warning", reason="FailedCreate", message=message, involvedObject=maker)
         _, found = doctor(site, tmp_path, f"{NAMESPACE}/{kind.word}/{kind.name}")
