@@ -6,22 +6,11 @@ import pytest
 
 from tailscale_sidecar import ClusterDns, InPodSplitDns, KernelNetworking, SplitDns
 from tailscale_sidecar.choices.dns import Dns
-from tests.support.deployment import APP, Deployment, Workspace
+from tests.support.deployment import APP, Workspace
 from tests.support.kernel_modes import NAMESPACED
+from tests.support.look_ups import everywhere, look_up
 
-RESOLVERS = ("musl", "glibc", "go")
 USERS = pytest.mark.parametrize("networking", [KernelNetworking(), NAMESPACED], ids=["privileged", "user-namespace"])
-
-
-def look_up(app: Deployment, name: str) -> dict[str, str]:
-    """What each resolver answers for a name: addresses, or the kind of failure."""
-    script = "; ".join(f"resolve-{resolver} {name} || true" for resolver in RESOLVERS)
-    lines = app.exec("sh", "-c", script).splitlines()
-    return {resolver: line.split()[1] for resolver, line in zip(RESOLVERS, lines, strict=True)}
-
-
-def everywhere(answer: str) -> dict[str, str]:
-    return dict.fromkeys(RESOLVERS, answer)
 
 
 @USERS

@@ -14,9 +14,9 @@ from tests.lab import Lab
 from tests.lab.images import APP_IMAGE
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Tailnet
-from tests.support.deployment import QUIET, Workspace
+from tests.support.deployment import Workspace
 from tests.support.examples import EXAMPLES as RENDERED
-from tests.support.examples import NEEDS_HEADSCALE, NEEDS_PULUMI, WORKLOADS, workload
+from tests.support.examples import NEEDS_HEADSCALE, NEEDS_PULUMI, on_the_lab, workload
 
 EXAMPLES = sorted(RENDERED.keys() - {*NEEDS_PULUMI, *NEEDS_HEADSCALE})  # which other tests deploy
 NEEDS_A_CLOUD = ("workload_identity_aws", "workload_identity_google")
@@ -48,25 +48,6 @@ def configuration(workspace: Workspace, lab: Lab, tailnet: Tailnet) -> dict[str,
         "roleArn": "arn:aws:iam::000000000000:role/example",
         "serviceAccount": "example@example.iam.gserviceaccount.com",
     }
-
-
-def on_the_lab(found: dict[str, Any], login_server: str) -> dict[str, Any]:
-    """Puts the lab's app image, which can be had without a registry, and its control plane into a workload."""
-    if found["kind"] not in WORKLOADS:
-        return found
-    pod = found["spec"]["template"]["spec"]
-    for container in pod["containers"]:
-        if container["name"] == "tailscale":
-            continue
-        container["image"] = APP_IMAGE
-        container.setdefault("env", []).append({"name": "PORT", "value": "8080"})  # some are not root
-    pod["terminationGracePeriodSeconds"] = 5
-    (sidecar,) = [c for c in (*pod.get("initContainers", ()), *pod["containers"]) if c["name"] == "tailscale"]
-    (flags,) = [variable for variable in sidecar["env"] if variable["name"] == "TS_EXTRA_ARGS"]
-    if "--login-server" not in flags["value"]:
-        flags["value"] += f" --login-server={login_server}"
-    sidecar["env"] += [{"name": name, "value": value} for name, value in QUIET.items()]
-    return found
 
 
 @pytest.fixture

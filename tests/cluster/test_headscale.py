@@ -9,25 +9,19 @@ from typing import Any
 import pytest
 import yaml
 
-from tailscale_sidecar import AuthKey, InPodSplitDns
+from tailscale_sidecar import AuthKey
 from tailscale_sidecar.devices.cleanup_provider import DeviceCleanupProvider
 from tailscale_sidecar.render.render import render
-from tests.cluster.test_dns import everywhere, look_up
-from tests.cluster.test_examples import on_the_lab
 from tests.lab import Lab
 from tests.lab.headscale_server import DOMAIN, Headscale
 from tests.support.deployment import Deployment, Workspace
 from tests.support.doctor import await_finding, doctor, target
-from tests.support.examples import EXAMPLES
+from tests.support.examples import EXAMPLES, on_the_lab
+from tests.support.headscale import arguments
+from tests.support.look_ups import everywhere, look_up
 from tests.support.sidecar import identity
 
 TAG = "tag:k8s"
-
-
-def arguments(headscale: Headscale, **changes: Any) -> dict[str, Any]:
-    """The component's arguments that another control plane takes, with changes."""
-    auth = AuthKey(auth_key=headscale.auth_key(reusable=True))
-    return {"auth": auth, "tags": [], "dns": InPodSplitDns(tailnet_domains=[DOMAIN]), **changes}
 
 
 @pytest.fixture(scope="module")

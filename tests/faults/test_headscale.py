@@ -11,10 +11,10 @@ from threading import Thread
 
 import pytest
 
-from tests.cluster.test_headscale import arguments
 from tests.lab import headscale_server
 from tests.lab.headscale_server import Headscale
 from tests.support.deployment import Deployment, Workspace
+from tests.support.headscale import arguments
 from tests.support.sidecar import Sidecar, identity
 
 PERIOD, RESTART = 120, 30

@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from tailscale_sidecar.render.render import render
+from tests.lab.images import APP_IMAGE
+from tests.support.deployment import QUIET
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {file.parent.name: file.parent for file in sorted(ROOT.glob("examples/*/__main__.py"))}
@@ -63,4 +65,23 @@ def workload(objects: list[dict[str, Any]]) -> dict[str, Any]:
 def one(objects: list[dict[str, Any]], kind: str) -> dict[str, Any]:
     """The only object of a kind."""
     (found,) = (item for item in objects if item["kind"] == kind)
+    return found
+
+
+def on_the_lab(found: dict[str, Any], login_server: str) -> dict[str, Any]:
+    """Puts the lab's app image, which can be had without a registry, and its control plane into a workload."""
+    if found["kind"] not in WORKLOADS:
+        return found
+    pod = found["spec"]["template"]["spec"]
+    for container in pod["containers"]:
+        if container["name"] == "tailscale":
+            continue
+        container["image"] = APP_IMAGE
+        container.setdefault("env", []).append({"name": "PORT", "value": "8080"})  # some are not root
+    pod["terminationGracePeriodSeconds"] = 5
+    (sidecar,) = [c for c in (*pod.get("initContainers", ()), *pod["containers"]) if c["name"] == "tailscale"]
+    (flags,) = [variable for variable in sidecar["env"] if variable["name"] == "TS_EXTRA_ARGS"]
+    if "--login-server" not in flags["value"]:
+        flags["value"] += f" --login-server={login_server}"
+    sidecar["env"] += [{"name": name, "value": value} for name, value in QUIET.items()]
     return found

@@ -1,4 +1,4 @@
-"""Containers that look names up for as long as they live, and what they found."""
+"""What the app looks up: once, or in containers that do so for as long as they live."""
 
 from __future__ import annotations
 
@@ -52,3 +52,15 @@ def look_ups(app: Deployment, ordinal: int = 0) -> list[LookUp]:
 def failed(look_ups: list[LookUp]) -> list[LookUp]:
     """Those that found nothing."""
     return [one for one in look_ups if one.error is not None]
+
+
+def look_up(app: Deployment, name: str) -> dict[str, str]:
+    """What each resolver answers for a name: addresses, or the kind of failure."""
+    script = "; ".join(f"resolve-{resolver} {name} || true" for resolver in RESOLVERS)
+    lines = app.exec("sh", "-c", script).splitlines()
+    return {resolver: line.split()[1] for resolver, line in zip(RESOLVERS, lines, strict=True)}
+
+
+def everywhere(answer: str) -> dict[str, str]:
+    """The same answer of each resolver."""
+    return dict.fromkeys(RESOLVERS, answer)
