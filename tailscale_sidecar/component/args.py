@@ -93,7 +93,7 @@ class SidecarArgs(Model):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """Of the sidecar's images. Default: Kubernetes' own rule."""
     resources: Any = None
-    """Resource requests and limits of the sidecar. Default: requests of 15m CPU and 96Mi as measured, no limits."""
+    """Resource requests and limits of the sidecar. Default: requests of 15m CPU and 48Mi as measured, no limits."""
     dns_resources: Any = None
     """Resource requests and limits of the resolver of `InPodSplitDns`. Default: requests as measured, no limits."""
     service_account_name: Input[str] | None = None

@@ -32,8 +32,8 @@ from .stateful_set_args import TailscaleSidecarStatefulSetArgs
 
 TOKEN_SECONDS = 3607
 """Life of the ServiceAccount's token: what Kubernetes itself uses for the tokens that it mounts."""
-DEFAULT_RESOURCES: Json = {"requests": {"cpu": "15m", "memory": "96Mi"}}
-"""As measured, see docs/benchmarks.md#cost: CPU as used while idle, memory as used under load; no limits."""
+DEFAULT_RESOURCES: Json = {"requests": {"cpu": "15m", "memory": "48Mi"}}
+"""As measured, see docs/benchmarks.md#cost: CPU as used while idle, memory as the kubelet counts it under load; no limits."""
 
 
 def surroundings(name: str, args: SidecarArgs, auth_secret: str) -> Surroundings:
@@ -101,10 +101,10 @@ def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions)
 
 def with_sidecar(pod: Json, args: SidecarArgs, added: Additions, *, token_in_app: bool = False) -> Json:
     """A PodSpec with the sidecar in it. The sidecar's containers come first, in the order they start."""
-    token = [_token_volume()] if added.rules or token_in_app else []
+    token = [_token_volume()] if args.state.in_secrets or token_in_app else []
     app_mounts = [*added.app_mounts, *([_token_mount()] if token_in_app else [])]
     keep = [_keep_container(args)] if args.networking.kernel and not args.networking.is_privileged else []
-    sidecars = [*keep, *added.sidecars, _sidecar(args, added, with_token=bool(added.rules))]
+    sidecars = [*keep, *added.sidecars, _sidecar(args, added, with_token=args.state.in_secrets)]
     spec: Json = {
         **pod,
         **args.networking.pod_fields,
@@ -230,9 +230,10 @@ def _connect_script(args: SidecarArgs) -> str:
 
 
 def _pod_fields(args: SidecarArgs) -> list[Json]:
+    # Not POD_UID: with it tailscaled reports each save of its state as an Event, which takes a right more and a third of
+    # a start's requests to the API server (tailscale.com@v1.104.5 kube/kubeclient/client.go, setEventPerms).
     fields = {
         "POD_NAME": "metadata.name",
-        "POD_UID": "metadata.uid",
         "POD_IP": "status.podIP",
         "POD_IPS": "status.podIPs",
     }

@@ -60,9 +60,9 @@ class SidecarResources(pulumi.ComponentResource):
         raise NotImplementedError
 
     def _rbac(self) -> tuple[Role | None, RoleBinding | None]:
-        role_rules: Any = list(self._args.state.additions(self._surroundings).rules)
-        if not role_rules:
+        if not self._args.state.in_secrets:
             return None, None
+        role_rules: Any = list(self._args.state.additions(self._surroundings).rules)  # none while there is no replica
         role = Role(f"{self._name}-role", metadata=self._metadata(self._own_name), rules=role_rules, opts=self._child())
         subject: Any = {
             "kind": "ServiceAccount",

@@ -9,7 +9,6 @@ from pydantic import Field, field_validator, model_validator
 
 from ..choices.state import EmptyDirState, PersistentVolumeState
 from ..pod import rules
-from ..pod.additions import Surroundings
 from .args import SidecarArgs
 
 Kind = Literal["StatefulSet", "Deployment", "DaemonSet", "Job", "CronJob"]
@@ -64,7 +63,7 @@ class TailscaleSidecarArgs(SidecarArgs):
     def _check_workload_together(self) -> Self:
         self._check_state_of_kind()
         self._check_names_of_kind()
-        if self.service_account_name is None and self.state.additions(Surroundings()).rules:
+        if self.service_account_name is None and self.state.in_secrets:
             raise ValueError(
                 f"service_account_name is required with state={type(self.state).__name__}(): the name of the "
                 "ServiceAccount that the workload has, 'default' where its manifest names none"

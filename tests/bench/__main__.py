@@ -17,10 +17,12 @@ from tests.support.subjects import Bench
 
 from .api_server import api_server
 from .audit import audit
+from .before import before
 from .command_start import command_start
 from .doctor import commands
 from .faults import FAULTS
 from .imports import imports
+from .node import node
 from .program import each_replica, many_components, many_replicas, one_component
 from .registration import registration
 from .rendering import rendering
@@ -35,7 +37,9 @@ REPORT = Path(__file__).parents[2] / "docs/benchmarks.md"
 Part = Callable[[Bench], Rows]
 SECTIONS: dict[str, tuple[Part, ...]] = {
     "Starts": (starts,),
+    "The build before": (before,),
     "Cost": (use, resolvers),
+    "Node": (node,),
     "Program": (imports, one_component, many_components, many_replicas, each_replica, rendering),
     "Other languages": (typescript,),
     "Commands": (commands, command_start),

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import statistics
 import subprocess
 import sys
-import tarfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tests.lab import cgroups
 from tests.lab.settings import FAMILIES
 from tests.lab.shell import step
+from tests.support.build_before import BEFORE, ROOT, checked_out
 from tests.support.subjects import Bench, Subject
 
 from .table import COMPONENT, Cell, Row, Rows, ratio_of
 
-ROOT = Path(__file__).parents[2]
-BEFORE = "11c66b6"
-"""The last build whose every command loaded Pulumi."""
 RUNS = 9
 HELP_AT_MOST, DOCTOR_AT_MOST = 0.15, 0.6
 """How many times as much as before."""
@@ -29,7 +23,7 @@ HELP_AT_MOST, DOCTOR_AT_MOST = 0.15, 0.6
 
 def command_start(bench: Bench) -> Rows:
     """Medians of new processes of each build, in turn."""
-    with checkout(BEFORE) as before, bench.deployed((Subject(COMPONENT),), replicas=1) as apps:
+    with checked_out() as before, bench.deployed((Subject(COMPONENT),), replicas=1) as apps:
         (app,) = apps.apps.values()
         cidrs = [word for family in FAMILIES for word in ("--cluster-cidr", family.pods)]
         asked = {
@@ -54,15 +48,6 @@ def beside_before(title: str, before: Sequence[float], now: Sequence[float], *, 
     text = f"{statistics.median(now):.2f} s ({ratio:.2f} of before, at most {at_most:.2f})"
     earlier = Cell(f"{statistics.median(before):.2f} s")
     return Row(title, {f"build {BEFORE}": earlier, COMPONENT: Cell(text, holds=ratio <= at_most)})
-
-
-@contextmanager
-def checkout(commit: str) -> Iterator[Path]:
-    """The package as it was, in a folder of its own."""
-    packed = subprocess.run(["git", "archive", commit, "tailscale_sidecar"], cwd=ROOT, check=True, capture_output=True)
-    with TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-        archive.extractall(folder, filter="data")
-        yield Path(folder)
 
 
 def cpu(build: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> float:

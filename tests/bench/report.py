@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from tests.lab.settings import KUBERNETES_VERSION, TAILSCALE_VERSION
+from tests.support.build_before import BEFORE
 from tests.support.subjects import DEFAULT, EVERY_MODE
 
-from . import command_start, doctor, program, typescript
+from . import command_start, doctor, node, program, typescript
 from .api_server import GROWTH, REPLICAS
+from .before import ROLLED, ROLLS, RUNS
 from .recovery import PATIENCE
 from .registration import IN_ORDER, LIMIT, REAL
 from .registration import PATIENCE as GIVEN_UP
@@ -39,6 +41,10 @@ a tailnet name. Medians of {DEPLOYMENTS} first starts and {DEPLOYMENTS * LATER_S
 as many containers before the app (tailscale, and for 2 tailscale-dns too), in the same order and with the same probe,
 that are done or healthy as soon as they run. That is what Kubernetes itself takes.
 """,
+    "The build before": f"""\
+The component beside itself as of {BEFORE}, whose pod had an init container, with the same image of Tailscale: medians of {RUNS} first and {RUNS} later
+starts of each in turn, and of {ROLLS} roll-outs of {ROLLED} replicas; the ratio is that of each two turns that follow one another.
+""",
     "Cost": f"""\
 Memory is what the processes have resident, at most, and CPU the mean, of {IDLE_SECONDS} s idle and {LOAD_SECONDS} s under load: {REQUESTS} requests a
 second of a peer over the tailnet, each answered with 1 MiB, and {ROUNDS} rounds a second in which musl, glibc and Go each look up a
@@ -46,6 +52,11 @@ cluster name and a tailnet name, with a dot at their end. Idle is {SETTLING_SECO
 no more memory than the guide's, and {SPARE} MiB more while idle: for the [shell that notices a deleted device](how-it-works.md), and
 what tailscaled keeps of a start that asks it more. The resolver is beside Unbound with an equal configuration, in the network of
 one pod.
+""",
+    "Node": f"""\
+On one node with 1, 10 and 50 replicas that are idle, {node.SETTLING_SECONDS} s after their start; *before* is {BEFORE} with `InPodSplitDns`. *Its pod*:
+of the pods' control group, what processes and the kernel hold that is no file of a disk: the text of programs, which replicas
+share, is such a file. *The node*: what MemAvailable is less by, whatever else runs on the machine.
 """,
     "Many replicas": f"""\
 *A replica*: on simulated kubelets (KWOK), from the first object to the last ready pod, divided by {" / ".join(map(str, REPLICAS))}

@@ -82,7 +82,7 @@ def seconds(label: str, medians: Mapping[str, float], at_most: float | None = No
     return Cell(text, holds=not (at_most and empty) or mine <= at_most * empty)
 
 
-def start_again_and_again(app: Deployment) -> list[Start]:
+def start_again_and_again(app: Deployment, later: int = LATER_STARTS) -> list[Start]:
     """The first start of a deployment, and later ones."""
     only_cluster = isinstance(app, Empty) or isinstance(app.arguments["dns"], ClusterDns)
     names = CLUSTER_NAME if only_cluster else f"{CLUSTER_NAME} {TAILNET_NAME}"
@@ -91,7 +91,7 @@ def start_again_and_again(app: Deployment) -> list[Start]:
     container = {**APP, "command": ["sh", "-c", f"{NOW}; {ready}; {NOW}; exec app"], "env": [pod_name]}
     app.arguments["pod_spec"] = {"containers": [container], "terminationGracePeriodSeconds": 5}
     app.apply()
-    return [start_and_stop(app) for _ in range(1 + LATER_STARTS)]
+    return [start_and_stop(app) for _ in range(1 + later)]
 
 
 def start_and_stop(app: Deployment) -> Start:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tailscale_sidecar import ClusterDns
+from tailscale_sidecar.pod.quantities import amount
 from tests.lab import LabError, cgroups
 from tests.lab.shell import step
 from tests.support.deployment import APP, Deployment
@@ -49,6 +50,10 @@ class Use(NamedTuple):
     """MiB; the most that was seen."""
     cpu: float
     """Thousandths of a core, on average."""
+    working_set: float
+    """MiB, as the kubelet counts; the most that was seen."""
+    requested: float
+    """MiB that the container requests; 0 where it requests nothing."""
 
 
 def use(bench: Bench) -> Rows:
@@ -80,10 +85,21 @@ def use(bench: Bench) -> Rows:
     for title, containers in (*((f"`{name}`", [name]) for name in CONTAINERS), ("both", CONTAINERS)):
         yield row(f"memory of {title}", "MiB", containers, lambda one: one.memory, bounded=NO_RESOLVER)
         yield row(f"CPU of {title}", "mCPU", containers, lambda one: one.cpu)
+    for name in CONTAINERS:
+        counted = {label: counted_cell(uses[name]) for label, uses in loaded.items() if name in uses}
+        yield Row(f"what the kubelet counts of `{name}` under load, and its request", counted | apps.failed)
     with more_devices(bench, MORE_DEVICES), bench.deployed(EVERY_MODE) as apps:
         time.sleep(SETTLING_SECONDS)
         title = f"memory of `tailscale`, idle, on a tailnet of {MORE_DEVICES} more devices"
         yield apps.row(title, lambda app: Cell(f"{used(app, IDLE_SECONDS)['tailscale'].memory:.0f} MiB"))
+
+
+def counted_cell(one: Use) -> Cell:
+    """The kubelet's figure; a container that uses less than it requests is not the first to go."""
+    text = (
+        f"{one.working_set:.0f} MiB, {one.requested:.0f} MiB" if one.requested else f"{one.working_set:.0f} MiB, none"
+    )
+    return Cell(text, holds=one.working_set <= one.requested)
 
 
 @contextlib.contextmanager
@@ -102,13 +118,28 @@ def used(app: Deployment, seconds: float) -> dict[str, Use]:
     ids = {name: container.container_id() for name, container in containers.items()}
     began, before = time.monotonic(), {name: cgroups.cpu_seconds(ids[name]) for name in names}
     memory = {name: [resident(container)] for name, container in containers.items()}
+    counted = {name: [cgroups.working_set(ids[name])] for name in names}
     while time.monotonic() - began < seconds:
         time.sleep(1)  # between samples
         for name, container in containers.items():
             memory[name].append(resident(container))
+            counted[name].append(cgroups.working_set(ids[name]))
     cpu = {name: cgroups.cpu_seconds(ids[name]) - before[name] for name in names}
     passed = time.monotonic() - began
-    return {name: Use(max(memory[name]), 1000 * cpu[name] / passed) for name in names}
+    requests = requested(app)
+    return {
+        name: Use(max(memory[name]), 1000 * cpu[name] / passed, max(counted[name]) / 2**20, requests[name])
+        for name in names
+    }
+
+
+def requested(app: Deployment) -> dict[str, float]:
+    """MiB that each of a pod's containers requests."""
+    spec = app.workspace.get("Pod", app.pod())["spec"]
+    return {
+        container["name"]: float(amount(container.get("resources", {}).get("requests", {}).get("memory", "0"))) / 2**20
+        for container in (*spec.get("initContainers", ()), *spec["containers"])
+    }
 
 
 def resident(container: Sidecar) -> float:

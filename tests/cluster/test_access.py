@@ -97,14 +97,3 @@ def test_secrets_beyond_the_replicas_give_autoscalers_room(workspace: Workspace)
     workspace.kubectl("scale", f"statefulset/{app.name}", "--replicas=2")
     app.await_ready()
     assert len(app.devices()) == 2
-
-
-def test_events_of_the_sidecar_reach_the_pod(workspace: Workspace) -> None:
-    app = workspace.deploy()
-    app.wait_for(
-        "an event of tailscaled",
-        lambda: (
-            "TailscaleStateLoaded"
-            in workspace.kubectl("get", "events", f"--field-selector=involvedObject.name={app.pod()}")
-        ),
-    )

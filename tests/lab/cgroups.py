@@ -68,10 +68,38 @@ def processes(below: str = "") -> set[int]:
 
 def cpu_seconds(container_id: str) -> float:
     """The CPU that a container has used so far."""
-    found = next((hierarchy_of("cpuacct") / NAME / "kubepods").rglob(container_id), None)
+    return cpu_of_group(group_of(container_id, "cpuacct"))
+
+
+def group_of(container_id: str, controller: str) -> Path:
+    """A running container's group."""
+    found = next(pods(controller).rglob(container_id), None)
     if found is None:
         raise LabError(f"container {container_id[:12]} has ended")
-    return cpu_of_group(found)
+    return found
+
+
+def pods(controller: str) -> Path:
+    """The group of all pods."""
+    return hierarchy_of(controller) / NAME / "kubepods"
+
+
+def memory_used(group: Path) -> float:
+    """The bytes that a group's processes, and the kernel for them, hold, but files of disks: of those the kernel may forget
+    what it has in memory, and containers of one image share it."""
+    stat = {name: int(value) for name, value in map(str.split, (group / "memory.stat").read_text().splitlines())}
+    if (kernel := group / "memory.kmem.usage_in_bytes").exists():  # version 1
+        return stat["total_rss"] + stat["total_shmem"] + int(kernel.read_text())
+    return stat["anon"] + stat["shmem"] + stat["kernel"]
+
+
+def working_set(container_id: str) -> float:
+    """The bytes of a container by which the kubelet ranks pods when memory runs short: all but inactive files."""
+    group = group_of(container_id, "memory")
+    stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    if (used := group / "memory.usage_in_bytes").exists():  # version 1
+        return int(used.read_text()) - int(stat["total_inactive_file"])
+    return int((group / "memory.current").read_text()) - int(stat["inactive_file"])
 
 
 def cpu_of_group(group: Path) -> float:

@@ -72,3 +72,16 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as circle:
         pytest.fail(" imports ".join(circle.args[1]))
+
+
+def test_no_test_module_imports_another() -> None:
+    tests = Path(__file__).parents[1]
+    found = [
+        f"{path.relative_to(tests)} imports {name}"
+        for path in tests.rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (getattr(node, "module", None) or "", *(alias.name for alias in node.names))
+        if any(part.startswith("test_") for part in name.split("."))
+    ]
+    assert found == []

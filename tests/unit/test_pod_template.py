@@ -312,14 +312,19 @@ def test_the_role_names_the_secrets_of_the_replicas_that_there_may_be(
 
 
 def test_open_access_is_the_guides_role() -> None:
-    secrets, _ = SecretState(access="open").additions(Surroundings(name=NAME, replicas=2)).rules
-    assert secrets == {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update", "patch"]}
+    (rule,) = SecretState(access="open").additions(Surroundings(name=NAME, replicas=2)).rules
+    assert rule == {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update", "patch"]}
 
 
 def test_without_replicas_the_role_gives_no_secret_away() -> None:
     # RBAC reads an empty list of names as all names.
-    for rule in SecretState().additions(Surroundings(name=NAME, replicas=0)).rules:
-        assert "secrets" not in rule["resources"] or rule["resourceNames"]
+    assert SecretState().additions(Surroundings(name=NAME, replicas=0)).rules == ()
+
+
+@pytest.mark.parametrize("access", ["scoped", "guarded", "open"])
+def test_scaling_from_none_leaves_the_pod_template_as_it_is(access: Any) -> None:
+    none, two = (pod(state=SecretState(access=access), replicas=replicas).spec for replicas in (0, 2))
+    assert none == two
 
 
 # Settings of the device

@@ -60,7 +60,7 @@ COREFILE = """\
   forward . /etc/resolv.conf
 }}
 """
-RESOURCES: Json = {"requests": {"cpu": "5m", "memory": "64Mi"}}
+RESOURCES: Json = {"requests": {"cpu": "5m", "memory": "24Mi"}}
 """As pod_template.DEFAULT_RESOURCES."""
 
 

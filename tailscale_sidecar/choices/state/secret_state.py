@@ -11,9 +11,6 @@ from ...pod.objects import Json, env_value
 from . import own_secret_policy
 from ._state import State
 
-EVENTS_RULE: Json = {"apiGroups": [""], "resources": ["events"], "verbs": ["get", "create", "patch"]}
-"""tailscaled reports its state's loading and saving as Events (tailscale.com@v1.102.5 ipn/store/kubestore)."""
-
 
 class SecretState(State):
     """State in a Secret for each replica, named like its pod (`TS_KUBE_SECRET=$(POD_NAME)`)."""
@@ -68,7 +65,7 @@ class SecretState(State):
     def additions(self, pod: Surroundings) -> Additions:
         return Additions(
             env=(env_value("TS_KUBE_SECRET", "$(POD_NAME)"),),
-            rules=(*self._rules(self._names(pod)), EVENTS_RULE),
+            rules=tuple(self._rules(self._names(pod))),
         )
 
     def _names(self, pod: Surroundings) -> list[str]:

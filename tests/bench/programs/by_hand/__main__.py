@@ -21,7 +21,7 @@ TAILSCALE = "ghcr.io/tailscale/tailscale:v1.104.5"
 COREDNS = "coredns/coredns:1.15.0"
 RBAC = "rbac.authorization.k8s.io"
 RUN = {"name": "tailscale-run", "mountPath": "/run/tailscale-sidecar"}
-RESOURCES = {"requests": {"cpu": "15m", "memory": "96Mi"}}
+RESOURCES = {"requests": {"cpu": "15m", "memory": "48Mi"}}
 PRIVILEGED = {"privileged": True, "runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False}
 SCRIPTS = {file.stem: file.read_text(encoding="utf-8") for file in Path("scripts").glob("*.sh")}
 COREFILE_ANNOTATION = "tailscale-sidecar/corefile"
@@ -88,14 +88,13 @@ def app(name: str) -> None:
         f"{name}-service-account", metadata=metadata, automount_service_account_token=False, opts=child
     )
     states = [f"{name}-{ordinal}" for ordinal in range(secrets)]
-    events: Any = {"apiGroups": [""], "resources": ["events"], "verbs": ["get", "create", "patch"]}
     own: Any = {
         "apiGroups": [""],
         "resources": ["secrets"],
         "verbs": ["get", "update", "patch"],
         "resourceNames": states,
     }
-    role = Role(f"{name}-role", metadata=metadata, rules=[own, events], opts=child)
+    role = Role(f"{name}-role", metadata=metadata, rules=[own], opts=child)
     subject: Any = {"kind": "ServiceAccount", "name": account.metadata["name"], "namespace": namespace}
     reference: Any = {"apiGroup": RBAC, "kind": "Role", "name": role.metadata["name"]}
     binding = RoleBinding(f"{name}-role-binding", metadata=metadata, subjects=[subject], role_ref=reference, opts=child)
@@ -159,7 +158,7 @@ def resolver() -> Any:
         "args": ["-conf", "/etc/coredns/Corefile"],
         "env": [field("POD_IP", "status.podIP")],
         "volumeMounts": [{"name": "tailscale-corefile", "mountPath": "/etc/coredns", "readOnly": True}],
-        "resources": {"requests": {"cpu": "5m", "memory": "64Mi"}},
+        "resources": {"requests": {"cpu": "5m", "memory": "24Mi"}},
         "securityContext": {
             "runAsUser": 0,
             "runAsGroup": 0,
@@ -207,7 +206,6 @@ def sidecar() -> Any:
         "command": ["/bin/sh", "-c", start, "start.sh", SCRIPTS["connect"], SCRIPTS["tailscaled"]],
         "env": [
             field("POD_NAME", "metadata.name"),
-            field("POD_UID", "metadata.uid"),
             field("POD_IP", "status.podIP"),
             field("POD_IPS", "status.podIPs"),
             field("HOST_IPS", "status.hostIPs"),
