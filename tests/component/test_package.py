@@ -324,7 +324,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "two of a nested object": (
         {"deviceCleanup": {"clientSecret": "tskey-client-a", "accessToken": "tskey-api-b"}},
-        "deviceCleanup: give clientSecret or accessToken, not both",
+        "deviceCleanup: give one of clientSecret and accessToken",
     ),
     "no object": ({"deviceCleanup": True}, "deviceCleanup must be an object, such as {}"),
     "a value known later": (

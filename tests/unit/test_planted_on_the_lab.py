@@ -27,7 +27,9 @@ ONLY_ON_THE_STAND_IN = {
         "kernel-too-old-for-user-namespaces": NEWER,
         "kubernetes-too-old-for-user-namespaces": NEWER,
         "runtime-too-old-for-user-namespaces": NEWER,
+        "restart-policy-stripped": "takes a webhook that was built with an old Kubernetes API",
         "tailnet-lock": NO_LOCK,
+        "user-namespace-dropped": "the lab's API server keeps the field",
     },
 }
 IN_TEMPLATE = {name for name, _, _ in PLANTED_IN_TEMPLATE}

@@ -117,7 +117,7 @@ def test_credentials_are_secret_and_nothing_else_is() -> None:
         for name, one in found.get("properties", {}).items()
         if one.get("secret")
     }
-    cleanup = {("DeviceCleanup", name) for name in ("accessToken", "clientSecret", "kubeconfig")}
+    cleanup = {("DeviceCleanup", name) for name in ("accessToken", "clientSecret", "headscaleApiKey", "kubeconfig")}
     assert secret == {("AuthKey", "authKey"), ("OAuthClient", "clientSecret")} | cleanup
     assert not any(one.get("secret") for found in RESOURCES.values() for one in found["inputProperties"].values())
 

@@ -27,8 +27,7 @@ SHARED_RESOLV_CONF = Defect(
 @check_template(SHARED_RESOLV_CONF)
 def shared_resolv_conf(workload: Workload) -> Iterator[Seen]:
     if workload.is_kernel and workload.accepts_dns and workload.shares_resolv_conf:
-        reads = "the sidecar itself" if workload.is_alone else "the app"
-        yield Seen(f"TS_ACCEPT_DNS is on, and {reads} reads the file that it rewrites.")
+        yield Seen("TS_ACCEPT_DNS is on, and the pod's containers read the file that it rewrites.")
 
 
 HOST_NETWORK = Defect(
