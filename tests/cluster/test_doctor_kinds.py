@@ -52,7 +52,7 @@ class Workload:
 
 def deployed(workspace: Workspace, kind: str, container: dict[str, Any], credential: str = "") -> Workload:
     """A workload of a kind, with one pod, and the Secret that its sidecar logs in with."""
-    name = f"{kind.lower()}-{secrets.token_hex(2)}"
+    name = f"some-{kind.lower()}-{secrets.token_hex(2)}"  # not an example's name
     client_secret = credential or workspace.tailnet.oauth_client(tags=["tag:k8s"])[1]
     workspace.kubectl("create", "secret", "generic", name, f"--from-literal=TS_CLIENT_SECRET={client_secret}")
     given = {**workspace.arguments(auth=OAuthClient(existing_secret=name)), "kind": kind, "workload": name}

@@ -159,6 +159,7 @@ def test_transforms_and_options_of_the_component_reach_its_resources(program: Pr
     program.write()
     program.stack.up("--target=**-stateful-set")
     program.settle()
+    program.workspace.kubectl("rollout", "status", f"statefulset/{app.name}", "--timeout=60s")
     assert len(app.pods()) == 2
     now = identity_of(app)
     assert (now[0], now[2]) == (first, count)

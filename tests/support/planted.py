@@ -143,6 +143,7 @@ def a_job_beside_which_the_sidecar_goes_on(site: Site) -> None:
     found = site.get("StatefulSet")
     found.update(apiVersion="batch/v1", kind="Job")
     found["spec"] = {"template": found["spec"]["template"]}
+    found["spec"]["template"]["spec"]["restartPolicy"] = "OnFailure"
     for pod in (o for o in site.server.objects if o["kind"] == "Pod"):
         pod["metadata"]["ownerReferences"][0]["kind"] = "Job"
 
