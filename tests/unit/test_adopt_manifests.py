@@ -312,7 +312,7 @@ def broken(draw: st.DrawFn) -> str:
         parent: Any = documents
         for key in parents:
             parent = parent[key]
-        parent[last] = draw(JUNK)
+        parent[last] = copy.deepcopy(draw(JUNK))  # a place may lie in junk, which must not come to lie in itself
     kind = draw(st.sampled_from(["documents", "list", "json"]))
     if kind == "documents":
         return dumped(*documents)
