@@ -208,8 +208,7 @@ def claims(workload: Workload) -> Sequence[Json]:
 def own_claims(workload: Workload) -> Sequence[Json]:
     """Those that are not for the state."""
     mount = state_mount(workload) or {}
-    every = [*(workload.pod_spec.get("initContainers") or ()), *(workload.pod_spec.get("containers") or ())]
-    apps = volumes_of(container for container in every if container is not workload.sidecar)
+    apps = volumes_of(container for container in workload.all_containers if container is not workload.sidecar)
     return [claim for claim in claims(workload) if name_of(claim) != mount.get("name") or name_of(claim) in apps]
 
 

@@ -13,7 +13,7 @@ from ..pod.asked_resources import of_pod
 from ..pod.objects import Json
 from ..pod.quantities import amount, total
 from ..report.findings import Defect, Severity, quoted
-from .pods import NO_RESTART_POLICY, POD_SECURITY, stripped
+from .pods import NO_RESTART_POLICY, POD_SECURITY, POD_SECURITY_SAYS, stripped
 from .registry import Seen, check_plan
 
 FORBIDDING = ("baseline", "restricted")
@@ -23,7 +23,7 @@ FORBIDDING = ("baseline", "restricted")
 def pod_security(ground: Ground, plan: Plan) -> Iterator[Seen]:
     level = ground.namespaces.get(plan.namespace)
     if plan.ref in ground.verdicts:
-        yield from refused(ground, plan, "violates PodSecurity")
+        yield from refused(ground, plan, POD_SECURITY_SAYS)
     elif plan.is_kernel and level in FORBIDDING:
         yield Seen(f"Namespace {plan.namespace} enforces {level}.")
 
@@ -126,7 +126,7 @@ REFUSED = Defect(
     do="Change what it names, or ask who runs the cluster for an exception.",
     source="https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/",
 )
-KNOWN = re.compile(f"violates PodSecurity|{QUOTA_SAYS}|{LIMIT_RANGE_SAYS}")
+KNOWN = re.compile(f"{POD_SECURITY_SAYS}|{QUOTA_SAYS}|{LIMIT_RANGE_SAYS}")
 
 
 @check_plan(REFUSED)

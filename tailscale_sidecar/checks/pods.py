@@ -13,13 +13,14 @@ from ..pod.objects import Json
 from ..report.findings import GUIDE, UPSTREAM, Defect, Severity, quoted
 from . import logs
 from .registry import Seen, check_replica, check_workload, not_ready_because
-from .words import ago, restarted, words
+from .words import ago, restarted, words, words_of_workload
 
 RECENT = timedelta(days=1)
 """How long a restart that went well is worth a warning."""
 KILLED_BY_MEMORY = "OOMKilled"
 
-
+POD_SECURITY_SAYS = "violates PodSecurity"
+"""k8s.io/pod-security-admission@v0.37.2 admission/admission.go."""
 POD_SECURITY = Defect(
     name="pod-security-forbids",
     severity=Severity.ERROR,
@@ -31,13 +32,10 @@ POD_SECURITY = Defect(
 
 @check_workload(POD_SECURITY)
 def pod_security(snapshot: Snapshot, workload: Workload) -> Iterator[Seen]:
-    for replica in snapshot.of(workload):
-        message = why_missing(snapshot, replica) if replica.is_missing else ""
-        if "violates PodSecurity" in message:
+    missing = (why_missing(snapshot, replica) for replica in snapshot.of(workload) if replica.is_missing)
+    for message in (*missing, why_fewer(snapshot, workload)):
+        if POD_SECURITY_SAYS in message:
             yield Seen(quoted(message))
-    message = why_fewer(snapshot, workload)
-    if "violates PodSecurity" in message:
-        yield Seen(quoted(message))
 
 
 def why_missing(snapshot: Snapshot, replica: Replica) -> str:
@@ -83,7 +81,7 @@ def missing(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
     if not replica.is_missing:
         return
     workload, message = replica.workload, why_missing(snapshot, replica)
-    if "violates PodSecurity" in message:
+    if POD_SECURITY_SAYS in message:
         return  # that is a finding of the workload
     # With OrderedReady the pods after one that is not ready are not made yet, and need no finding of their own.
     names = {other.name: other for other in snapshot.of(workload)}
@@ -97,9 +95,8 @@ def missing(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
 def fewer_than_wanted(snapshot: Snapshot, workload: Workload) -> Iterator[Seen]:
     """Of workloads whose pods have no names of their own."""
     message = why_fewer(snapshot, workload)
-    if message and "violates PodSecurity" not in message:
-        named = {"kind": workload.kind.lower(), "workload": workload.name, "namespace": workload.namespace}
-        yield Seen(quoted(message), named)
+    if message and POD_SECURITY_SAYS not in message:
+        yield Seen(quoted(message), words_of_workload(workload))
 
 
 # -- pods that are not ready -------------------------------------------------------------------
@@ -364,5 +361,4 @@ MIXED_RELEASES = Defect(
 def mixed_releases(snapshot: Snapshot, workload: Workload) -> Iterator[Seen]:
     images = {replica.sidecar_status.get("imageID") for replica in snapshot.of(workload)} - {None, ""}
     if len(images) > 1 and workload.runs_on:
-        named = {"kind": workload.kind.lower(), "workload": workload.name, "namespace": workload.namespace}
-        yield Seen(f"{len(images)} different images of Tailscale run.", named)
+        yield Seen(f"{len(images)} different images of Tailscale run.", words_of_workload(workload))

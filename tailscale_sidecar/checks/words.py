@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ..inspection.snapshot import Replica
 from ..inspection.unknown_values import UnknownError
+from ..inspection.workload import Workload
 
 
 def words(replica: Replica) -> dict[str, str]:
@@ -15,12 +16,16 @@ def words(replica: Replica) -> dict[str, str]:
     with suppress(UnknownError):
         secret = workload.state_secret(replica.name)
     return {
+        **words_of_workload(workload),
         "pod": replica.name,
-        "namespace": workload.namespace,
-        "workload": workload.name,
         "container": str(workload.sidecar["name"]),
         "secret": secret,
     }
+
+
+def words_of_workload(workload: Workload) -> dict[str, str]:
+    """What advice may name of a workload."""
+    return {"kind": workload.kind.lower(), "workload": workload.name, "namespace": workload.namespace}
 
 
 def restarted(replica: Replica) -> str:

@@ -162,6 +162,11 @@ class Workload:
         return lasting_containers(self.pod_spec)
 
     @property
+    def all_containers(self) -> list[Json]:
+        """All containers, those that end before the others start too."""
+        return [*(self.pod_spec.get("initContainers") or ()), *(self.pod_spec.get("containers") or ())]
+
+    @property
     def is_alone(self) -> bool:
         """Whether the pods have no container but the sidecar, init containers aside."""
         return all(container is self.sidecar for container in self.containers)

@@ -1,4 +1,4 @@
-"""The pod beside that of the build before: how soon it starts, what it takes of the node, what it asks of the API server."""
+"""The pod beside that of the build before: how soon it starts, one and many."""
 
 from __future__ import annotations
 
@@ -65,13 +65,11 @@ def starts(bench: Bench) -> Rows:
         )
 
 
-def beside(now: Sequence[float], before: Sequence[float], at_most: float, unit: str = "s") -> Cell:
-    """Medians of both, and of the ratio of each two turns."""
+def beside(now: Sequence[float], before: Sequence[float], at_most: float) -> Cell:
+    """Seconds: medians of both, and of the ratio of each two turns."""
     ratio = ratio_of(now, before)
-    text = (
-        f"{statistics.median(now):.1f} {unit}, before {statistics.median(before):.1f} {unit} "
-        f"({ratio:.2f}, at most {at_most:.2f})"
-    )
+    seconds = f"{statistics.median(now):.1f} s, before {statistics.median(before):.1f} s"
+    text = f"{seconds} ({ratio:.2f}, at most {at_most:.2f})"
     return Cell(text, holds=ratio <= at_most)
 
 

@@ -87,19 +87,24 @@ def pods(controller: str) -> Path:
 def memory_used(group: Path) -> float:
     """The bytes that a group's processes, and the kernel for them, hold, but files of disks: of those the kernel may forget
     what it has in memory, and containers of one image share it."""
-    stat = {name: int(value) for name, value in map(str.split, (group / "memory.stat").read_text().splitlines())}
+    stat = memory_stat(group)
     if (kernel := group / "memory.kmem.usage_in_bytes").exists():  # version 1
         return stat["total_rss"] + stat["total_shmem"] + int(kernel.read_text())
     return stat["anon"] + stat["shmem"] + stat["kernel"]
 
 
+def memory_stat(group: Path) -> dict[str, int]:
+    """The kernel's account of a group's memory, in bytes."""
+    return {name: int(value) for name, value in map(str.split, (group / "memory.stat").read_text().splitlines())}
+
+
 def working_set(container_id: str) -> float:
     """The bytes of a container by which the kubelet ranks pods when memory runs short: all but inactive files."""
     group = group_of(container_id, "memory")
-    stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    stat = memory_stat(group)
     if (used := group / "memory.usage_in_bytes").exists():  # version 1
-        return int(used.read_text()) - int(stat["total_inactive_file"])
-    return int((group / "memory.current").read_text()) - int(stat["inactive_file"])
+        return int(used.read_text()) - stat["total_inactive_file"]
+    return int((group / "memory.current").read_text()) - stat["inactive_file"]
 
 
 def cpu_of_group(group: Path) -> float:

@@ -118,8 +118,7 @@ def user_namespace_conflict(workload: Workload) -> Iterator[Seen]:
         return
     spec = workload.pod_spec
     fields = [field for field in ("hostNetwork", "hostPID", "hostIPC") if spec.get(field)]
-    containers = (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
-    fields += [f"volumeDevices of container {c.get('name')}" for c in containers if c.get("volumeDevices")]
+    fields += [f"volumeDevices of container {c.get('name')}" for c in workload.all_containers if c.get("volumeDevices")]
     for field in fields:
         yield Seen(f"{field} is set, and hostUsers is false.", {"field": field})
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ...inspection.workload import Workload
 from ...pod.asked_resources import is_guaranteed
 from ...pod.contract import OWN_CONTAINERS
-from ...pod.objects import Json
 from ...report.findings import Defect, Severity
 from ..registry import Seen, check_template
 
@@ -28,10 +27,7 @@ GUARANTEED_LOST = Defect(
 
 @check_template(GUARANTEED_LOST)
 def guaranteed_lost(workload: Workload) -> Iterator[Seen]:
-    every: list[Json] = [
-        *(workload.pod_spec.get("initContainers") or ()),
-        *(workload.pod_spec.get("containers") or ()),
-    ]
+    every = workload.all_containers
     own = [c for c in every if c is workload.sidecar or (workload.is_component and c.get("name") in OWN_CONTAINERS)]
     apps = [container for container in every if container not in own]
     lacking = [str(container.get("name")) for container in own if not is_guaranteed(container.get("resources") or {})]
