@@ -68,7 +68,7 @@ class SidecarResources(pulumi.ComponentResource):
         subject: Any = {
             "kind": "ServiceAccount",
             "name": self._account,
-            "namespace": _namespace_of(role),
+            "namespace": namespace_of(role),
         }
         role_ref: Any = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": self._own_name}
         binding = RoleBinding(
@@ -83,7 +83,7 @@ class SidecarResources(pulumi.ComponentResource):
     def _policy(self) -> tuple[Any, Any]:
         if self.role is None:
             return None, None
-        namespace = _namespace_of(self.role)
+        namespace = namespace_of(self.role)
         spec: Any = self._args.state.policy(
             pulumi.Output.concat("system:serviceaccount:", namespace, ":", self._account)
         )
@@ -145,7 +145,7 @@ class SidecarResources(pulumi.ComponentResource):
         anchor = self._anchor()
         access = cleanup.access(kubernetes_provider.access_of(self))
         shared: dict[str, Any] = {
-            "namespace": _namespace_of(anchor),
+            "namespace": namespace_of(anchor),
             "stateful_set": self._surroundings.name,
             **({} if isinstance(anchor, Service) else {"role": self._own_name}),
             "service_uid": anchor.metadata.apply(lambda metadata: metadata.uid),  # without a cluster, there is none
@@ -172,8 +172,16 @@ class SidecarResources(pulumi.ComponentResource):
         before = self._child(self._anchor(), *self.state_secrets[index : index + 1])
         return pulumi.ResourceOptions.merge(before, pulumi.ResourceOptions(aliases=was_spare))
 
-    def _metadata(self, name: str, annotations: Mapping[str, Input[str]] | None = None) -> Any:
-        metadata: dict[str, Any] = {"name": name, "labels": {"app": self._own_name, **self._args.labels}}
+    def _metadata(
+        self,
+        name: str,
+        annotations: Mapping[str, Input[str]] | None = None,
+        labels: Mapping[str, Input[str]] | None = None,
+    ) -> Any:
+        metadata: dict[str, Any] = {
+            "name": name,
+            "labels": {"app": self._own_name, **self._args.labels, **(labels or {})},
+        }
         if self._args.namespace is not None:
             metadata["namespace"] = self._args.namespace
         if annotations:
@@ -184,7 +192,7 @@ class SidecarResources(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, depends_on=[r for r in depends_on if r is not None])
 
 
-def _namespace_of(made: Role | Service) -> pulumi.Output[str]:
+def namespace_of(made: Role | Service) -> pulumi.Output[str]:
     """Where Kubernetes has put an object. A preview without a cluster does not know it; a program's own mocks may not."""
     elsewhere: Any = pulumi.UNKNOWN if is_dry_run() else "default"
     return made.metadata.apply(lambda metadata: metadata.namespace or elsewhere)

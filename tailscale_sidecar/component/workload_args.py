@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..choices.state import EmptyDirState, PersistentVolumeState
 from ..pod import rules
+from ..pod.contract import MONITORING_PORT_NAME
 from .args import SidecarArgs
 
 Kind = Literal["StatefulSet", "Deployment", "DaemonSet", "Job", "CronJob"]
@@ -61,6 +62,7 @@ class TailscaleSidecarArgs(SidecarArgs):
 
     @model_validator(mode="after")
     def _check_workload_together(self) -> Self:
+        self._check_monitoring()
         self._check_state_of_kind()
         self._check_names_of_kind()
         if self.service_account_name is None and self.state.in_secrets:
@@ -69,6 +71,13 @@ class TailscaleSidecarArgs(SidecarArgs):
                 "ServiceAccount that the workload has, 'default' where its manifest names none"
             )
         return self
+
+    def _check_monitoring(self) -> None:
+        if self.monitoring is not None and self.monitoring.operator:
+            raise ValueError(
+                "monitoring=Monitoring(operator=True) is for TailscaleSidecarStatefulSet, whose pods' labels are known. Leave "
+                f"operator out, and write a PodMonitor of the workload's pods for the port {MONITORING_PORT_NAME}"
+            )
 
     def _check_state_of_kind(self) -> None:
         if self.kind == "StatefulSet" or isinstance(self.state, EmptyDirState):

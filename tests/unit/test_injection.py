@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from tailscale_sidecar import (
     EmptyDirState,
     KernelNetworking,
+    Monitoring,
     OAuthClient,
     PersistentVolumeState,
     SecretState,
@@ -85,6 +86,13 @@ def test_the_apps_containers_keep_their_token_and_get_none_of_the_sidecars() -> 
     token = "/var/run/secrets/kubernetes.io/serviceaccount"
     assert token in [mount["mountPath"] for mount in sidecar["volumeMounts"]]
     assert token not in [mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]]
+
+
+def test_monitoring_goes_into_the_pods_of_others_too_but_for_the_operators_objects() -> None:
+    template = inject(workload(), monitoring=Monitoring())["spec"]["template"]
+    assert template["metadata"]["annotations"]["prometheus.io/port"] == "9004"
+    with pytest.raises(ValidationError, match="write a PodMonitor of the workload's pods for the port sidecar-metrics"):
+        inject(workload(), monitoring=Monitoring(operator=True))
 
 
 def test_a_deployments_pods_are_ephemeral_devices_by_their_own_names() -> None:
