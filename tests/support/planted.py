@@ -371,6 +371,19 @@ def an_old_webhook(site: Site) -> None:
         container.pop("restartPolicy", None)
 
 
+STRIPPED_SAYS = (
+    "spec.initContainers[1].startupProbe: Forbidden: may not be set for init containers without restartPolicy=Always"
+)
+
+
+@planted("restart-policy-stripped")
+def an_old_webhook_and_a_probe(site: Site) -> None:
+    for ordinal in (0, 1):
+        site.remove("Pod", f"{NAME}-{ordinal}")
+    message = f'create Pod {NAME}-0 in StatefulSet {NAME} failed error: Pod "{NAME}-0" is invalid: {STRIPPED_SAYS}'
+    event(site, "StatefulSet", NAME, "FailedCreate", message)
+
+
 @planted("replica-not-ready")
 def an_image_that_cannot_be_had(site: Site) -> None:
     site.unready()
@@ -430,6 +443,16 @@ def between_two_crashes_the_pod_looks_well(site: Site) -> None:
 def a_wrong_credential(site: Site) -> None:
     site.unready()
     site.server.logs[f"{NAME}-0/tailscale"] = LOGS["login-fails"]
+
+
+@planted("api-server-unreachable")
+def an_api_server_that_does_not_answer(site: Site) -> None:
+    site.unready()
+    site.server.logs[f"{NAME}-0/tailscale"] = (
+        "boot: 2026/11/20 08:00:00 kubeclient: this client is not able to write tailscaled Events to the Pod in which it is running.\n"
+        "\t\t\tTo help with future debugging you can make it able write Events by giving it get,create,patch permissions for Events in the Pod namespace\n"
+        "\t\t\tand setting POD_NAME, POD_UID env vars for the Pod.\n"
+    )
 
 
 @planted("waits-for-turn")
