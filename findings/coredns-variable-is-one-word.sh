@@ -1,7 +1,7 @@
 #!/bin/sh
 # CoreDNS 1.15.0: the Corefile's `{$NAME}` is filled in after the lines were split into words, so that a variable with two words
 # is one word with a space in it. `forward` refuses it, by the name of a host that cannot be looked up: two upstreams cannot
-# come from one variable. An empty variable is an empty word, which `errors` takes for a log file. `hosts` alone splits again.
+# come from one variable. An empty variable is an empty word, which `errors` takes for a log file. `hosts` splits again.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
