@@ -61,7 +61,8 @@ class SidecarArgs(Model):
     its first login, and never again. It is part of the pod template. Default: all register as soon as they run."""
 
     hostname: str | None = None
-    """Prefix of the devices' names: `<hostname>-<ordinal>`. Default: the pods' names."""
+    """Prefix of the devices' names: `<hostname>-<ordinal>`. Default: the pods' names. Of a DaemonSet whose nodes have lasting
+    identities, `<hostname>-<node>`; default: the workload's name."""
     exact_hostname: str | None = None
     """The device's name as it is, for a component of one replica: what clients and certificates know it by."""
     accept_routes: bool = False
@@ -283,6 +284,16 @@ class SidecarArgs(Model):
                 f"dns={type(self.dns).__name__}() needs kernel networking: in userspace the app cannot reach "
                 "100.100.100.100. Use dns=ClusterDns(), and the proxy for tailnet names"
             )
+
+    @property
+    def is_per_node(self) -> bool:
+        """Whether an identity is a node's, of whichever pod runs there."""
+        return False
+
+    @property
+    def device_name(self) -> str:
+        """What a device is called, with the sidecar's variables in it."""
+        return self.exact_hostname or (f"{self.hostname}-$(POD_INDEX)" if self.hostname else "$(POD_NAME)")
 
     @property
     def routes(self) -> bool:

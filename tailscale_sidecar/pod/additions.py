@@ -13,10 +13,12 @@ class Surroundings:
     """What a choice is told of the pod that it adds to: plain values, and Outputs where the argument may be one."""
 
     name: str = ""
-    """Of the StatefulSet."""
+    """Of the workload."""
     replicas: int = 0
     first: int = 0
     """Number of the first replica."""
+    per_node: bool = False
+    """Whether an identity is a node's, of whichever pod runs there (a DaemonSet's), and not a pod's."""
     auth_secret: Any = ""
     """Name of the Secret with the credential."""
     outlives_pod: bool = True

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.lab import Lab
+from tailscale_sidecar.pod.contract import SERVICE_ACCOUNT_DIR
+from tests.lab import Lab, LabError
 from tests.lab.images import APP_IMAGE
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Device
 from tests.support.deployment import Deployment, Workspace
+from tests.support.doctor import doctor
 from tests.support.examples import PROGRAMS
 from tests.support.look_ups import RESOLVERS
 from tests.support.program import Program
@@ -175,13 +177,49 @@ def test_a_deployment_of_one_keeps_its_identity_and_no_two_pods_have_it_at_once(
     assert len(first) == 1
 
     injected.workspace.kubectl("delete", "pod", before["metadata"]["name"], "--wait=false")
-    wait_for("the pod that replaces it", lambda: len(injected.pods(name)) == 1)
     replaced = Replaced(injected.workspace, name)
-    replaced.watch_until_ready()
+    replaced.watch_until_ready(other_than=before["metadata"]["name"])
     assert replaced.waited, "the new pod came while the old one was still ending"
     assert not replaced.overlapped
     wait_for("the device", lambda: len(injected.online(name)) == 1)
     assert identity(injected.workspace.tailnet.devices(name)) == first
+
+
+AGENT = {
+    "selector": {"matchLabels": {"app": "agent"}},
+    "template": {"metadata": {"labels": {"app": "agent"}}, "spec": WEB["template"]["spec"]},
+}
+TOKEN = f"{SERVICE_ACCOUNT_DIR}/token"
+
+
+def test_a_nodes_agent_keeps_the_nodes_identity_and_writes_no_other_nodes(injected: Injected) -> None:
+    name, workspace = unique("agent"), injected.workspace
+    injected.up(
+        f"state = SecretState(access='guarded')\n"
+        f"one = sidecar({name!r}, kind='DaemonSet', service_account_name='default', state=state)\n"
+        f"k8s.apps.v1.DaemonSet('agent', metadata={{'name': {name!r}, 'namespace': namespace}}, spec={AGENT}, opts=opts(one))\n"
+    )
+    injected.rolled_out("DaemonSet", name)
+    (before,) = injected.pods(name)
+    node = before["spec"]["nodeName"]
+    (device,) = injected.online(name)
+    assert (device.hostname, device.ephemeral) == (f"{name}-{node}", False)
+    assert doctor(workspace, f"{workspace.namespace}/daemonset/{name}", "--strict")["findings"] == []
+
+    pod = before["metadata"]["name"]
+    token = workspace.kubectl("exec", pod, "--container=tailscale", "--", "cat", TOKEN)
+    workspace.kubectl("create", "secret", "generic", f"{name}-elsewhere")
+    workspace.kubectl_as(token, "annotate", "secret", f"{name}-{node}", "mine=yes")
+    for command in (("annotate", "secret", f"{name}-elsewhere", "mine=no"), ("create", "secret", "generic", "new")):
+        with pytest.raises(LabError, match="named like its own node"):
+            workspace.kubectl_as(token, *command)
+
+    workspace.kubectl("delete", "pod", pod, "--wait=false")
+    replaced = Replaced(workspace, name)
+    replaced.watch_until_ready(other_than=pod)
+    assert not replaced.overlapped
+    wait_for("the device", lambda: len(injected.online(name)) == 1)
+    assert identity(workspace.tailnet.devices(name)) == identity([device])
 
 
 @dataclass
@@ -195,17 +233,19 @@ class Replaced:
     overlapped: bool = False
     """Whether both sidecars ran at once."""
 
-    def watch_until_ready(self) -> None:
+    def watch_until_ready(self, *, other_than: str) -> None:
         """Looks until the new pod is ready."""
-        wait_for("the new pod to be ready", self._look, 90)
+        wait_for("the new pod to be ready", lambda: self._look(other_than), 90)
 
-    def _look(self) -> bool:
+    def _look(self, old: str) -> bool:
         pods = [p for p in self.workspace.find_all("Pod") if p["metadata"]["name"].startswith(self.name)]
         running = [any("running" in s["state"] for s in p["status"].get("initContainerStatuses", ())) for p in pods]
         self.waited |= len(pods) == 2 and sum(running) == 1
         self.overlapped |= sum(running) > 1
-        return len(pods) == 1 and all(
-            c["ready"] for c in pods[0]["status"].get("containerStatuses", [{"ready": False}])
+        return (
+            [p["metadata"]["name"] for p in pods] != [old]
+            and len(pods) == 1
+            and all(c["ready"] for c in pods[0]["status"].get("containerStatuses", [{"ready": False}]))
         )
 
 
