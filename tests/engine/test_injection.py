@@ -136,7 +136,7 @@ def test_a_charts_replicas_are_devices_that_last_and_without_the_transform_it_is
     assert left == [name], "the chart's own"
 
 
-WEB = {
+WEB: dict[str, Any] = {
     "replicas": 1,
     "strategy": {"type": "Recreate"},
     "selector": {"matchLabels": {"app": "web"}},
@@ -302,6 +302,77 @@ def test_deployments_and_the_daemon_sets_and_jobs_of_yaml_have_a_device_for_each
     injected.rolled_out("Deployment", f"{name}-web")
     wait_for("the new pod's device", lambda: len(injected.online(f"{name}-web")) == 2)
     assert second in {device.hostname for device in injected.online(f"{name}-web")}
+
+
+CRON_JOB = """\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {{name: {name}-nightly}}
+spec:
+  schedule: 0 0 30 2 *
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: OnFailure
+          containers:
+          - {{name: nightly, image: {image}, command: [resolve-musl, kubernetes.default]}}
+"""
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      terminationGracePeriodSeconds: 5
+      containers: [{{name: web, image: {image}}}]
+"""
+
+
+def test_the_cron_job_of_a_file_and_the_deployment_of_kustomize_are_on_the_tailnet(injected: Injected) -> None:
+    name, folder = unique("yaml"), injected.program.stack.project
+    (folder / "cron.yaml").write_text(CRON_JOB.format(name=name, image=APP_IMAGE), encoding="utf-8")
+    (folder / "kustomized").mkdir()
+    (folder / "kustomized/web.yaml").write_text(DEPLOYMENT.format(image=APP_IMAGE), encoding="utf-8")
+    (folder / "kustomized/kustomization.yaml").write_text(
+        f"resources: [web.yaml]\nnamePrefix: {name}-\n", encoding="utf-8"
+    )
+    injected.up(
+        "here = k8s.Provider('here', namespace=namespace)\n"
+        f"nightly = sidecar('{name}-nightly', kind='CronJob')\n"
+        f"web = sidecar('{name}-web', kind='Deployment')\n"
+        "def of(one):\n"
+        "    return pulumi.ResourceOptions(transforms=[one.transform], providers=[here])\n"
+        "k8s.yaml.v2.ConfigFile('file', file='cron.yaml', opts=of(nightly))\n"
+        "k8s.kustomize.v2.Directory('directory', directory='kustomized', opts=of(web))\n"
+    )
+    injected.rolled_out("Deployment", f"{name}-web")
+    (web,) = injected.pods(f"{name}-web")
+    assert [d.hostname for d in injected.online(f"{name}-web")] == [web["metadata"]["name"]]
+
+    job = f"{name}-nightly-29400000"
+    injected.workspace.kubectl("create", "job", job, f"--from=cronjob/{name}-nightly")
+    injected.workspace.kubectl("wait", f"job/{job}", "--for=condition=complete", "--timeout=120s")
+    every = injected.workspace.tailnet.call("GET", "/lab/devices?all=1")
+    found = [(d["tags"], d["isEphemeral"]) for d in every if d["hostname"].startswith(job)]
+    assert found == [(["tag:k8s"], True)]
+
+
+def test_a_preview_fails_where_two_workloads_are_the_one(injected: Injected) -> None:
+    labels = {"app": "web"}
+    pods = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": "a"}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": pods}
+    injected.write(
+        "one = sidecar('web', kind='Deployment', namespace=None)\n"
+        "for place in ('blue', 'green'):\n"
+        "    metadata = {'name': 'web', 'namespace': place}\n"
+        f"    k8s.apps.v1.Deployment(place, metadata=metadata, spec={spec}, opts=opts(one))\n"
+    )
+    with pytest.raises(PulumiError, match="Deployment web was found twice, as the resources .* and .*: give the"):
+        injected.program.stack.preview()
 
 
 @pytest.mark.parametrize(
