@@ -18,6 +18,7 @@ from ..choices.state import SecretState, State
 from ..clients.tailscale import TAILSCALE_API
 from ..devices.cleanup import DeviceCleanup
 from ..pod import rules
+from ..pod.additions import Owner
 from ..pod.camel_case import to_camel_case
 from ..pod.contract import (
     DNS_IMAGE,
@@ -286,9 +287,9 @@ class SidecarArgs(Model):
             )
 
     @property
-    def is_per_node(self) -> bool:
-        """Whether an identity is a node's, of whichever pod runs there."""
-        return False
+    def owner(self) -> Owner:
+        """Whose an identity is."""
+        return "replica"
 
     @property
     def device_name(self) -> str:

@@ -128,7 +128,7 @@ def _refuse_other_replicas(spec: Json, args: TailscaleSidecarArgs, path: str) ->
             )
         if args.registration_rate is not None and spec.get("podManagementPolicy") != "Parallel":
             raise ValueError(f"{path}.podManagementPolicy must be Parallel with registration_rate; remove that")
-    if args.is_per_node:
+    if args.owner == "node":
         _refuse_surge(spec.get("updateStrategy") or {}, path)
     if not args.is_lasting_deployment:
         return

@@ -43,7 +43,7 @@ def surroundings(name: str, args: SidecarArgs, auth_secret: str) -> Surroundings
         replicas=args.replicas,
         auth_secret=auth_secret if args.auth.existing_secret is None else args.auth.existing_secret,
         first=args.ordinals_start,
-        per_node=args.is_per_node,
+        owner=args.owner,
         outlives_pod=args.state.outlives_pod,
         waits_for_tailnet=args.wait_for_tailnet,
         dns_image=args.dns_image,
@@ -248,7 +248,7 @@ def _pod_fields(args: SidecarArgs) -> list[Json]:
         "POD_IP": "status.podIP",
         "POD_IPS": "status.podIPs",
     }
-    if args.is_per_node:
+    if args.owner == "node":
         fields["NODE_NAME"] = "spec.nodeName"
     elif args.hostname is not None:
         fields["POD_INDEX"] = "metadata.labels['apps.kubernetes.io/pod-index']"

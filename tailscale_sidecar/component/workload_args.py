@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from ..choices.state import EmptyDirState, PersistentVolumeState, SecretState
 from ..pod import rules
+from ..pod.additions import Owner
 from .args import SidecarArgs
 
 Kind = Literal["StatefulSet", "Deployment", "DaemonSet", "Job", "CronJob"]
@@ -103,11 +104,11 @@ class TailscaleSidecarArgs(SidecarArgs):
 
     def _check_names_of_kind(self) -> None:
         if self.kind != "StatefulSet":
-            numbered = ("ordinals_start", "registration_rate", *(() if self.is_per_node else ("hostname",)))
+            numbered = ("ordinals_start", "registration_rate", *(() if self.owner == "node" else ("hostname",)))
             for field in numbered:
                 if getattr(self, field):
                     raise ValueError(f"{field} is for kind='StatefulSet', whose replicas have numbers; remove it")
-        if self.exact_hostname is not None and self.is_per_node:
+        if self.exact_hostname is not None and self.owner == "node":
             raise ValueError(
                 "exact_hostname would be the name of each node's device; use hostname, which is followed by the node's name"
             )
@@ -119,13 +120,13 @@ class TailscaleSidecarArgs(SidecarArgs):
 
     @property
     @override
-    def is_per_node(self) -> bool:
-        return self.kind == "DaemonSet" and self.state.outlives_pod
+    def owner(self) -> Owner:
+        return "node" if self.kind == "DaemonSet" and self.state.outlives_pod else "replica"
 
     @property
     @override
     def device_name(self) -> str:
-        return f"{self.hostname or self.workload}-$(NODE_NAME)" if self.is_per_node else super().device_name
+        return f"{self.hostname or self.workload}-$(NODE_NAME)" if self.owner == "node" else super().device_name
 
     @property
     def is_lasting_deployment(self) -> bool:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from .objects import Json
+
+Owner: TypeAlias = Literal["replica", "pod", "node"]
+"""Whose an identity is: a replica's, whose name is known beforehand; any pod's, by its name; or a node's, of whichever pod of
+a DaemonSet runs there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +21,8 @@ class Surroundings:
     replicas: int = 0
     first: int = 0
     """Number of the first replica."""
-    per_node: bool = False
-    """Whether an identity is a node's, of whichever pod runs there (a DaemonSet's), and not a pod's."""
+    owner: Owner = "replica"
+    """Whose an identity is."""
     auth_secret: Any = ""
     """Name of the Secret with the credential."""
     outlives_pod: bool = True

@@ -371,7 +371,7 @@ def test_a_preview_fails_where_two_workloads_are_the_one(injected: Injected) -> 
         "    metadata = {'name': 'web', 'namespace': place}\n"
         f"    k8s.apps.v1.Deployment(place, metadata=metadata, spec={spec}, opts=opts(one))\n"
     )
-    with pytest.raises(PulumiError, match="Deployment web was found twice, as the resources .* and .*: give the"):
+    with pytest.raises(PulumiError, match=r"Deployment web was found twice, as the resources .* and .*: give the"):
         injected.program.stack.preview()
 
 

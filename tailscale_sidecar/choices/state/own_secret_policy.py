@@ -17,7 +17,7 @@ NODE_NAME = "authentication.kubernetes.io/node-name"
 
 def spec(user: Input[str], pod: Surroundings) -> Json:
     """The policy's `spec`. `user` is the ServiceAccount's user name, `system:serviceaccount:<namespace>:<name>`."""
-    owner, said, prefix = ("node", NODE_NAME, f"'{pod.name}-' + ") if pod.per_node else ("pod", POD_NAME, "")
+    owner, said, prefix = ("node", NODE_NAME, f"'{pod.name}-' + ") if pod.owner == "node" else ("pod", POD_NAME, "")
     return {
         "failurePolicy": "Fail",
         "matchConstraints": {

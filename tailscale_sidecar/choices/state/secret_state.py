@@ -67,7 +67,7 @@ class SecretState(State):
     @override
     def additions(self, pod: Surroundings) -> Additions:
         return Additions(
-            env=(env_value("TS_KUBE_SECRET", f"{pod.name}-$(NODE_NAME)" if pod.per_node else "$(POD_NAME)"),),
+            env=(env_value("TS_KUBE_SECRET", f"{pod.name}-$(NODE_NAME)" if pod.owner == "node" else "$(POD_NAME)"),),
             rules=tuple(self._rules(pod)),
         )
 
@@ -77,8 +77,8 @@ class SecretState(State):
 
     def _rules(self, pod: Surroundings) -> list[Json]:
         secrets, names = {"apiGroups": [""], "resources": ["secrets"]}, self._names(pod)
-        # Nodes come and go: their names are not known here, and RBAC has no patterns.
-        if self.access == "open" or pod.per_node:
+        # Where names are not known beforehand, there is no rule for them: RBAC has no patterns.
+        if self.access == "open" or pod.owner != "replica":
             return [{**secrets, "verbs": ["get", "create", "update", "patch"]}]
         # Without names, RBAC would read the rule as one for all Secrets.
         own: list[Json] = [{**secrets, "verbs": ["get", "update", "patch"], "resourceNames": names}] if names else []
