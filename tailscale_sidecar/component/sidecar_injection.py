@@ -30,8 +30,8 @@ OF_REPLICAS = ("device_cleanup", "exact_hostname", "hostname", "ordinals_start",
 class TailscaleSidecarInjectionArgs(SidecarArgs):
     """What a `TailscaleSidecarInjection` is made from: the sidecar's arguments, and which pods get it."""
 
-    namespace: Input[str] | None = Field(default=None)
-    """Namespace of the pods. Required."""
+    namespace: Input[str]
+    """Namespace of the pods, and of what is made for them."""
     pod_labels: Mapping[str, str] = Field(default={})
     """Labels that the pods have. Default: `tailscale-sidecar/inject` with the component's name."""
     state: InstanceOf[State] = Field(default_factory=EmptyDirState)
@@ -50,8 +50,6 @@ class TailscaleSidecarInjectionArgs(SidecarArgs):
 
     @model_validator(mode="after")
     def _check_injection(self) -> Self:
-        if self.namespace is None:
-            raise ValueError("namespace is required: that of the pods that get the sidecar")
         if self.replicas != 1:
             raise ValueError("replicas cannot be given: as many pods get the sidecar as have the label. Remove it")
         for field in OF_REPLICAS:
@@ -114,7 +112,7 @@ class TailscaleSidecarInjection(SidecarResources):
         self._surroundings = pod_template.surroundings(name, args, f"{name}-auth")
         self._register_resources()
         # Policies belong to the whole cluster: the namespace keeps those of two components with one name apart.
-        metadata: Any = {"name": pulumi.Output.concat(args.namespace or "", ".", name, ".inject")}
+        metadata: Any = {"name": pulumi.Output.concat(args.namespace, ".", name, ".inject")}
         before = [self.role_binding, self.policy_binding, self.auth_secret]
         self.injection: admission.MutatingAdmissionPolicy = admission.MutatingAdmissionPolicy(
             f"{name}-inject", metadata=metadata, spec=self._injection(), opts=self._child(*before)

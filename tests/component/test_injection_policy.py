@@ -70,7 +70,7 @@ def test_a_value_in_cel_is_what_it_is_in_json_whatever_its_parts_are() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"namespace": None}, "namespace is required"),
+        ({"namespace": None}, "namespace"),
         ({"replicas": 2}, "as many pods get the sidecar as have the label"),
         ({"hostname": "web"}, "hostname is for replicas"),
         ({"device_cleanup": DeviceCleanup(retain=True)}, "device_cleanup needs state"),

@@ -82,6 +82,7 @@ def test_only_what_a_program_in_python_must_give_is_required() -> None:
         "CreatedWorkloadIdentity": ["issuer", "namespace", "tags"],
         "SplitDnsRoute": ["nameservers"],
         "TailscaleSidecar": ["auth", "workload"],
+        "TailscaleSidecarInjection": ["auth", "namespace"],
         "TailscaleSidecarStatefulSet": ["auth", "podSpec"],
     }
     assert [name for name, kind in SCHEMA["types"].items() if kind.get("required")] == [
