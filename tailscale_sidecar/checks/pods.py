@@ -380,7 +380,7 @@ NO_STATE = Defect(
 
 @check_replica(NO_STATE)
 def no_state(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
-    secret = replica.workload.state_secret(replica.name)
+    secret = replica.state_secret
     known = snapshot.secrets_known(replica.workload.namespace)
     if known and secret and replica.is_ready and not (replica.state and replica.state.has_identity):
         yield Seen(f"Secret {secret} {'holds no identity' if replica.state else 'does not exist'}.", words(replica))

@@ -43,6 +43,7 @@ def surroundings(name: str, args: SidecarArgs, auth_secret: str) -> Surroundings
         replicas=args.replicas,
         auth_secret=auth_secret if args.auth.existing_secret is None else args.auth.existing_secret,
         first=args.ordinals_start,
+        owner=args.owner,
         outlives_pod=args.state.outlives_pod,
         waits_for_tailnet=args.wait_for_tailnet,
         dns_image=args.dns_image,
@@ -215,9 +216,7 @@ def _settings(args: SidecarArgs, added: Additions) -> list[Json]:
         *args.extra_args,
     ]
     return [
-        env_value(
-            "TS_HOSTNAME", args.exact_hostname or (f"{args.hostname}-$(POD_INDEX)" if args.hostname else "$(POD_NAME)")
-        ),
+        env_value("TS_HOSTNAME", args.device_name),
         env_value("TS_ROUTES", ",".join(args.advertise_routes)),
         env_value("TS_EXTRA_ARGS", _joined(flags, " ")),
         env_value("TS_TAILSCALED_EXTRA_ARGS", f"--config={RUN_DIR}/tailscaled.json"),
@@ -249,7 +248,9 @@ def _pod_fields(args: SidecarArgs) -> list[Json]:
         "POD_IP": "status.podIP",
         "POD_IPS": "status.podIPs",
     }
-    if args.hostname is not None:
+    if args.owner == "node":
+        fields["NODE_NAME"] = "spec.nodeName"
+    elif args.hostname is not None:
         fields["POD_INDEX"] = "metadata.labels['apps.kubernetes.io/pod-index']"
     return [env_field(variable, path) for variable, path in fields.items()]
 

@@ -32,7 +32,7 @@ class TailscaleSidecar(SidecarResources):
 
     It makes what the sidecar needs. Its `transform` puts the sidecar into the workload: give it to the resource that the
     workload comes from, as `opts=pulumi.ResourceOptions(transforms=[sidecar.transform])`. In Kubernetes its objects are
-    called `<workload>-tailscale`, and state Secrets like the pods.
+    called `<workload>-tailscale`, and state Secrets like the pods, or `<workload>-<node>`.
     """
 
     def __init__(self, name: str, args: TailscaleSidecarArgs, opts: pulumi.ResourceOptions | None = None) -> None:
