@@ -13,7 +13,7 @@ from .program import Deployed, deployment_of, in_turn, stack_of
 from .table import BY_HAND, COMPONENT, Rows, beside_by_hand
 
 FOLDER = Path(__file__).parent / "programs" / "injected"
-WORKLOADS, RUNS = 30, 5
+WORKLOADS, RUNS = 30, 3
 AT_MOST = 1.10
 
 
