@@ -36,9 +36,12 @@ def injected(manifest: Json, args: TailscaleSidecarArgs, pod: Surroundings) -> J
 
 
 def plain(value: Any) -> Any:
-    """A copy, with whole floats, which is how Pulumi sends integers, as integers; Outputs are the same ones."""
+    """A copy, with whole floats, which is how Pulumi sends integers, as integers; Outputs are the same ones.
+
+    What is null is not there, as Kubernetes takes it.
+    """
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [plain(item) for item in value]
     return whole_number(value)

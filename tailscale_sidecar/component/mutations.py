@@ -20,7 +20,7 @@ def mutations(pod: Json, annotations: Mapping[str, str]) -> list[str]:
     """The policy's expressions, each of which is given what those before it made.
 
     Args:
-        pod: A PodSpec with the sidecar beside one container that has nothing of its own.
+        pod: A PodSpec with the sidecar beside one container, which has no volumes of its own.
         annotations: Of the pods.
     """
     (app,) = pod["containers"]

@@ -25,8 +25,9 @@ from ..pod.contract import (
     USERSPACE_UID,
 )
 from ..pod.model import Input
-from ..pod.objects import Json, env_field, env_value, startup_probe
+from ..pod.objects import Json, env_field, env_value, known_items, startup_probe
 from ..pod.pod_resources import with_added
+from ..pod.pod_spec import containers
 from .args import SidecarArgs
 from .stateful_set_args import TailscaleSidecarStatefulSetArgs
 
@@ -108,7 +109,7 @@ def with_sidecar(pod: Json, args: SidecarArgs, added: Additions, *, token_in_app
     token = [_token_volume()] if args.state.in_secrets or token_in_app else []
     app_mounts = [*added.app_mounts, *([_token_mount()] if token_in_app else [])]
     keep = [_keep_container(args)] if args.networking.kernel and not args.networking.is_privileged else []
-    sidecar = _sidecar(args, added, with_token=args.state.in_secrets)
+    sidecar = _sidecar(args, added, with_token=args.state.in_secrets, port=_port_name(pod))
     sidecars = [*keep, *added.sidecars, sidecar]
     ordinary = [] if pod["containers"] else [{key: sidecar[key] for key in sidecar if key != "restartPolicy"}]
     before = sidecars[:-1] if ordinary else sidecars
@@ -130,7 +131,13 @@ def with_sidecar(pod: Json, args: SidecarArgs, added: Additions, *, token_in_app
     return spec
 
 
-def _sidecar(args: SidecarArgs, added: Additions, *, with_token: bool) -> Json:
+def _port_name(pod: Json) -> str:
+    """Name of the sidecar's port. What looks for a port of the app's by its name must not find the sidecar's."""
+    ports = (port for _, container in containers(pod, "") for _, port in known_items(container.get("ports")))
+    return "ts-metrics" if any(port.get("name") == "metrics" for port in ports) else "metrics"
+
+
+def _sidecar(args: SidecarArgs, added: Additions, *, with_token: bool, port: str) -> Json:
     kernel = args.networking.kernel
     scripts = [*added.scripts, *(["keep.sh", "prepare.sh"] if kernel else []), "start.sh"]
     mounts = [{"name": RUN_VOLUME, "mountPath": RUN_DIR}]
@@ -163,7 +170,7 @@ def _sidecar(args: SidecarArgs, added: Additions, *, with_token: bool) -> Json:
         prepared = ["/bin/sh", "-c", f"until [ -e {RUN_DIR}/{PREPARED} ]; do sleep 0.05; done"]
         container["lifecycle"] = {"postStart": {"exec": {"command": prepared}}}
     if args.metrics:
-        container["ports"] = [{"name": "metrics", "containerPort": args.metrics_port, "protocol": "TCP"}]
+        container["ports"] = [{"name": port, "containerPort": args.metrics_port, "protocol": "TCP"}]
     if args.wait_for_tailnet:
         container["startupProbe"] = startup_probe("/healthz", args.metrics_port)
     return container

@@ -8,12 +8,15 @@ from typing import Any
 import pulumi
 from pulumi.runtime import is_dry_run
 from pulumi_kubernetes.admissionregistration import v1 as admission
+from pulumi_kubernetes.apps.v1 import StatefulSet
 from pulumi_kubernetes.core.v1 import Secret, SecretPatch, Service
 from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 
 from ..clients import extras
+from ..devices import outputs
 from ..devices.cleanup import CREDENTIALS
 from ..devices.cleanup_provider import DeviceCleanupResource
+from ..devices.device import Device
 from ..pod.additions import Surroundings
 from ..pod.model import Input
 from . import kubernetes_provider, protection
@@ -173,6 +176,25 @@ class SidecarResources(pulumi.ComponentResource):
         was_spare = [pulumi.Alias(name=f"{self._name}-spare-device-{ordinal}")] if index < self._args.replicas else []
         before = self._child(self._anchor(), *self.state_secrets[index : index + 1])
         return pulumi.ResourceOptions.merge(before, pulumi.ResourceOptions(aliases=was_spare))
+
+    def _devices_of(self, stateful_set: StatefulSet, replicas: int | pulumi.Output[int]) -> pulumi.Output[list[Device]]:
+        """The devices of a StatefulSet's replicas, in the order of the pods.
+
+        Raises:
+            ValueError: Which Secrets have the state is not known.
+        """
+        state, pod = self._args.state, self._surroundings
+        if not state.in_secrets:
+            raise ValueError(
+                f"devices needs state=SecretState(): what {type(state).__name__} keeps, only the pod can read"
+            )
+        if pod.owner != "replica":
+            raise ValueError("devices is for kind='StatefulSet', whose replicas are known by number")
+        extras.DEVICES.require("devices")
+        pods = pulumi.Output.from_input(replicas).apply(
+            lambda count: [f"{pod.name}-{ordinal}" for ordinal in pod.ordinals(int(count))]
+        )
+        return outputs.devices(stateful_set, pods, kubernetes_provider.access_of(self))
 
     def _metadata(self, name: str, annotations: Mapping[str, Input[str]] | None = None) -> Any:
         metadata: dict[str, Any] = {"name": name, "labels": {"app": self._own_name, **self._args.labels}}

@@ -126,7 +126,8 @@ class TailscaleSidecarInjection(SidecarResources):
     def _injection(self) -> Any:
         """The policy's `spec`."""
         args, added = self._args, pod_template.additions(self._surroundings, self._args)
-        pod = pod_template.with_sidecar({"containers": [{"name": "app"}]}, args, added)
+        app = {"name": "app", "ports": [{"name": "metrics"}]}  # what it really has is not known
+        pod = pod_template.with_sidecar({"containers": [app]}, args, added)
         patches = pulumi.Output.from_input(pod).apply(lambda known: _json_patches(known, dict(added.annotations)))
         pods = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
         return {

@@ -82,8 +82,8 @@ def _paths() -> dict[str, str]:
 @cache
 def _names() -> str:
     chosen = [kind for base in CHOICES.values() for kind in members(base).values()]
-    args = [TailscaleSidecarStatefulSetArgs, TailscaleSidecarArgs, TailscaleSidecarInjectionArgs]
-    kinds: list[type[Model]] = [*args, *chosen, *NESTED.values()]
+    kinds: list[type[Model]] = [TailscaleSidecarStatefulSetArgs, TailscaleSidecarArgs, TailscaleSidecarInjectionArgs]
+    kinds += [*chosen, *NESTED.values()]
     names = {*OF_FUNCTIONS, *(name for kind in kinds for name in kind.model_fields)}
     return "|".join(sorted(names, key=len, reverse=True))
 

@@ -16,6 +16,7 @@ from tests.lab import Lab, LabError
 from tests.lab.images import APP_IMAGE
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Device
+from tests.support.cleanup_credential import Credential
 from tests.support.deployment import Deployment, Workspace
 from tests.support.doctor import doctor
 from tests.support.examples import PROGRAMS
@@ -134,6 +135,40 @@ def test_a_charts_replicas_are_devices_that_last_and_without_the_transform_it_is
     assert injected.rolled_out("StatefulSet", name)["spec"] == before
     left = [s["metadata"]["name"] for s in injected.workspace.find_all("Secret")]
     assert left == [name], "the chart's own"
+
+
+def devices_of_chart(name: str, replicas: int, *, cleanup: str) -> str:
+    """The tests' chart with what knows its replicas' devices; without `cleanup`, the chart alone."""
+    made = (
+        f"one = sidecar({name!r}, kind='StatefulSet', replicas={replicas}, service_account_name={name!r}, "
+        f"dns=ClusterDns(), device_cleanup={cleanup})\n"
+    )
+    chart = f"made = k8s.helm.v4.Chart({name!r}, chart={str(CHART)!r}, namespace=namespace, values={{'replicas': {replicas}}}"
+    if not cleanup:
+        return f"{chart})\n"
+    return (
+        f"{made}{chart}, opts=opts(one))\n"
+        "found = made.resources.apply(lambda made: next(one for one in made if isinstance(one, k8s.apps.v1.StatefulSet)))\n"
+        "pulumi.export('devices', found.apply(one.devices))\n"
+    )
+
+
+def test_the_devices_of_a_charts_replicas_are_outputs_and_go_with_them_and_with_the_sidecar(
+    injected: Injected, lab: Lab
+) -> None:
+    name, workspace = unique("store"), injected.workspace
+    cleanup = Credential.create(workspace.tailnet).argument()
+    lab.add_volumes(2)
+    for replicas in (2, 1):
+        injected.up(devices_of_chart(name, replicas, cleanup=cleanup))
+        found = {(device.hostname, device.id) for device in workspace.tailnet.devices(name)}
+        shown = injected.program.stack.outputs()["devices"]
+        assert {(device["pod"], device["device_id"]) for device in shown} == found
+        assert len(found) == replicas
+
+    injected.up(devices_of_chart(name, 1, cleanup=""))
+    injected.rolled_out("StatefulSet", name)
+    assert workspace.tailnet.devices(name) == []
 
 
 WEB: dict[str, Any] = {

@@ -89,6 +89,24 @@ def test_the_apps_containers_keep_their_token_and_get_none_of_the_sidecars() -> 
     assert token not in [mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]]
 
 
+def test_what_a_chart_leaves_null_is_as_if_it_were_not_there() -> None:
+    spec = inject(workload({"volumes": None, "initContainers": None, "securityContext": None}))["spec"]["template"][
+        "spec"
+    ]
+    assert names(spec, "initContainers") == ["tailscale-dns", "tailscale"]
+    assert "securityContext" not in spec
+
+
+def test_a_service_that_asks_for_the_apps_port_by_name_does_not_get_the_sidecars() -> None:
+    app = {**APP, "ports": [{"name": "metrics", "containerPort": 9187.0}]}
+    ports = []
+    for container in (APP, app):
+        spec = inject(workload({"containers": [container]}))["spec"]["template"]["spec"]
+        (sidecar,) = [c for c in spec["initContainers"] if c["name"] == "tailscale"]
+        ports += [port["name"] for port in sidecar["ports"]]
+    assert ports == ["metrics", "ts-metrics"]
+
+
 def test_a_deployments_pods_are_ephemeral_devices_by_their_own_names() -> None:
     spec = inject(workload(replicas=3.0), kind="Deployment", service_account_name=None)["spec"]["template"]["spec"]
     (sidecar,) = [c for c in spec["initContainers"] if c["name"] == "tailscale"]
