@@ -15,7 +15,7 @@ from tailscale_sidecar import OAuthClient, TailscaleSidecarStatefulSet, Tailscal
 from tailscale_sidecar.choices.auth import Auth
 from tailscale_sidecar.render.render import plain, record
 from tests.lab import Lab, LabError
-from tests.lab.images import APP_IMAGE
+from tests.lab.images import APP_IMAGE, TAILSCALE_IMAGE
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Device, Tailnet
 from tests.support.api import Api
@@ -93,6 +93,7 @@ class Workspace:
             "namespace": self.namespace,
             "login_server": self.tailnet.url,
             "tags": ["tag:k8s"],
+            "image": TAILSCALE_IMAGE,  # another than the default where the lab is of another release
         }
         if "auth" not in changes:
             defaults["auth"] = self.oauth()
