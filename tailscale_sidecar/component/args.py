@@ -19,10 +19,12 @@ from ..choices.state import SecretState, State
 from ..clients.tailscale import TAILSCALE_API
 from ..devices.cleanup import DeviceCleanup
 from ..pod import rules
+from ..pod.additions import Owner
 from ..pod.camel_case import to_camel_case
 from ..pod.contract import (
     DNS_IMAGE,
     METRICS_PORT,
+    MONITORING_PORT_NAME,
     TAILSCALE_IMAGE,
 )
 from ..pod.model import Input, Items, Model, warn, when_known
@@ -62,7 +64,8 @@ class SidecarArgs(Model):
     its first login, and never again. It is part of the pod template. Default: all register as soon as they run."""
 
     hostname: str | None = None
-    """Prefix of the devices' names: `<hostname>-<ordinal>`. Default: the pods' names."""
+    """Prefix of the devices' names: `<hostname>-<ordinal>`. Default: the pods' names. Of a DaemonSet whose nodes have lasting
+    identities, `<hostname>-<node>`; default: the workload's name."""
     exact_hostname: str | None = None
     """The device's name as it is, for a component of one replica: what clients and certificates know it by."""
     accept_routes: bool = False
@@ -288,6 +291,16 @@ class SidecarArgs(Model):
             )
 
     @property
+    def owner(self) -> Owner:
+        """Whose an identity is."""
+        return "replica"
+
+    @property
+    def device_name(self) -> str:
+        """What a device is called, with the sidecar's variables in it."""
+        return self.exact_hostname or (f"{self.hostname}-$(POD_INDEX)" if self.hostname else "$(POD_NAME)")
+
+    @property
     def routes(self) -> bool:
         """Whether the devices forward packets of others."""
         return bool(self.advertise_routes) or self.advertise_exit_node
@@ -340,6 +353,14 @@ class SidecarArgs(Model):
         if self.monitoring is not None and self.monitoring.port in taken:
             port = self.monitoring.port
             raise ValueError(f"monitoring=Monitoring(port={port}): {port} is taken by {taken[port]}; change one")
+
+    def _refuse_operator(self) -> None:
+        """For pods that others describe."""
+        if self.monitoring is not None and self.monitoring.operator:
+            raise ValueError(
+                "monitoring=Monitoring(operator=True) is for TailscaleSidecarStatefulSet, whose pods' labels are known. Leave "
+                f"operator out, and write a PodMonitor of the workload's pods for the port {MONITORING_PORT_NAME}"
+            )
 
     @property
     def taken_ports(self) -> dict[int, str]:
