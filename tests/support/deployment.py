@@ -50,6 +50,11 @@ class Workspace:
         """kubectl in this namespace."""
         return self.lab.kubectl(f"--namespace={self.namespace}", *arguments, stdin=stdin)
 
+    def kubectl_as(self, token: str, *arguments: str, stdin: str = "") -> str:
+        """kubectl in this namespace, as whoever has a token."""
+        server = (f"--server={self.lab.api_server}", f"--certificate-authority={self.lab.certificate_authority}")
+        return self.kubectl("--kubeconfig=/dev/null", *server, f"--token={token.strip()}", *arguments, stdin=stdin)
+
     def find(self, kind: str, name: str) -> dict[str, Any] | None:
         """An object as the API server has it, or None."""
         return Api.of(self.lab).find(kind, name, self.namespace)
