@@ -245,6 +245,16 @@ HEADSCALE = Build(
 )
 """Built by the first test that uses it, so that no start of a lab waits for it."""
 
+PROMETHEUS_MODULE = "github.com/prometheus/prometheus"
+PROMETHEUS = Build(
+    name="prometheus",
+    module="prometheus",
+    packages=(f"{PROMETHEUS_MODULE}/cmd/prometheus", f"{PROMETHEUS_MODULE}/cmd/promtool"),
+    keyed_by=MODULE_ONLY,
+    tags="remove_all_sd,enable_kubernetes_sd",
+)
+"""Built by the first test that uses it, without the ways to find targets in clouds: these are most of its code."""
+
 # What only the benchmarks use, so that nobody else waits for it.
 KWOK = Build(name="kwok", module="kwok", packages=("sigs.k8s.io/kwok/cmd/kwok",), keyed_by=MODULE_ONLY)
 HELM = Build(name="helm", module="helm", packages=("helm.sh/helm/v4/cmd/helm",), keyed_by=MODULE_ONLY)
