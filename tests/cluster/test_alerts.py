@@ -181,7 +181,7 @@ def test_a_deleted_device_fires(workspace: Workspace, prometheus: Prometheus) ->
     app = watched(workspace, prometheus)
     sidecar = Sidecar(app)
     restarts = sidecar.status()["restartCount"]
-    wait_for("the replica to be scraped", lambda: prometheus.samples("tailscale_sidecar_connected == 1"))
+    wait_for("the replica to be scraped", lambda: bool(prometheus.samples("tailscale_sidecar_connected == 1")))
     workspace.tailnet.call("DELETE", f"/lab/devices/{app.device().id}")
     sidecar.await_return(restarts, seconds=120)
     wait_for(lambda: f"it to fire: {prometheus.firing()}", lambda: "TailscaleDeviceDeleted" in prometheus.firing())
