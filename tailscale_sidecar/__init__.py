@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .choices.auth import AuthKey, OAuthClient, WorkloadIdentity
     from .choices.dns import ClusterDns, InPodSplitDns, SplitDns
+    from .choices.monitoring import Monitoring
     from .choices.networking import KernelNetworking, UserspaceNetworking
     from .choices.state import EmptyDirState, PersistentVolumeState, SecretState
     from .component.component import TailscaleSidecarStatefulSet
@@ -25,6 +26,7 @@ __all__ = [
     "EmptyDirState",
     "InPodSplitDns",
     "KernelNetworking",
+    "Monitoring",
     "OAuthClient",
     "PersistentVolumeState",
     "SecretState",
@@ -43,6 +45,7 @@ __all__ = [
 _HOMES = {
     ".choices.auth": ("AuthKey", "OAuthClient", "WorkloadIdentity"),
     ".choices.dns": ("ClusterDns", "InPodSplitDns", "SplitDns"),
+    ".choices.monitoring": ("Monitoring",),
     ".choices.networking": ("KernelNetworking", "UserspaceNetworking"),
     ".choices.state": ("EmptyDirState", "PersistentVolumeState", "SecretState"),
     ".component.component": ("TailscaleSidecarStatefulSet",),

@@ -17,6 +17,7 @@ COMMANDS = {
     "lint": "say what is wrong with sidecars in YAML, without a cluster",
     "doctor": "say what is wrong with replicas that run",
     "adopt": "print the program for a StatefulSet that was made by hand",
+    "dashboard": "print a Grafana dashboard of what Monitoring serves, as JSON",
 }
 """Each is a module of `commands`, which is imported only if it is the one that was asked for: that takes its time."""
 

@@ -15,8 +15,9 @@ from typing_extensions import override
 from xdist.remote import Producer  # type: ignore[import-untyped] # it has no types
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it has no types
 
-from tests.lab import Lab, LabError, binaries, headscale_server
+from tests.lab import Lab, LabError, binaries, headscale_server, prometheus_server
 from tests.lab.headscale_server import Headscale
+from tests.lab.prometheus_server import Prometheus
 from tests.lab.tailnet_client import Tailnet
 from tests.support.deployment import Workspace
 
@@ -126,6 +127,13 @@ def shared_workspace(lab: Lab, tailnet: Tailnet) -> Iterator[Workspace]:
     """A namespace for all tests of a module, where they look at one deployment from several sides."""
     with Workspace.temporary(lab, tailnet) as temporary:
         yield temporary
+
+
+@pytest.fixture
+def prometheus(lab: Lab) -> Iterator[Prometheus]:
+    """A Prometheus in the cluster's network that knows nothing yet."""
+    with prometheus_server.prometheus(lab.kubeconfig) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from pydantic import Field, InstanceOf, ValidationInfo, field_validator, model_v
 
 from ..choices.auth import Auth
 from ..choices.dns import ClusterDns, Dns, InPodSplitDns
+from ..choices.monitoring import Monitoring
 from ..choices.networking import KernelNetworking, Networking, UserspaceNetworking
 from ..choices.state import SecretState, State
 from ..clients.tailscale import TAILSCALE_API
@@ -23,6 +24,7 @@ from ..pod.camel_case import to_camel_case
 from ..pod.contract import (
     DNS_IMAGE,
     METRICS_PORT,
+    MONITORING_PORT_NAME,
     TAILSCALE_IMAGE,
 )
 from ..pod.model import Input, Items, Model, warn, when_known
@@ -84,6 +86,8 @@ class SidecarArgs(Model):
     """Whether the sidecar serves Prometheus metrics at `/metrics` on the pod's address."""
     metrics_port: int = Field(default=METRICS_PORT, ge=1, le=65535)
     """Port of `/metrics` and `/healthz`."""
+    monitoring: InstanceOf[Monitoring] | None = None
+    """Serves what tailscaled's metrics do not say, and alerts on it: `Monitoring(...)`. Default: nothing of it is there."""
     wait_for_tailnet: bool = True
     """Whether the app's containers start only when the replica is on the tailnet, however long that takes."""
 
@@ -341,11 +345,22 @@ class SidecarArgs(Model):
             raise ValueError("device_cleanup.headscale_api_key needs login_server, the URL of the Headscale")
 
     def _check_own_ports(self) -> None:
-        if not (self.metrics or self.wait_for_tailnet):
-            return
-        for port, argument in {**self.dns.ports(), **self.networking.ports()}.items():
-            if port == self.metrics_port:
-                raise ValueError(f"metrics_port {port} is taken by {argument}; change one")
+        taken = {**self.dns.ports(), **self.networking.ports()}
+        if self.metrics or self.wait_for_tailnet:
+            if self.metrics_port in taken:
+                raise ValueError(f"metrics_port {self.metrics_port} is taken by {taken[self.metrics_port]}; change one")
+            taken[self.metrics_port] = "metrics_port"
+        if self.monitoring is not None and self.monitoring.port in taken:
+            port = self.monitoring.port
+            raise ValueError(f"monitoring=Monitoring(port={port}): {port} is taken by {taken[port]}; change one")
+
+    def _refuse_operator(self) -> None:
+        """For pods that others describe."""
+        if self.monitoring is not None and self.monitoring.operator:
+            raise ValueError(
+                "monitoring=Monitoring(operator=True) is for TailscaleSidecarStatefulSet, whose pods' labels are known. Leave "
+                f"operator out, and write a PodMonitor of the workload's pods for the port {MONITORING_PORT_NAME}"
+            )
 
     @property
     def taken_ports(self) -> dict[int, str]:
@@ -353,6 +368,8 @@ class SidecarArgs(Model):
         ports = dict(self.dns.ports())
         if self.metrics or self.wait_for_tailnet:
             ports[self.metrics_port] = "metrics_port"
+        if self.monitoring is not None:
+            ports[self.monitoring.port] = "monitoring=Monitoring(port=...)"
         ports.update(self.networking.ports())
         return ports
 

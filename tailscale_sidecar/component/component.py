@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.apps.v1 import StatefulSet
 from pulumi_kubernetes.core.v1 import Service, ServiceAccount
 from typing_extensions import override
@@ -13,7 +14,7 @@ from typing_extensions import override
 from ..devices.device import Device
 from ..pod import rules
 from . import defects, pod_template, protection, rollout
-from .resources import SidecarResources
+from .resources import SidecarResources, namespace_of
 from .stateful_set_args import TailscaleSidecarStatefulSetArgs
 
 
@@ -67,6 +68,10 @@ class TailscaleSidecarStatefulSet(SidecarResources):
         self.service_account: ServiceAccount | None = self._service_account()
         """None with the argument `service_account_name`."""
         self._register_resources()
+        self.pod_monitor: CustomResource | None
+        self.prometheus_rule: CustomResource | None
+        self.pod_monitor, self.prometheus_rule = self._monitoring()
+        """With `Monitoring(operator=True)`."""
         self.stateful_set: StatefulSet = self._stateful_set()
         # No resources: for the hook, Pulumi's SDK would look up the old ones before the new ones are registered.
         self.register_outputs({})
@@ -105,6 +110,28 @@ class TailscaleSidecarStatefulSet(SidecarResources):
             automount_service_account_token=False,
             opts=self._child(),
         )
+
+    def _monitoring(self) -> tuple[CustomResource | None, CustomResource | None]:
+        monitoring, name = self._args.monitoring, self._own_name
+        if monitoring is None or not monitoring.operator:
+            return None, None
+        namespace = namespace_of(self.service)
+        specs: dict[str, Any] = {
+            "PodMonitor": monitoring.pod_monitor(name),
+            "PrometheusRule": namespace.apply(lambda known: monitoring.prometheus_rule(known, name)),
+        }
+        pod_monitor, prometheus_rule = (
+            CustomResource(
+                f"{self._name}-{resource}",
+                api_version="monitoring.coreos.com/v1",
+                kind=kind,
+                metadata=self._metadata(name, labels=monitoring.labels),
+                spec=specs[kind],
+                opts=self._child(),
+            )
+            for resource, kind in (("pod-monitor", "PodMonitor"), ("prometheus-rule", "PrometheusRule"))
+        )
+        return pod_monitor, prometheus_rule
 
     def _stateful_set(self) -> StatefulSet:
         before = [self.service, self.service_account, self.role_binding, self.policy_binding, self.auth_secret]

@@ -14,6 +14,7 @@ from ..choices.networking.kernel_networking import ROOT
 from ..pod.additions import Additions, Surroundings
 from ..pod.contract import (
     INIT,
+    MONITORING_PORT_NAME,
     PREPARED,
     RESOLV_CONF,
     RUN_DIR,
@@ -87,7 +88,7 @@ def pod_metadata(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additi
 def additions(pod: Surroundings, args: SidecarArgs) -> Additions:
     """What all choices together add to the pod."""
     run = Additions(volumes=({"name": RUN_VOLUME, "emptyDir": {"medium": "Memory"}},))
-    choices = (args.auth, args.dns, args.state, args.networking)
+    choices = (args.auth, args.dns, args.state, args.networking, *([args.monitoring] if args.monitoring else []))
     return reduce(add, [*(choice.additions(pod) for choice in choices), run])
 
 
@@ -139,7 +140,8 @@ def _port_name(pod: Json) -> str:
 
 def _sidecar(args: SidecarArgs, added: Additions, *, with_token: bool, port: str) -> Json:
     kernel = args.networking.kernel
-    scripts = [*added.scripts, *(["keep.sh", "prepare.sh"] if kernel else []), "start.sh"]
+    before = [*added.scripts, *(["keep.sh", "prepare.sh"] if kernel else [])]
+    scripts = [*before, *(["count.sh", "serve.sh"] if args.monitoring else []), "start.sh"]
     mounts = [{"name": RUN_VOLUME, "mountPath": RUN_DIR}]
     if kernel and not args.networking.is_privileged:
         mounts.append({"name": RUN_VOLUME, "mountPath": RESOLV_CONF, "subPath": SIDECAR_RESOLV_CONF})
@@ -155,6 +157,7 @@ def _sidecar(args: SidecarArgs, added: Additions, *, with_token: bool, port: str
             "start.sh",
             _connect_script(args),
             _tailscaled_script(args),
+            *([_script("metrics.sh")] if args.monitoring else []),
         ],
         "env": _with_user_env(
             [*_pod_fields(args), *_prepare_env(args, added), *added.env, *_settings(args, added)], args
@@ -169,8 +172,11 @@ def _sidecar(args: SidecarArgs, added: Additions, *, with_token: bool, port: str
         # on Kubernetes 1.35 after a reboot of the node too (https://github.com/kubernetes/kubernetes/issues/137710).
         prepared = ["/bin/sh", "-c", f"until [ -e {RUN_DIR}/{PREPARED} ]; do sleep 0.05; done"]
         container["lifecycle"] = {"postStart": {"exec": {"command": prepared}}}
-    if args.metrics:
-        container["ports"] = [{"name": port, "containerPort": args.metrics_port, "protocol": "TCP"}]
+    ports = {port: args.metrics_port} if args.metrics else {}
+    if args.monitoring:
+        ports[MONITORING_PORT_NAME] = args.monitoring.port
+    if ports:
+        container["ports"] = [{"name": name, "containerPort": ports[name], "protocol": "TCP"} for name in ports]
     if args.wait_for_tailnet:
         container["startupProbe"] = startup_probe("/healthz", args.metrics_port)
     return container
@@ -239,12 +245,16 @@ def _settings(args: SidecarArgs, added: Additions) -> list[Json]:
 
 def _connect_script(args: SidecarArgs) -> str:
     """What stands before the `tailscale` command; where there is a rate, it waits for the replica's turn first."""
-    return (_script("turn.sh") if args.registration_rate else "") + _script("connect.sh")
+    turn = ["turn.sh"] if args.registration_rate else []
+    counting = ["count.sh", "logins.sh"] if args.monitoring else []
+    return "".join(map(_script, [*turn, *counting, "connect.sh"]))
 
 
 def _tailscaled_script(args: SidecarArgs) -> str:
     """What stands before `tailscaled`; where the control plane may not tell that a device was deleted, it asks."""
-    return (_script("watch.sh") if args.may_be_elsewhere else "") + _script("tailscaled.sh")
+    watch = ["watch.sh"] if args.may_be_elsewhere else []
+    counting = ["ended.sh"] if args.monitoring else []
+    return "".join(map(_script, [*counting, *watch, "tailscaled.sh"]))
 
 
 def _pod_fields(args: SidecarArgs) -> list[Json]:

@@ -74,7 +74,7 @@ class SidecarResources(pulumi.ComponentResource):
         subject: Any = {
             "kind": "ServiceAccount",
             "name": self._account,
-            "namespace": _namespace_of(self.role),
+            "namespace": namespace_of(self.role),
         }
         role_ref: Any = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": self._own_name}
         return RoleBinding(
@@ -88,7 +88,7 @@ class SidecarResources(pulumi.ComponentResource):
     def _policy(self) -> tuple[Any, Any]:
         if self.role is None:
             return None, None
-        namespace = _namespace_of(self.role)
+        namespace = namespace_of(self.role)
         spec: Any = self._args.state.policy(
             pulumi.Output.concat("system:serviceaccount:", namespace, ":", self._account), self._surroundings
         )
@@ -150,7 +150,7 @@ class SidecarResources(pulumi.ComponentResource):
         anchor = self._anchor()
         access = cleanup.access(kubernetes_provider.access_of(self))
         shared: dict[str, Any] = {
-            "namespace": _namespace_of(anchor),
+            "namespace": namespace_of(anchor),
             "stateful_set": self._surroundings.name,
             **({} if isinstance(anchor, Service) else {"role": self._own_name}),
             "service_uid": anchor.metadata.apply(lambda metadata: metadata.uid),  # without a cluster, there is none
@@ -196,8 +196,16 @@ class SidecarResources(pulumi.ComponentResource):
         )
         return outputs.devices(stateful_set, pods, kubernetes_provider.access_of(self))
 
-    def _metadata(self, name: str, annotations: Mapping[str, Input[str]] | None = None) -> Any:
-        metadata: dict[str, Any] = {"name": name, "labels": {"app": self._own_name, **self._args.labels}}
+    def _metadata(
+        self,
+        name: str,
+        annotations: Mapping[str, Input[str]] | None = None,
+        labels: Mapping[str, Input[str]] | None = None,
+    ) -> Any:
+        metadata: dict[str, Any] = {
+            "name": name,
+            "labels": {"app": self._own_name, **self._args.labels, **(labels or {})},
+        }
         if self._args.namespace is not None:
             metadata["namespace"] = self._args.namespace
         if annotations:
@@ -208,7 +216,7 @@ class SidecarResources(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, depends_on=[r for r in depends_on if r is not None])
 
 
-def _namespace_of(made: Role | Service) -> pulumi.Output[str]:
+def namespace_of(made: Role | Service) -> pulumi.Output[str]:
     """Where Kubernetes has put an object. A preview without a cluster does not know it; a program's own mocks may not."""
     elsewhere: Any = pulumi.UNKNOWN if is_dry_run() else "default"
     return made.metadata.apply(lambda metadata: metadata.namespace or elsewhere)

@@ -56,6 +56,7 @@ class TailscaleSidecarInjectionArgs(SidecarArgs):
             if getattr(self, field):
                 raise ValueError(f"{field} is for replicas, which are known by number; remove it")
         self._check_state(self.state)
+        self._refuse_operator()
         return self
 
     def _check_state(self, state: State) -> None:

@@ -63,6 +63,7 @@ class TailscaleSidecarArgs(SidecarArgs):
 
     @model_validator(mode="after")
     def _check_workload_together(self) -> Self:
+        self._refuse_operator()
         self._check_state_of_kind()
         self._check_names_of_kind()
         if self.service_account_name is None and self.state.in_secrets:

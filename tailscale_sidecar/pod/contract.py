@@ -57,6 +57,9 @@ TAILNET_RANGES = (ipaddress.IPv4Network("100.64.0.0/10"), ipaddress.IPv6Network(
 another way (util/linuxfw/iptables_runner.go:700)."""
 METRICS_PORT = 9002
 """containerboot's own default for metrics and health (tailscale.com@v1.102.5 cmd/containerboot/settings.go)."""
+MONITORING_PORT = 9004
+MONITORING_PORT_NAME = "sidecar-metrics"
+"""Of the container's port, by which a PodMonitor finds it: at most 15 characters (IANA service names, RFC 6335)."""
 
 BURST_REPLICAS = 10
 """Above this, `Parallel` must be asked for twice: all replicas would register at once (the guide, troubleshooting)."""

@@ -15,6 +15,7 @@ from tailscale_sidecar import (
     DeviceCleanup,
     EmptyDirState,
     KernelNetworking,
+    Monitoring,
     OAuthClient,
     PersistentVolumeState,
     SecretState,
@@ -36,6 +37,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "an existing Secret": {"auth": OAuthClient(existing_secret="x")},
     "workload identity": {"auth": WorkloadIdentity(client_id="x", audience="y")},
     "an existing account": {"service_account_name": "robot"},
+    "monitored": {"monitoring": Monitoring(operator=True)},
     "device clean-up": {"device_cleanup": DeviceCleanup(access_token="tskey-api-x"), "replicas": 2},
 }
 EVERY_CHOICE = pytest.mark.parametrize("changes", CHOICES.values(), ids=CHOICES.keys())
@@ -610,3 +612,21 @@ def test_a_credential_of_another_kind_is_refused_when_it_is_known_and_not_shown(
     with pytest.raises(ValueError, match=message) as failure:
         children({"auth": auth(pulumi.Output.secret), "login_server": "https://headscale.example.com"})
     assert "s3cr3t" not in str(failure.value)
+
+
+def test_the_operators_objects_are_labelled_as_asked_and_the_alerts_are_of_what_the_pod_monitor_finds() -> None:
+    monitoring = Monitoring(operator=True, labels={"release": "x"}, interval="10s")
+    found = children({"monitoring": monitoring, "namespace": "prod"})
+    pod_monitor, rule = one(found, "PodMonitor"), one(found, "PrometheusRule")
+    for made in (pod_monitor, rule):
+        assert made.inputs["metadata"] == {"name": "db", "namespace": "prod", "labels": {"app": "db", "release": "x"}}
+    (endpoint,) = pod_monitor.inputs["spec"]["podMetricsEndpoints"]
+    assert endpoint == {"port": "sidecar-metrics", "path": "/metrics", "interval": "10s"}
+    assert pod_monitor.inputs["spec"]["selector"] == {"matchLabels": {"app": "db"}}
+    for alert in rule.inputs["spec"]["groups"][0]["rules"]:
+        assert 'job="prod/db"' in alert["expr"]
+        assert alert["annotations"]["runbook_url"].startswith("https://")
+
+
+def test_without_the_operator_there_are_no_objects_of_its_types() -> None:
+    assert not [item for item in children({"monitoring": Monitoring()}) if "monitoring.coreos.com" in item.type]

@@ -226,13 +226,13 @@ PULUMI_YAML = Build(
     keyed_by=MODULE_ONLY,
 )
 PULUMI_SDKS = Build(name="pulumi-sdks", module="pulumi-sdks", packages=(".",), keyed_by=WITH_SOURCES)
-PULUMI_SDK_JAVA = Build(
-    name="pulumi-sdk-java",
+PULUMI_SDKS_OLDER = Build(
+    name="pulumi-sdks-older",
     module="pulumi-sdks",
     packages=(".",),
-    keyed_by=("java.mod", "java.sum", "**/*.go"),
-    tags="java",
-    modfile="java.mod",
+    keyed_by=("older.mod", "older.sum", "**/*.go"),
+    tags="older",
+    modfile="older.mod",
 )
 
 HEADSCALE_VERSION = "0.29.2"
@@ -244,6 +244,16 @@ HEADSCALE = Build(
     keyed_by=MODULE_ONLY,
 )
 """Built by the first test that uses it, so that no start of a lab waits for it."""
+
+PROMETHEUS_MODULE = "github.com/prometheus/prometheus"
+PROMETHEUS = Build(
+    name="prometheus",
+    module="prometheus",
+    packages=(f"{PROMETHEUS_MODULE}/cmd/prometheus", f"{PROMETHEUS_MODULE}/cmd/promtool"),
+    keyed_by=MODULE_ONLY,
+    tags="remove_all_sd,enable_kubernetes_sd",
+)
+"""Built by the first test that uses it, without the ways to find targets in clouds: these are most of its code."""
 
 # What only the benchmarks use, so that nobody else waits for it.
 KWOK = Build(name="kwok", module="kwok", packages=("sigs.k8s.io/kwok/cmd/kwok",), keyed_by=MODULE_ONLY)

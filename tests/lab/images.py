@@ -160,6 +160,8 @@ def tailscale_image() -> Image:
     add_firewall_tools(tree)
     del tree.files["bin/ip"]
     tree.add_program(program("ip"), "sbin/ip")
+    with tempfile.TemporaryDirectory() as folder:
+        tree.add_program(compiled("nc", Path(folder)), "bin/nc")
     return Image(TAILSCALE_IMAGE, tree, {"Cmd": ["/usr/local/bin/containerboot"]})
 
 
@@ -190,6 +192,13 @@ def program(name: str) -> Path:
     return Path(found).resolve()
 
 
+def compiled(name: str, folder: Path) -> Path:
+    """Compile a program of ours that needs no library."""
+    built = folder / name
+    run(["musl-gcc", "-static", "-Os", "-s", "-Wall", "-o", built, SOURCES / f"{name}.c"])
+    return built
+
+
 def app_image() -> Image:
     """A small web server, and probes that ask each of three resolvers."""
     tree = base_tree()
@@ -212,9 +221,7 @@ def pause_image() -> Image:
     """What holds a pod's namespaces open."""
     tree = Tree()
     with tempfile.TemporaryDirectory() as folder:
-        built = Path(folder) / "pause"
-        run(["musl-gcc", "-static", "-Os", "-s", "-Wall", "-o", built, SOURCES / "pause.c"])
-        tree.add_program(built, "pause")
+        tree.add_program(compiled("pause", Path(folder)), "pause")
     return Image(PAUSE_IMAGE, tree, {"Entrypoint": ["/pause"], "User": "65535:65535"})
 
 

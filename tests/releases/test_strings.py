@@ -68,6 +68,15 @@ BY_SCRIPTS = {
         Said("NodePublic", "NodePublic key.NodePublic", ADMISSION),
         Said('"Allow"', "Allow bool", ADMISSION),
     ),
+    "metrics.sh": (
+        Said("BackendState", "BackendState string", STATUS),
+        Said("Online", "Online         bool", STATUS),
+        Said("KeyExpiry", "KeyExpiry *time.Time", STATUS),
+        Said("MagicDNSEnabled", "MagicDNSEnabled bool", STATUS),
+        Said("controlclient_map_response_message", '"controlclient_map_response_message"', DIRECT),
+        Said("local-tailscaled.sock", '"local-tailscaled.sock"', "client/tailscale/apitype/apitype.go"),
+        Said("usermetrics", '"usermetrics"', "ipn/localapi/localapi.go"),
+    ),
     "start.sh": (
         Said('"version": "alpha0"', '"alpha0"', "ipn/conffile/conffile.go"),
         Said(

@@ -14,9 +14,14 @@ SCRIPTS = {
     name: files("tailscale_sidecar").joinpath("scripts", name).read_text(encoding="utf-8")
     for name in (
         "connect.sh",
+        "count.sh",
+        "ended.sh",
         "keep.sh",
+        "logins.sh",
         "look.sh",
+        "metrics.sh",
         "prepare.sh",
+        "serve.sh",
         "start.sh",
         "tailscaled.sh",
         "turn.sh",
@@ -33,6 +38,7 @@ TOOLS = (
     "chmod",
     "cp",
     "cut",
+    "date",
     "grep",
     "head",
     "ls",
@@ -42,6 +48,8 @@ TOOLS = (
     "od",
     "rm",
     "sed",
+    "sleep",
+    "tee",
     "touch",
     "tr",
 )
@@ -147,11 +155,17 @@ class Sandbox:
         return re.sub(pattern, lambda match: str(self.folder / moved[match[0]]), script)
 
     def run(
-        self, name: str, *arguments: str, env: Mapping[str, str] | None = None, parent: str | None = None
+        self,
+        name: str,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        parent: str | None = None,
+        stdin: str = "",
+        then: str = "",
     ) -> subprocess.CompletedProcess[str]:
         """Runs a script to its end. It finds our programs and harmless ones, and nothing that changes this machine.
 
-        `parent` is the text of a script that runs it.
+        `parent` is the text of a script that runs it, `then` one that follows in the same file.
         """
         tools = self.folder / "tools"
         tools.mkdir(exist_ok=True)
@@ -169,9 +183,10 @@ class Sandbox:
         path = f"{self.folder}/first-on-path:{self.folder}/bin:{tools}"
         above = ["/bin/sh", "-c", parent, "parent"] if parent else []
         return subprocess.run(
-            [*above, *self.shell, "-c", functions + self.text(name), name, *arguments],
+            [*above, *self.shell, "-c", functions + self.text(name) + then, name, *arguments],
             env={"PATH": path, "SANDBOX": str(self.folder), **(env or {})},
             cwd=self.folder,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=30,

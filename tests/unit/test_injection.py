@@ -13,6 +13,7 @@ from tailscale_sidecar import (
     DeviceCleanup,
     EmptyDirState,
     KernelNetworking,
+    Monitoring,
     OAuthClient,
     PersistentVolumeState,
     SecretState,
@@ -87,6 +88,13 @@ def test_the_apps_containers_keep_their_token_and_get_none_of_the_sidecars() -> 
     token = "/var/run/secrets/kubernetes.io/serviceaccount"
     assert token in [mount["mountPath"] for mount in sidecar["volumeMounts"]]
     assert token not in [mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]]
+
+
+def test_monitoring_goes_into_the_pods_of_others_too_but_for_the_operators_objects() -> None:
+    template = inject(workload(), monitoring=Monitoring())["spec"]["template"]
+    assert template["metadata"]["annotations"]["prometheus.io/port"] == "9004"
+    with pytest.raises(ValidationError, match="write a PodMonitor of the workload's pods for the port sidecar-metrics"):
+        inject(workload(), monitoring=Monitoring(operator=True))
 
 
 def test_what_a_chart_leaves_null_is_as_if_it_were_not_there() -> None:

@@ -24,7 +24,7 @@ PUBLIC = {
     "OAuthClient", "AuthKey", "WorkloadIdentity",
     "InPodSplitDns", "SplitDns", "ClusterDns", "SplitDnsRoute",
     "SecretState", "PersistentVolumeState", "EmptyDirState",
-    "KernelNetworking", "UserspaceNetworking",
+    "KernelNetworking", "UserspaceNetworking", "Monitoring",
 }  # fmt: skip
 
 

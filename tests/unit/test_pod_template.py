@@ -17,6 +17,7 @@ from tailscale_sidecar import (
     EmptyDirState,
     InPodSplitDns,
     KernelNetworking,
+    Monitoring,
     OAuthClient,
     PersistentVolumeState,
     SecretState,
@@ -467,6 +468,16 @@ def test_without_metrics_and_waiting_nothing_listens() -> None:
     assert made.env()["TS_ENABLE_METRICS"] == made.env()["TS_ENABLE_HEALTH_CHECK"] == "false"
     assert "ports" not in made.sidecar
     assert "startupProbe" not in made.sidecar
+
+
+def test_monitoring_is_announced_by_annotations_unless_the_operator_finds_it() -> None:
+    alone, found = pod(monitoring=Monitoring(port=9100)), pod(monitoring=Monitoring(port=9100, operator=True))
+    for made in (alone, found):
+        assert {"name": "sidecar-metrics", "containerPort": 9100, "protocol": "TCP"} in made.sidecar["ports"]
+    of_alone, of_found = (made.template["metadata"]["annotations"] for made in (alone, found))
+    asked = {"prometheus.io/scrape": "true", "prometheus.io/port": "9100", "prometheus.io/path": "/metrics"}
+    assert of_alone == {**of_found, **asked}
+    assert not asked.keys() & of_found.keys()
 
 
 def test_waiting_does_not_need_metrics_nor_metrics_waiting() -> None:

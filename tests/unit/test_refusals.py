@@ -18,6 +18,7 @@ from tailscale_sidecar import (
     EmptyDirState,
     InPodSplitDns,
     KernelNetworking,
+    Monitoring,
     OAuthClient,
     PersistentVolumeState,
     SecretState,
@@ -323,6 +324,12 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "a resolver image with a space": ({"dns_image": "core dns"}, "is not an image reference"),
     "metrics on the resolver's port": ({"metrics_port": 9003}, "taken by dns=InPodSplitDns(ready_port=...)"),
     "metrics on the proxy's port": ({**USERSPACE, "metrics_port": 1055}, "taken by networking=UserspaceNetworking"),
+    "monitoring on the metrics' port": ({"monitoring": Monitoring(port=9002)}, "9002 is taken by metrics_port"),
+    "monitoring on the resolver's port": ({"monitoring": Monitoring(port=9003)}, "taken by dns=InPodSplitDns"),
+    "the app on monitoring's port": (
+        {"monitoring": Monitoring(), "pod_spec": app(ports=[{"containerPort": 9004}])},
+        "9004 is taken by monitoring=Monitoring(port=...)",
+    ),
     "a variable without name": ({"env": {"": "x"}}, "env: '' is not the name of a variable"),
     "the selector's label": ({"labels": {"app": "x"}}, "labels: app is the selector's own"),
     # containerboot's settings.validate, cmd/containerboot/settings.go:246

@@ -1,0 +1,3 @@
+"""What says how replicas are: metrics of the sidecar's own."""
+
+from .monitoring import Monitoring as Monitoring

@@ -1,0 +1,188 @@
+"""The alerts: when they would tell somebody, by promtool; and on the lab, where each is made to fire and to clear."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tailscale_sidecar import Monitoring
+from tailscale_sidecar.choices.monitoring import alerts
+from tailscale_sidecar.commands.dashboard import dashboard
+from tests.lab import binaries
+from tests.lab.prometheus_server import Prometheus, operator_types
+from tests.lab.shell import run, wait_for
+from tests.support.credentials import wrong_oauth_client
+from tests.support.deployment import Deployment, Workspace
+from tests.support.outages import control_plane_away
+from tests.support.sidecar import Sidecar
+
+OF = 'job="db/my-app"'
+LABELS = f'{OF},namespace="db",pod="my-app-0"'
+NAMES = {alert.name for alert in alerts.ALERTS}
+
+# What each series is, a minute a value, and for an alert the minutes before which, and at which, it fires.
+# In Prometheus' notation `0x9` is ten zeros and `0+1x9` counts from 0 to 9.
+COURSES: dict[str, tuple[dict[str, str], list[tuple[str, bool]]]] = {
+    "TailscaleReplicaNotConnected": (
+        {f"tailscale_sidecar_connected{{{LABELS}}}": "1x9 0x19 1x9"},
+        [("14m", False), ("16m", True), ("31m", False)],
+    ),
+    "TailscaleStatefulSetNotConnected": (
+        {
+            f"up{{{LABELS}}}": "1x39",
+            f"tailscale_sidecar_connected{{{LABELS}}}": "1x9 0x29",
+            f"tailscale_sidecar_connected{{{OF},namespace=\"db\",pod=\"my-app-1\"}}": "1x19 0x9 1x9",
+        },
+        [("19m", False), ("24m", False), ("26m", True), ("31m", False)],
+    ),
+    "TailscaleLoginFailing": (
+        {f'tailscale_sidecar_login_failures_total{{{LABELS},reason="other"}}': "0x4 0+1x9 9x30"},
+        [("5m", False), ("9m", False), ("12m", True), ("27m", False)],
+    ),
+    "TailscaleKeyExpires": (
+        {f"tailscale_sidecar_key_expiry_timestamp_seconds{{{LABELS}}}": f"{7 * 86400 + 600}x40 {90 * 86400}x9"},
+        [("10m", False), ("20m", False), ("22m", True), ("42m", False)],
+    ),
+    "TailscaleDeviceDeleted": (
+        {f'tailscale_sidecar_restarts_total{{{LABELS},cause="device_deleted"}}': "0x9 1x90"},
+        [("9m", False), ("11m", True), ("65m", True), ("75m", False)],
+    ),
+    "TailscaleReplicaFlapping": (
+        {f"tailscale_sidecar_connected{{{LABELS}}}": "1x9 0x3 1x3 0x3 1x3 0x3 1x90"},
+        [("28m", False), ("35m", True), ("100m", False)],
+    ),
+    "TailscaleTrafficRelayed": (
+        {
+            f'tailscaled_inbound_bytes_total{{{LABELS},path="derp"}}': "0+60000x180",
+            f'tailscaled_inbound_bytes_total{{{LABELS},path="direct_ipv4"}}': "0x100 0+60000x80",
+        },
+        [("30m", False), ("55m", False), ("66m", True), ("105m", False)],
+    ),
+    "TailscaleResolverFailing": (
+        {f'tailscale_sidecar_resolver_answers{{{LABELS},names="tailnet"}}': "1x9 0x9 1x9"},
+        [("14m", False), ("16m", True), ("21m", False)],
+    ),
+}  # fmt: skip
+
+
+def promtool(*arguments: str) -> str:
+    return run([binaries.ensure(binaries.PROMETHEUS) / "promtool", *arguments])
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps(alerts.rules(OF)))
+    return file
+
+
+def test_promtool_has_nothing_to_say_of_the_rules(rules: Path) -> None:
+    assert f"{len(NAMES)} rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", str(rules))
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_an_alert_fires_when_it_has_lasted_and_clears_when_it_is_over(rules: Path, name: str) -> None:
+    series, course = COURSES[name]
+    firing = f'count(ALERTS{{alertname="{name}",alertstate="firing"}}) or vector(0)'
+    expected = [
+        {"expr": firing, "eval_time": at, "exp_samples": [{"labels": "{}", "value": int(fires)}]}
+        for at, fires in course
+    ]
+    test: dict[str, Any] = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": expected,
+    }
+    file = rules.with_name("tests.json")
+    file.write_text(json.dumps({"rule_files": [rules.name], "evaluation_interval": "1m", "tests": [test]}))
+    promtool("test", "rules", str(file))
+
+
+def test_promtool_takes_the_dashboards_queries(tmp_path: Path) -> None:
+    asked = [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", ())]
+    values = {"$namespace": "db", "$statefulset": "my-app", "$__rate_interval": "1m"}
+    for variable, value in values.items():
+        asked = [query.replace(variable, value) for query in asked]
+    file = tmp_path / "queries.json"
+    rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(asked)]
+    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    assert f"{len(asked)} rules found" in promtool("check", "rules", "--lint=none", str(file))
+
+
+@pytest.mark.parametrize("alert", alerts.ALERTS, ids=lambda alert: alert.name)
+def test_an_alert_leads_to_a_page_that_says_what_to_do(alert: alerts.Alert) -> None:
+    page = Path(__file__).parents[2] / "docs/runbooks" / f"{alert.page}.md"
+    text = page.read_text(encoding="utf-8")
+    assert alert.name in text
+    for heading in ("Cause", "How to see it", "What to do", "How it was reproduced"):
+        assert f"\n## {heading}\n" in text, page
+    assert re.search(rf"for {alert.lasts}\b|at once", text) or alert.lasts == "0m"
+
+
+# On the lab
+
+
+def shortened(rules: dict[str, Any]) -> dict[str, Any]:
+    """The rules, quick to fire and to clear: promtool has seen to the times."""
+    text = re.sub(r'"for": "(?!0m)[^"]*"', '"for": "2s"', json.dumps(rules))
+    shorter: dict[str, Any] = json.loads(re.sub(r"\[(10m|15m|1h)\]", "[30s]", text))
+    return shorter
+
+
+def watched(workspace: Workspace, prometheus: Prometheus, **arguments: Any) -> Deployment:
+    """A deployment whose PodMonitor and PrometheusRule, as the API server has them, a Prometheus follows."""
+    for file in operator_types():
+        workspace.lab.kubectl("apply", "--server-side", f"--filename={file}")
+    waits = arguments.pop("wait", True)
+    app = workspace.deploy(monitoring=Monitoring(operator=True, labels={"release": "x"}), wait=waits, **arguments)
+    made = {
+        kind: json.loads(workspace.kubectl("get", kind, app.name, "--output=json"))
+        for kind in ("podmonitor", "prometheusrule")
+    }
+    assert all(found["metadata"]["labels"]["release"] == "x" for found in made.values())
+    prometheus.watch(
+        workspace.namespace, made["podmonitor"]["spec"], app.name, shortened(made["prometheusrule"]["spec"])
+    )
+    return app
+
+
+def await_firing(prometheus: Prometheus, *names: str, seconds: float = 90) -> None:
+    """Waits until exactly these alerts fire."""
+    wait_for(lambda: f"{names} to fire; {prometheus.firing()} do", lambda: prometheus.firing() == set(names), seconds)
+
+
+def test_alerts_that_follow_a_lost_control_plane_fire_and_clear(workspace: Workspace, prometheus: Prometheus) -> None:
+    watched(workspace, prometheus, replicas=2)
+    connected = "count(tailscale_sidecar_connected == 1)"
+    wait_for("both replicas to be scraped", lambda: [s["value"][1] for s in prometheus.samples(connected)] == ["2"])
+    await_firing(prometheus)
+    with control_plane_away(workspace.lab, workspace.tailnet):
+        await_firing(prometheus, "TailscaleReplicaNotConnected", "TailscaleStatefulSetNotConnected")
+        silence = "max(time() - tailscale_sidecar_control_plane_last_answer_timestamp_seconds)"
+        wait_for("the last answer to age", lambda: float(prometheus.samples(silence)[0]["value"][1]) > 10)
+    await_firing(prometheus)
+
+
+def test_a_refused_credential_fires_and_a_corrected_one_clears(workspace: Workspace, prometheus: Prometheus) -> None:
+    app = watched(workspace, prometheus, auth=wrong_oauth_client(workspace.tailnet), wait=False)
+    not_connected = {"TailscaleReplicaNotConnected", "TailscaleStatefulSetNotConnected"}
+    await_firing(prometheus, "TailscaleLoginFailing", *not_connected)
+    failures = 'tailscale_sidecar_login_failures_total{reason="credential_refused"} > 0'
+    assert prometheus.samples(failures)
+    app.change(auth=workspace.oauth())
+    await_firing(prometheus, seconds=150)
+
+
+def test_a_deleted_device_fires(workspace: Workspace, prometheus: Prometheus) -> None:
+    app = watched(workspace, prometheus)
+    sidecar = Sidecar(app)
+    restarts = sidecar.status()["restartCount"]
+    wait_for("the replica to be scraped", lambda: prometheus.samples("tailscale_sidecar_connected == 1"))
+    workspace.tailnet.call("DELETE", f"/lab/devices/{app.device().id}")
+    sidecar.await_return(restarts, seconds=120)
+    wait_for(lambda: f"it to fire: {prometheus.firing()}", lambda: "TailscaleDeviceDeleted" in prometheus.firing())
+    await_firing(prometheus)
