@@ -100,6 +100,12 @@ def test_every_defect_has_a_runbook_that_says_why_and_what_to_do(command: str, s
         assert f"tailscale-sidecar {command}" in text or "policy" in text
 
 
+@pytest.mark.parametrize("command", ["doctor", "preflight", "policy"])
+def test_what_a_command_knows_leads_to_the_runbooks(command: str, site: Path) -> None:
+    links = seen(site / command / "index.html").links
+    assert {f"../runbooks/{defect.name}/" for defect in getattr(catalogue, command)()} <= set(links)
+
+
 def test_every_runbook_that_was_written_is_in_the_site(site: Path) -> None:
     written = {path.stem for path in ROOT.glob("docs/runbooks/*.md")}
     assert all((site / "runbooks" / name / "index.html").exists() for name in written)
