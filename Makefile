@@ -15,10 +15,10 @@ test-lab test-timed soak-lab: export GOGC := 400
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
 test-lab test-timed soak-lab bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke bench check docs docs-serve docs-test golden schema sdk dist release publish-requirements floors setup clean
+.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke matrix bench check docs docs-serve docs-test golden schema sdk dist release publish-requirements floors setup clean
 
 # A KUBECONFIG that is only exported is not meant: the demo then uses the lab.
-demo: $(if $(OWN_CLUSTER),.venv/ready,setup) ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
+demo: .venv/ready ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
 	$(BIN)/python -m tests.demo $(if $(OWN_CLUSTER),--kubeconfig='$(KUBECONFIG)')
 
 test: $(if $(ROOT),setup,.venv/ready) ## every check and test but the long ones
@@ -69,6 +69,10 @@ soak-lab:
 
 smoke: .venv/ready ## the main job on a cluster and tailnet of your own: make smoke KUBECONFIG=...
 	$(BIN)/python -m tests.smoke --kubeconfig='$(or $(and $(OWN_CLUSTER),$(KUBECONFIG)),$(error name the cluster: make smoke KUBECONFIG=...))'
+
+# Each cell has a lab of its own, and all releases are built: hours at the first time, minutes a cell later.
+matrix: .venv/ready ## the tests that are marked `matrix` on other releases, into docs/versions.md; CELLS="1.35.4/1.104.5 ..." for some
+	$(BIN)/python -m tests.matrix $(CELLS)
 
 bench: setup ## figures beside the guide's manifest, into docs/benchmarks.md
 	$(BIN)/python -m tests.bench $(PARTS); status=$$?; $(LAB) down; exit $$status
@@ -140,4 +144,5 @@ clean: ## stop the labs and remove what was installed here
 	-$(LAB) down
 	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-test $(LAB) down
 	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-test-node $(LAB) down
+	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-matrix $(LAB) down
 	rm -rf .venv .venv-floors dist sdk site

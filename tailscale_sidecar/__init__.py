@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .choices.state import EmptyDirState, PersistentVolumeState, SecretState
     from .component.component import TailscaleSidecarStatefulSet
     from .component.sidecar import TailscaleSidecar
+    from .component.sidecar_injection import TailscaleSidecarInjection, TailscaleSidecarInjectionArgs
     from .component.split_dns_route import SplitDnsRoute
     from .component.stateful_set_args import TailscaleSidecarStatefulSetArgs
     from .component.workload_args import TailscaleSidecarArgs
@@ -31,6 +32,8 @@ __all__ = [
     "SplitDnsRoute",
     "TailscaleSidecar",
     "TailscaleSidecarArgs",
+    "TailscaleSidecarInjection",
+    "TailscaleSidecarInjectionArgs",
     "TailscaleSidecarStatefulSet",
     "TailscaleSidecarStatefulSetArgs",
     "UserspaceNetworking",
@@ -44,6 +47,7 @@ _HOMES = {
     ".choices.state": ("EmptyDirState", "PersistentVolumeState", "SecretState"),
     ".component.component": ("TailscaleSidecarStatefulSet",),
     ".component.sidecar": ("TailscaleSidecar",),
+    ".component.sidecar_injection": ("TailscaleSidecarInjection", "TailscaleSidecarInjectionArgs"),
     ".component.stateful_set_args": ("TailscaleSidecarStatefulSetArgs",),
     ".component.workload_args": ("TailscaleSidecarArgs",),
     ".devices.cleanup": ("DeviceCleanup",),

@@ -18,6 +18,7 @@ import tempfile
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -190,10 +191,12 @@ def run_and_report(action: Callable[[], None]) -> int:
 def on_lab() -> None:
     """The demo on the lab, which stays up, so that one can look around."""
     say(INTRODUCTION.format(where="a real cluster and a tailnet on this machine, without internet"))
-    with step("looking for Pulumi"):
-        cli = pulumi_cli.ensure()  # before the lab's network is entered, from which nothing can be downloaded
     was_up = Lab().is_healthy()
-    lab = Lab.start()
+    # Before the lab's network is entered, from which nothing can be downloaded. Both may have to be built, which takes minutes.
+    with ThreadPoolExecutor(1) as pool, step("looking for Pulumi"):
+        finding = pool.submit(pulumi_cli.ensure)
+        lab = Lab.start()
+        cli = finding.result()
     lab.enter()
     tailnet = Tailnet(lab.tailnet_url)
     client_id, client_secret = tailnet.oauth_client()

@@ -73,7 +73,8 @@ def secrets_moved(found: Found) -> Iterator[tuple[str, str]]:
     if "{" in known or "$" in known or not pattern:
         raise CannotAdoptError(
             f"{workload.ref}: the name of its state Secret, {pattern}, is not the same for each new pod of a replica: "
-            "its identity does not last, and which is whose is not known. Let TS_KUBE_SECRET be $(POD_NAME)"
+            "its identity does not last, and which is whose is not known. Let TS_KUBE_SECRET be $(POD_NAME), "
+            "and POD_NAME, from metadata.name, come before it"
         )
     pods = list(found.pods) if known != pattern else list(found.pods)[:1] or [""]
     if known != pattern and len(pods) != workload.replicas:

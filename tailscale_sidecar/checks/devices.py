@@ -199,7 +199,7 @@ SUFFIXED = Defect(
 
 @check_replica(SUFFIXED)
 def suffixed(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
-    wanted, fqdn = replica.workload.hostname(replica.name), device_name(replica)
+    wanted, fqdn = replica.hostname, device_name(replica)
     if re.fullmatch(rf"{re.escape(wanted)}-\d+", fqdn.partition(".")[0]):
         yield Seen(f"Its device is {fqdn}, and not {wanted}.", {"device": fqdn})
 

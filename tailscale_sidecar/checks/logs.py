@@ -170,7 +170,7 @@ def always(_: Replica) -> bool:
 
 CAUSES: tuple[tuple[str, Defect, Callable[[Replica], bool]], ...] = (
     (r"state Secret .*lookup \S+ on 100\.100\.100\.100", STUCK_AFTER_CRASH, rewrites_resolv_conf),
-    (r"(state Secret|kubernetes\.default\.svc).*(dial tcp|lookup) ", API_SERVER_UNREACHABLE, always),
+    (r"(state Secret|on secret|kubernetes\.default\.svc).*(dial tcp|lookup) ", API_SERVER_UNREACHABLE, always),
     # Without an address it was not even looked up, or there was no time left: the pod tells which.
     (r"getting Tailscale state Secret .*context deadline exceeded", STUCK_AFTER_CRASH, rewrites_resolv_conf),
     (r"getting Tailscale state Secret .*context deadline exceeded", API_SERVER_UNREACHABLE, always),

@@ -13,7 +13,7 @@ from ..pod.asked_resources import of_pod
 from ..pod.objects import Json
 from ..pod.quantities import amount, total
 from ..report.findings import Defect, Severity, quoted
-from .pods import NO_RESTART_POLICY, POD_SECURITY, POD_SECURITY_SAYS, stripped
+from .pods import NO_RESTART_POLICY, POD_SECURITY, POD_SECURITY_SAYS, STRIPPED_SAYS, stripped
 from .registry import Seen, check_plan
 
 FORBIDDING = ("baseline", "restricted")
@@ -126,7 +126,7 @@ REFUSED = Defect(
     do="Change what it names, or ask who runs the cluster for an exception.",
     source="https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/",
 )
-KNOWN = re.compile(f"{POD_SECURITY_SAYS}|{QUOTA_SAYS}|{LIMIT_RANGE_SAYS}")
+KNOWN = re.compile(f"{POD_SECURITY_SAYS}|{QUOTA_SAYS}|{LIMIT_RANGE_SAYS}|{STRIPPED_SAYS}")
 
 
 @check_plan(REFUSED)
@@ -138,6 +138,7 @@ def refused_otherwise(ground: Ground, plan: Plan) -> Iterator[Seen]:
 
 @check_plan(NO_RESTART_POLICY)
 def restart_policy_stripped(ground: Ground, plan: Plan) -> Iterator[Seen]:
+    yield from refused(ground, plan, STRIPPED_SAYS)
     made = pod_made(ground, plan)
     if plan.pod and made:
         yield from stripped(plan.pod["spec"], made["spec"].get("initContainers") or ())

@@ -32,9 +32,42 @@ POD_SECURITY = Defect(
 
 @check_workload(POD_SECURITY)
 def pod_security(snapshot: Snapshot, workload: Workload) -> Iterator[Seen]:
+    return refused_pods(snapshot, workload, POD_SECURITY_SAYS)
+
+
+STRIPPED_SAYS = "without restartPolicy=Always"
+"""k8s.io/kubernetes@v1.37.2 pkg/apis/core/validation/validation.go, of an init container that has what only a native sidecar
+may have: a probe, or hooks."""
+NO_RESTART_POLICY = Defect(
+    name="restart-policy-stripped",
+    severity=Severity.ERROR,
+    why=(
+        "Something that changes pods on their way in does not know restartPolicy of init containers and dropped it. "
+        "Kubernetes refuses the pod then, where the sidecar has a probe. Else the sidecar is an init container that never "
+        "ends, and the pod waits for its end for ever."
+    ),
+    do=(
+        "kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies lists what changes pods. Update it, or except "
+        "the namespace from it."
+    ),
+    source="https://github.com/aws/aws-app-mesh-controller-for-k8s/issues/774",
+)
+
+
+@check_workload(NO_RESTART_POLICY)
+def refused_without_restart_policy(snapshot: Snapshot, workload: Workload) -> Iterator[Seen]:
+    return refused_pods(snapshot, workload, STRIPPED_SAYS)
+
+
+REFUSALS = (POD_SECURITY_SAYS, STRIPPED_SAYS)
+"""What tells of a cause that is a finding of the workload, and not of each pod that is missing."""
+
+
+def refused_pods(snapshot: Snapshot, workload: Workload, says: str) -> Iterator[Seen]:
+    """What Kubernetes says of the workload's pods that it could not make, where it names this cause."""
     missing = (why_missing(snapshot, replica) for replica in snapshot.of(workload) if replica.is_missing)
     for message in (*missing, why_fewer(snapshot, workload)):
-        if POD_SECURITY_SAYS in message:
+        if says in message:
             yield Seen(quoted(message))
 
 
@@ -81,8 +114,8 @@ def missing(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
     if not replica.is_missing:
         return
     workload, message = replica.workload, why_missing(snapshot, replica)
-    if POD_SECURITY_SAYS in message:
-        return  # that is a finding of the workload
+    if any(says in message for says in REFUSALS):
+        return
     # With OrderedReady the pods after one that is not ready are not made yet, and need no finding of their own.
     names = {other.name: other for other in snapshot.of(workload)}
     before = names.get(f"{workload.name}-{int(replica.name.rpartition('-')[2]) - 1}")
@@ -95,7 +128,7 @@ def missing(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
 def fewer_than_wanted(snapshot: Snapshot, workload: Workload) -> Iterator[Seen]:
     """Of workloads whose pods have no names of their own."""
     message = why_fewer(snapshot, workload)
-    if message and POD_SECURITY_SAYS not in message:
+    if message and not any(says in message for says in REFUSALS):
         yield Seen(quoted(message), words_of_workload(workload))
 
 
@@ -116,18 +149,6 @@ def unschedulable(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
     scheduled = replica.condition("PodScheduled")
     if scheduled.get("status") == "False":
         yield Seen(quoted(str(scheduled.get("message") or scheduled.get("reason") or "No node was found.")))
-
-
-NO_RESTART_POLICY = Defect(
-    name="restart-policy-stripped",
-    severity=Severity.ERROR,
-    why=(
-        "Something that changes pods on their way in does not know restartPolicy of init containers and dropped it. "
-        "The sidecar is then an init container that never ends, and the pod waits for its end for ever."
-    ),
-    do="kubectl get mutatingwebhookconfigurations lists what changes pods. Update it, or except the namespace from it.",
-    source="https://github.com/aws/aws-app-mesh-controller-for-k8s/issues/774",
-)
 
 
 @not_ready_because(NO_RESTART_POLICY)
@@ -208,6 +229,23 @@ def told_by_log(defect: Defect) -> Callable[[Snapshot, Replica], Iterator[Seen]]
 
 for _defect in logs.DEFECTS:
     not_ready_because(_defect)(told_by_log(_defect))
+
+
+LAST_BEFORE_API_SERVER = "and setting POD_NAME, POD_UID env vars for the Pod."
+"""The end of containerboot's notice that it writes no Events (tailscale.com@v1.104.5 kube/kubeclient/client.go). All that it
+does before it says something else is to ask the API server, and it waits for an answer as long as Linux does: two minutes."""
+SILENCE = timedelta(seconds=15)
+"""How long an API server that answers is not waited for."""
+
+
+@not_ready_because(logs.API_SERVER_UNREACHABLE)
+def waits_for_the_api_server(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
+    running = (replica.sidecar_status.get("state") or {}).get("running") or {}
+    started = running.get("startedAt")
+    if started and replica.log.rstrip().endswith(LAST_BEFORE_API_SERVER):
+        silent = snapshot.now - datetime.fromisoformat(started)
+        if silent > SILENCE:
+            yield Seen(f"The sidecar waits for an answer of the API server since {silent.seconds} s.", words(replica))
 
 
 OUT_OF_MEMORY = Defect(
@@ -342,7 +380,7 @@ NO_STATE = Defect(
 
 @check_replica(NO_STATE)
 def no_state(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
-    secret = replica.workload.state_secret(replica.name)
+    secret = replica.state_secret
     known = snapshot.secrets_known(replica.workload.namespace)
     if known and secret and replica.is_ready and not (replica.state and replica.state.has_identity):
         yield Seen(f"Secret {secret} {'holds no identity' if replica.state else 'does not exist'}.", words(replica))

@@ -14,7 +14,7 @@ def words(replica: Replica) -> dict[str, str]:
     """What advice may name."""
     workload, secret = replica.workload, "of its state"
     with suppress(UnknownError):
-        secret = workload.state_secret(replica.name)
+        secret = replica.state_secret
     return {
         **words_of_workload(workload),
         "pod": replica.name,

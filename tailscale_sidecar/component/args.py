@@ -18,6 +18,7 @@ from ..choices.state import SecretState, State
 from ..clients.tailscale import TAILSCALE_API
 from ..devices.cleanup import DeviceCleanup
 from ..pod import rules
+from ..pod.additions import Owner
 from ..pod.camel_case import to_camel_case
 from ..pod.contract import (
     DNS_IMAGE,
@@ -61,7 +62,8 @@ class SidecarArgs(Model):
     its first login, and never again. It is part of the pod template. Default: all register as soon as they run."""
 
     hostname: str | None = None
-    """Prefix of the devices' names: `<hostname>-<ordinal>`. Default: the pods' names."""
+    """Prefix of the devices' names: `<hostname>-<ordinal>`. Default: the pods' names. Of a DaemonSet whose nodes have lasting
+    identities, `<hostname>-<node>`; default: the workload's name."""
     exact_hostname: str | None = None
     """The device's name as it is, for a component of one replica: what clients and certificates know it by."""
     accept_routes: bool = False
@@ -283,6 +285,16 @@ class SidecarArgs(Model):
                 f"dns={type(self.dns).__name__}() needs kernel networking: in userspace the app cannot reach "
                 "100.100.100.100. Use dns=ClusterDns(), and the proxy for tailnet names"
             )
+
+    @property
+    def owner(self) -> Owner:
+        """Whose an identity is."""
+        return "replica"
+
+    @property
+    def device_name(self) -> str:
+        """What a device is called, with the sidecar's variables in it."""
+        return self.exact_hostname or (f"{self.hostname}-$(POD_INDEX)" if self.hostname else "$(POD_NAME)")
 
     @property
     def routes(self) -> bool:

@@ -10,11 +10,9 @@ from pulumi_kubernetes.apps.v1 import StatefulSet
 from pulumi_kubernetes.core.v1 import Service, ServiceAccount
 from typing_extensions import override
 
-from ..clients import extras
-from ..devices import outputs
 from ..devices.device import Device
 from ..pod import rules
-from . import defects, kubernetes_provider, pod_template, protection, rollout
+from . import defects, pod_template, protection, rollout
 from .resources import SidecarResources
 from .stateful_set_args import TailscaleSidecarStatefulSetArgs
 
@@ -83,13 +81,7 @@ class TailscaleSidecarStatefulSet(SidecarResources):
         Raises:
             ValueError: The state is not in Secrets.
         """
-        if not self._args.state.in_secrets:
-            raise ValueError(
-                f"devices needs state=SecretState(): what {type(self._args.state).__name__} keeps, only the pod can read"
-            )
-        extras.DEVICES.require("devices")
-        pods = [f"{self._own_name}-{ordinal}" for ordinal in self._surroundings.ordinals(self._args.replicas)]
-        return outputs.devices(self.stateful_set, pods, kubernetes_provider.access_of(self))
+        return self._devices_of(self.stateful_set, self._args.replicas)
 
     def _service(self) -> Service:
         spec: Any = {

@@ -36,9 +36,12 @@ def injected(manifest: Json, args: TailscaleSidecarArgs, pod: Surroundings) -> J
 
 
 def plain(value: Any) -> Any:
-    """A copy, with whole floats, which is how Pulumi sends integers, as integers; Outputs are the same ones."""
+    """A copy, with whole floats, which is how Pulumi sends integers, as integers; Outputs are the same ones.
+
+    What is null is not there, as Kubernetes takes it.
+    """
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [plain(item) for item in value]
     return whole_number(value)
@@ -128,6 +131,8 @@ def _refuse_other_replicas(spec: Json, args: TailscaleSidecarArgs, path: str) ->
             )
         if args.registration_rate is not None and spec.get("podManagementPolicy") != "Parallel":
             raise ValueError(f"{path}.podManagementPolicy must be Parallel with registration_rate; remove that")
+    if args.owner == "node":
+        _refuse_surge(spec.get("updateStrategy") or {}, path)
     if not args.is_lasting_deployment:
         return
     strategy = spec.get("strategy") or {}
@@ -138,6 +143,17 @@ def _refuse_other_replicas(spec: Json, args: TailscaleSidecarArgs, path: str) ->
         raise ValueError(
             f"{path}.strategy.type is {kind}: the new pod would wait for the claim of the old one, and the old one for the "
             "new one to be ready. Set Recreate, or use state=EmptyDirState()"
+        )
+
+
+def _refuse_surge(strategy: Any, path: str) -> None:
+    """Raises ValueError where a node may have a new pod beside the old one: elsewhere it comes when that has ended."""
+    rolling = strategy.get("rollingUpdate") if isinstance(strategy, Mapping) else None
+    surge = rolling.get("maxSurge") if isinstance(rolling, Mapping) else None
+    if isinstance(surge, int | str) and str(surge) not in ("0", "0%"):
+        raise ValueError(
+            f"{path}.updateStrategy.rollingUpdate.maxSurge is {surge}: a node's new pod would run beside the old one, with one "
+            "identity. Remove it, or use state=EmptyDirState()"
         )
 
 

@@ -8,12 +8,15 @@ from typing import Any
 import pulumi
 from pulumi.runtime import is_dry_run
 from pulumi_kubernetes.admissionregistration import v1 as admission
+from pulumi_kubernetes.apps.v1 import StatefulSet
 from pulumi_kubernetes.core.v1 import Secret, SecretPatch, Service
 from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 
 from ..clients import extras
+from ..devices import outputs
 from ..devices.cleanup import CREDENTIALS
 from ..devices.cleanup_provider import DeviceCleanupResource
+from ..devices.device import Device
 from ..pod.additions import Surroundings
 from ..pod.model import Input
 from . import kubernetes_provider, protection
@@ -35,14 +38,13 @@ class SidecarResources(pulumi.ComponentResource):
     # Typed where they are assigned: annotations of the class are what Pulumi's SDK would resolve anew for each component.
     def _register_resources(self) -> None:
         """Registers all but what is made for the workload itself."""
-        self.role: Role | None
+        self.role: Role | None = self._role()
         """None where the state needs no Secret."""
-        self.role_binding: RoleBinding | None
-        self.role, self.role_binding = self._rbac()
         self.policy: admission.ValidatingAdmissionPolicy | None
         """With `SecretState(access="guarded")`."""
         self.policy_binding: admission.ValidatingAdmissionPolicyBinding | None
         self.policy, self.policy_binding = self._policy()
+        self.role_binding: RoleBinding | None = self._role_binding()
         self.auth_secret: Secret | None = self._auth_secret()
         """None where the credential is in an existing Secret."""
         self.state_secrets: list[Secret | SecretPatch] = self._state_secrets()
@@ -60,32 +62,35 @@ class SidecarResources(pulumi.ComponentResource):
         """An object of the component's own, by which its cluster is told from others, with what Kubernetes gave it."""
         raise NotImplementedError
 
-    def _rbac(self) -> tuple[Role | None, RoleBinding | None]:
+    def _role(self) -> Role | None:
         if not self._args.state.in_secrets:
-            return None, None
-        role_rules: Any = list(self._args.state.additions(self._surroundings).rules)  # none while there is no replica
-        role = Role(f"{self._name}-role", metadata=self._metadata(self._own_name), rules=role_rules, opts=self._child())
+            return None
+        rules: Any = list(self._args.state.additions(self._surroundings).rules)  # none while there is no replica
+        return Role(f"{self._name}-role", metadata=self._metadata(self._own_name), rules=rules, opts=self._child())
+
+    def _role_binding(self) -> RoleBinding | None:
+        if self.role is None:
+            return None
         subject: Any = {
             "kind": "ServiceAccount",
             "name": self._account,
-            "namespace": _namespace_of(role),
+            "namespace": _namespace_of(self.role),
         }
         role_ref: Any = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": self._own_name}
-        binding = RoleBinding(
+        return RoleBinding(
             f"{self._name}-role-binding",
             metadata=self._metadata(self._own_name),
             subjects=[subject],
             role_ref=role_ref,
-            opts=self._child(role),
+            opts=self._child(self.role, self.policy_binding),  # no rights without what guards them
         )
-        return role, binding
 
     def _policy(self) -> tuple[Any, Any]:
         if self.role is None:
             return None, None
         namespace = _namespace_of(self.role)
         spec: Any = self._args.state.policy(
-            pulumi.Output.concat("system:serviceaccount:", namespace, ":", self._account)
+            pulumi.Output.concat("system:serviceaccount:", namespace, ":", self._account), self._surroundings
         )
         if spec is None:
             return None, None
@@ -171,6 +176,25 @@ class SidecarResources(pulumi.ComponentResource):
         was_spare = [pulumi.Alias(name=f"{self._name}-spare-device-{ordinal}")] if index < self._args.replicas else []
         before = self._child(self._anchor(), *self.state_secrets[index : index + 1])
         return pulumi.ResourceOptions.merge(before, pulumi.ResourceOptions(aliases=was_spare))
+
+    def _devices_of(self, stateful_set: StatefulSet, replicas: int | pulumi.Output[int]) -> pulumi.Output[list[Device]]:
+        """The devices of a StatefulSet's replicas, in the order of the pods.
+
+        Raises:
+            ValueError: Which Secrets have the state is not known.
+        """
+        state, pod = self._args.state, self._surroundings
+        if not state.in_secrets:
+            raise ValueError(
+                f"devices needs state=SecretState(): what {type(state).__name__} keeps, only the pod can read"
+            )
+        if pod.owner != "replica":
+            raise ValueError("devices is for kind='StatefulSet', whose replicas are known by number")
+        extras.DEVICES.require("devices")
+        pods = pulumi.Output.from_input(replicas).apply(
+            lambda count: [f"{pod.name}-{ordinal}" for ordinal in pod.ordinals(int(count))]
+        )
+        return outputs.devices(stateful_set, pods, kubernetes_provider.access_of(self))
 
     def _metadata(self, name: str, annotations: Mapping[str, Input[str]] | None = None) -> Any:
         metadata: dict[str, Any] = {"name": name, "labels": {"app": self._own_name, **self._args.labels}}

@@ -7,10 +7,12 @@ from typing import Any
 import pulumi
 from pulumi.runtime import is_dry_run, settings
 from pulumi.runtime.proto.resource_pb2_grpc import ResourceMonitorStub
+from pulumi_kubernetes.apps.v1 import StatefulSet
 from pulumi_kubernetes.core.v1 import PersistentVolumeClaim, Service
 from pulumi_kubernetes.rbac.v1 import Role
 from typing_extensions import override
 
+from ..devices.device import Device
 from ..pod.additions import Surroundings
 from . import defects, pod_template, protection
 from .end_of_program import at_end_of_program
@@ -32,7 +34,7 @@ class TailscaleSidecar(SidecarResources):
 
     It makes what the sidecar needs. Its `transform` puts the sidecar into the workload: give it to the resource that the
     workload comes from, as `opts=pulumi.ResourceOptions(transforms=[sidecar.transform])`. In Kubernetes its objects are
-    called `<workload>-tailscale`, and state Secrets like the pods.
+    called `<workload>-tailscale`, and state Secrets like the pods, or `<workload>-<node>`.
     """
 
     def __init__(self, name: str, args: TailscaleSidecarArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -93,6 +95,22 @@ class TailscaleSidecar(SidecarResources):
         props = injected(dict(args.props), self._args, self._surroundings)
         defects.refuse({**props, "kind": kind})
         return pulumi.ResourceTransformResult(props=props, opts=pulumi.ResourceOptions.merge(args.opts, needed))
+
+    def devices(self, stateful_set: StatefulSet) -> pulumi.Output[list[Device]]:
+        """The devices of a StatefulSet's replicas, in the order of the pods; read from the state Secrets once all are up.
+
+        Unknown in a preview that changes the StatefulSet. It needs the extra `devices`, and the kubeconfig of the
+        component's Kubernetes provider.
+
+        Args:
+            stateful_set: The workload, as the program made it or as the chart's `resources` have it.
+
+        Raises:
+            ValueError: The workload is of another kind, or its state is not in Secrets.
+        """
+        return self._devices_of(
+            stateful_set, stateful_set.spec.apply(lambda spec: 1 if spec.replicas is None else spec.replicas)
+        )
 
     @property
     def _ref(self) -> str:

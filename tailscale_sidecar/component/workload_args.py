@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
+from typing_extensions import override
 
-from ..choices.state import EmptyDirState, PersistentVolumeState
+from ..choices.state import EmptyDirState, PersistentVolumeState, SecretState
 from ..pod import rules
+from ..pod.additions import Owner
 from .args import SidecarArgs
 
 Kind = Literal["StatefulSet", "Deployment", "DaemonSet", "Job", "CronJob"]
@@ -74,6 +76,9 @@ class TailscaleSidecarArgs(SidecarArgs):
         if self.kind == "StatefulSet" or isinstance(self.state, EmptyDirState):
             return
         state = f"{type(self.state).__name__}()"
+        if self.kind == "DaemonSet" and isinstance(self.state, SecretState):
+            self._check_state_of_nodes(self.state)
+            return
         if self.kind != "Deployment":
             raise ValueError(OUTLIVED.format(state, self.kind, "its pods have no names that come again"))
         if not isinstance(self.state, PersistentVolumeState):
@@ -85,16 +90,43 @@ class TailscaleSidecarArgs(SidecarArgs):
         if self.replicas > 1:
             raise ValueError(f"state={state} of a Deployment is one identity, for replicas=1; use a StatefulSet")
 
+    def _check_state_of_nodes(self, state: SecretState) -> None:
+        if state.access != "guarded" or state.max_replicas is not None:
+            raise ValueError(
+                "state of kind='DaemonSet' is a Secret for each node, and nodes come and go: the sidecars make them. Give "
+                "SecretState(access='guarded') without max_replicas, or EmptyDirState()"
+            )
+        if self.device_cleanup is not None:
+            raise ValueError(
+                "device_cleanup cannot be given with kind='DaemonSet': Pulumi does not know of nodes that go. Remove it, and "
+                "delete their devices on the tailnet"
+            )
+
     def _check_names_of_kind(self) -> None:
         if self.kind != "StatefulSet":
-            for field in ("hostname", "ordinals_start", "registration_rate"):
+            numbered = ("ordinals_start", "registration_rate", *(() if self.owner == "node" else ("hostname",)))
+            for field in numbered:
                 if getattr(self, field):
                     raise ValueError(f"{field} is for kind='StatefulSet', whose replicas have numbers; remove it")
+        if self.exact_hostname is not None and self.owner == "node":
+            raise ValueError(
+                "exact_hostname would be the name of each node's device; use hostname, which is followed by the node's name"
+            )
         if self.exact_hostname is not None and not self.state.outlives_pod:
             raise ValueError(
                 "exact_hostname needs a state that outlives the pod: a new pod's device would come while the old one still "
                 "has the name. Remove it, or give another state"
             )
+
+    @property
+    @override
+    def owner(self) -> Owner:
+        return "node" if self.kind == "DaemonSet" and self.state.outlives_pod else "replica"
+
+    @property
+    @override
+    def device_name(self) -> str:
+        return f"{self.hostname or self.workload}-$(NODE_NAME)" if self.owner == "node" else super().device_name
 
     @property
     def is_lasting_deployment(self) -> bool:

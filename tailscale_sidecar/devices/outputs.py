@@ -28,16 +28,16 @@ READS_AT_ONCE = 10
 
 
 def devices(
-    stateful_set: StatefulSet, pods: Sequence[str], access: pulumi.Output[ClusterAccess]
+    stateful_set: StatefulSet, pods: pulumi.Output[list[str]], access: pulumi.Output[ClusterAccess]
 ) -> pulumi.Output[list[Device]]:
     """The pods' devices, in this order: unknown in a preview until the StatefulSet is as it will be."""
 
     async def found(values: list[Any]) -> list[Device]:
-        _, metadata, observed, way = values
+        _, metadata, observed, way, names = values
         name, namespace, uid, generation = metadata
         if uid is None:  # without a cluster: in render, or with mocks
             return _unknown()
-        reader = _Reader(stateful_set=name, stateful_set_uid=uid, access=way, namespace=namespace, pods=pods)
+        reader = _Reader(stateful_set=name, stateful_set_uid=uid, access=way, namespace=namespace, pods=names)
         if not is_dry_run():
             return await reader.wait()
         # A preview's StatefulSet is the answer to a dry run: a generation that no controller has seen is yet to come.
@@ -45,7 +45,7 @@ def devices(
 
     metadata = stateful_set.metadata.apply(lambda found: [found.name, found.namespace, found.uid, found.generation])
     observed = stateful_set.status.apply(lambda status: status.observed_generation if status else None)
-    known = pulumi.Output.all(stateful_set.id, metadata, observed, access)  # the ID is unknown until it is made
+    known = pulumi.Output.all(stateful_set.id, metadata, observed, access, pods)  # the ID is unknown until it is made
     return pulumi.Output.unsecret(known.apply(found))  # a kubeconfig is secret, and what is read with it would be
 
 

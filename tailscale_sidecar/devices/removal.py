@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..clients.errors import ClusterError, TailscaleApiError
 from ..clients.kubernetes import Cluster
 from ..clients.tailscale import TailscaleApi
+from ..pod.contract import SIDECAR
 from ..pod.objects import Json
 from .state_secret import StateSecret, public_keys
 
@@ -49,7 +50,8 @@ def remove_device(
 ) -> None:
     """Deletes the device whose keys are in the replica's state Secret, once the replica's pod has ended.
 
-    A replica that its StatefulSet still asks for keeps its device: then not the replica goes, but its clean-up.
+    A replica that its StatefulSet still asks for, with a sidecar, keeps its device: then not the replica goes, but its
+    clean-up.
 
     Raises:
         RemovalError: The device could not be told for sure, or not be deleted.
@@ -81,16 +83,24 @@ def _is_wanted(replica: Replica, cluster: Cluster) -> bool:
     stateful_set = cluster.find("StatefulSet", replica.stateful_set)
     if stateful_set is None or stateful_set["metadata"].get("deletionTimestamp"):
         return False
+    if not _has_sidecar(stateful_set["spec"]["template"]):  # it is somebody else's, and went out of it
+        return False
     first = int((stateful_set["spec"].get("ordinals") or {}).get("start", 0))
     return first <= replica.ordinal < first + int(stateful_set["spec"]["replicas"])
 
 
 def _await_end(replica: Replica, cluster: Cluster, sleep: Callable[[float], None]) -> None:
     end = time.monotonic() + POD_END_SECONDS
-    while cluster.find("Pod", replica.pod) is not None:
+    while (pod := cluster.find("Pod", replica.pod)) is not None and _has_sidecar(pod):
         if time.monotonic() > end:
             raise RemovalError(f"the device of {replica}: its pod has not ended in {POD_END_SECONDS} seconds")
         sleep(POLL_SECONDS)
+
+
+def _has_sidecar(pod: Json) -> bool:
+    """Whether a pod, or a template of pods, has one."""
+    containers = (container for field in ("initContainers", "containers") for container in pod["spec"].get(field) or ())
+    return any(container["name"] == SIDECAR for container in containers)
 
 
 def _state_secret(replica: Replica, cluster: Cluster) -> Json | None:

@@ -114,5 +114,5 @@ def decoded(value: str) -> str:
 
 
 def names_in(text: str) -> list[str]:
-    """The variables that a value refers to."""
-    return [part.partition(")")[0] for part in text.split("$(")[1:]]
+    """The variables that a value refers to; `$$` stands for a `$`."""
+    return [part.partition(")")[0] for part in text.replace("$$", "").split("$(")[1:]]

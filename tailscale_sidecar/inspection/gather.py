@@ -227,10 +227,8 @@ def pair(workload: Workload, pods: Iterable[Json], states: Mapping[str, StateSec
     """The replicas of a workload, those too that have no pod, and those that are about to go."""
     own = {pod["metadata"]["name"]: pod for pod in pods if belongs(pod, workload)}
     names = dict.fromkeys([*workload.pod_names, *sorted(own, key=natural)])
-    return [
-        Replica(workload=workload, name=name, pod=own.get(name), state=states.get(workload.state_secret(name)))
-        for name in names
-    ]
+    found = [Replica(workload=workload, name=name, pod=own.get(name)) for name in names]
+    return [replace(replica, state=states.get(replica.state_secret)) for replica in found]
 
 
 def belongs(pod: Json, workload: Workload) -> bool:
@@ -323,7 +321,7 @@ def with_devices(replicas: Iterable[Replica], tailnet: Tailnet | None) -> list[R
             if device_id:
                 return by_id.get(device_id)
         # In a Secret, an ID is missing because there is no device yet; elsewhere it cannot be read from here.
-        return None if replica.workload.state.kind == "secret" else by_name.get(replica.workload.hostname(replica.name))
+        return None if replica.workload.state.kind == "secret" else by_name.get(replica.hostname)
 
     return [replace(replica, device=found(replica)) for replica in replicas]
 

@@ -93,6 +93,16 @@ class Replica:
         return f"Pod {self.workload.namespace}/{self.name}"
 
     @property
+    def state_secret(self) -> str:
+        """Name of its state Secret; nothing where the state is elsewhere, or the Secret that of a node not known yet."""
+        return self.workload.state_secret(self.name, self.node)
+
+    @property
+    def hostname(self) -> str:
+        """The name that its device asks for."""
+        return self.workload.hostname(self.name, self.node)
+
+    @property
     def status(self) -> Json:
         """The pod's status."""
         found: Json = (self.pod or {}).get("status") or {}

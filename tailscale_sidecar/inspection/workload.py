@@ -19,6 +19,8 @@ from .unknown_values import UnknownError, known_items
 POD_NAME = "{metadata.name}"
 """Stands for the pod's name in values that differ from pod to pod."""
 POD_INDEX = "{metadata.labels['apps.kubernetes.io/pod-index']}"
+NODE_NAME = "{spec.nodeName}"
+"""Stands for the name of the pod's node."""
 KINDS = ("StatefulSet", "Deployment")
 """Workloads that are looked for."""
 OPERATOR_LABEL = "tailscale.com/managed"
@@ -359,13 +361,14 @@ class Workload:
         volumes = {volume["name"]: volume for volume in self.pod_spec.get("volumes") or ()}
         return "pod" if "emptyDir" in volumes.get(mount["name"], {}) else "volume"  # else one of the claims
 
-    def state_secret(self, pod: str) -> str:
-        """Name of a pod's state Secret; nothing where the state is elsewhere."""
-        return for_pod(self.state.name, pod) if self.state.kind == "secret" else ""
+    def state_secret(self, pod: str, node: str = "") -> str:
+        """Name of a pod's state Secret; nothing where the state is elsewhere, or the Secret that of a node not known yet."""
+        name = for_pod(self.state.name, pod, node) if self.state.kind == "secret" else ""
+        return "" if NODE_NAME in name else name
 
-    def hostname(self, pod: str) -> str:
+    def hostname(self, pod: str, node: str = "") -> str:
         """The name that a pod's device asks for; without one, Tailscale takes the machine's, which is the pod's."""
-        return for_pod(self.env.get("TS_HOSTNAME") or POD_NAME, pod)
+        return for_pod(self.env.get("TS_HOSTNAME") or POD_NAME, pod, node)
 
 
 def is_job_of(job: str, cron_job: str) -> bool:
@@ -484,6 +487,7 @@ def mount_at(container: Json, path: str) -> Json | None:
     return max(parents, key=lambda mount: len(mount["mountPath"]), default=None)
 
 
-def for_pod(pattern: str, pod: str) -> str:
-    """A value that differs from pod to pod, for one of them."""
-    return pattern.replace(POD_NAME, pod).replace(POD_INDEX, pod.rpartition("-")[2])
+def for_pod(pattern: str, pod: str, node: str = "") -> str:
+    """A value that differs from pod to pod, for one of them; that of a node only where the node is known."""
+    known = pattern.replace(NODE_NAME, node) if node else pattern
+    return known.replace(POD_NAME, pod).replace(POD_INDEX, pod.rpartition("-")[2])

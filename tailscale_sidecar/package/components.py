@@ -14,6 +14,7 @@ from ..component import defects
 from ..component.component import TailscaleSidecarStatefulSet
 from ..component.injection import injected
 from ..component.sidecar import TailscaleSidecar, surroundings
+from ..component.sidecar_injection import TailscaleSidecarInjection, TailscaleSidecarInjectionArgs
 from ..component.split_dns_route import SplitDnsRoute
 from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from ..component.workload_args import TailscaleSidecarArgs
@@ -129,6 +130,16 @@ class Sidecar(TailscaleSidecar):
         return {lower(self._args.kind): pulumi.Output.all(*needed).apply(lambda _: self._injected)}
 
 
+class Injection(TailscaleSidecarInjection):
+    """The sidecar for pods that Pulumi does not know of."""
+
+    _spelled = staticmethod(spelled)
+
+    def outputs(self) -> Json:
+        """None."""
+        return {}
+
+
 class Route(SplitDnsRoute):
     """A split DNS route; its name is the domain."""
 
@@ -160,6 +171,7 @@ def _of_function(inputs: type[Model], make: Callable[..., Made]) -> Kind:
 KINDS: Mapping[str, Kind] = {
     token("TailscaleSidecarStatefulSet"): Kind(StatefulSet.read, StatefulSet),
     token("TailscaleSidecar"): Kind(Sidecar.read, Sidecar),
+    token("TailscaleSidecarInjection"): _of_function(TailscaleSidecarInjectionArgs, Injection),
     token("SplitDnsRoute"): _of_function(ROUTE_INPUTS, Route),
     **{
         token(name): _of_function(creation.inputs, partial(Created, token(name), creation))

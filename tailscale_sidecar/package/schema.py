@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 
 from ..component.args import SidecarArgs
 from ..component.component import TailscaleSidecarStatefulSet
+from ..component.sidecar_injection import TailscaleSidecarInjection, TailscaleSidecarInjectionArgs
 from ..component.split_dns_route import SplitDnsRoute
 from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from ..component.workload_args import TailscaleSidecarArgs
@@ -91,6 +92,9 @@ def schema() -> Json:
     resources = {
         "TailscaleSidecarStatefulSet": _stateful_set(kinds),
         "TailscaleSidecar": _sidecar(kinds),
+        "TailscaleSidecarInjection": _resource(
+            _prose(TailscaleSidecarInjection), _object(TailscaleSidecarInjectionArgs, kinds)
+        ),
         "SplitDnsRoute": _resource(_prose(SplitDnsRoute), _object(ROUTE_INPUTS, kinds)),
         **{name: _created(creation, kinds) for name, creation in CREATED.items()},
     }

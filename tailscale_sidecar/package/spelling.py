@@ -12,6 +12,7 @@ from ..choices.auth import Auth
 from ..choices.dns import Dns
 from ..choices.networking import Networking
 from ..choices.state import State
+from ..component.sidecar_injection import TailscaleSidecarInjectionArgs
 from ..component.stateful_set_args import TailscaleSidecarStatefulSetArgs
 from ..component.workload_args import TailscaleSidecarArgs
 from ..devices.cleanup import DeviceCleanup
@@ -81,7 +82,8 @@ def _paths() -> dict[str, str]:
 @cache
 def _names() -> str:
     chosen = [kind for base in CHOICES.values() for kind in members(base).values()]
-    kinds: list[type[Model]] = [TailscaleSidecarStatefulSetArgs, TailscaleSidecarArgs, *chosen, *NESTED.values()]
+    kinds: list[type[Model]] = [TailscaleSidecarStatefulSetArgs, TailscaleSidecarArgs, TailscaleSidecarInjectionArgs]
+    kinds += [*chosen, *NESTED.values()]
     names = {*OF_FUNCTIONS, *(name for kind in kinds for name in kind.model_fields)}
     return "|".join(sorted(names, key=len, reverse=True))
 

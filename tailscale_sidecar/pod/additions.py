@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from .objects import Json
+
+Owner: TypeAlias = Literal["replica", "pod", "node"]
+"""Whose an identity is: a replica's, whose name is known beforehand; any pod's, by its name; or a node's, of whichever pod of
+a DaemonSet runs there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,10 +17,12 @@ class Surroundings:
     """What a choice is told of the pod that it adds to: plain values, and Outputs where the argument may be one."""
 
     name: str = ""
-    """Of the StatefulSet."""
+    """Of the workload."""
     replicas: int = 0
     first: int = 0
     """Number of the first replica."""
+    owner: Owner = "replica"
+    """Whose an identity is."""
     auth_secret: Any = ""
     """Name of the Secret with the credential."""
     outlives_pod: bool = True

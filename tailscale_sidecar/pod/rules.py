@@ -68,6 +68,7 @@ ENV_FIELDS = {
     "ID_TOKEN_FILE": "auth",
     "KUBERNETES_SERVICE_HOST": None,
     "PATH": None,
+    "NODE_NAME": None,
     "POD_INDEX": "hostname",
     "POD_IP": None,
     "POD_IPS": None,

@@ -39,10 +39,10 @@ device_id() { # of the device in the state store; nothing without one
 
 report_another_device() { # what another controller wrote into the state Secret is only read at the next start
   before=$(cat $run/device 2>/dev/null)
-  case $(device_id) in "$before" | "") return ;; *) after=$(device_id) ;; esac
-  if [ -n "$before" ]; then
-    log "the state store holds another device ($after) than when this pod last started ($before): who else writes to it?"
-  fi
+  if [ -z "$before" ]; then return; fi # a new pod
+  after=$(device_id)
+  case $after in "$before" | "") return ;; esac
+  log "the state store holds another device ($after) than when this pod last started ($before): who else writes to it?"
 }
 
 with_attributes() { # adds ?ephemeral=... and the like, unless the credential has its own

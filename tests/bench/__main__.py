@@ -22,6 +22,7 @@ from .command_start import command_start
 from .doctor import commands
 from .faults import FAULTS
 from .imports import imports
+from .injected import injected
 from .node import node
 from .program import each_replica, many_components, many_replicas, one_component
 from .registration import registration
@@ -41,6 +42,7 @@ SECTIONS: dict[str, tuple[Part, ...]] = {
     "Cost": (use, resolvers),
     "Node": (node,),
     "Program": (imports, one_component, many_components, many_replicas, each_replica, rendering),
+    "Workloads of others": (injected,),
     "Other languages": (typescript,),
     "Commands": (commands, command_start),
     "Many replicas": (api_server, audit, registration),

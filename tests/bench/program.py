@@ -165,9 +165,14 @@ def median(runs: Sequence[Deployed]) -> Deployed:
 def deployed(bench: Bench, program: str, **config: object) -> Deployed:
     """Deploys a program for the first time."""
     with new_stack(bench, program, **config) as stack:
-        preview, _ = measured(stack, "preview")
-        up, _ = measured(stack, "up", "--yes", "--skip-preview")
-        return Deployed(preview, up, len(stack.pulumi("stack", "export")) / 1024)
+        return deployment_of(stack)
+
+
+def deployment_of(stack: Stack) -> Deployed:
+    """What a stack's first preview and `up` take."""
+    preview, _ = measured(stack, "preview")
+    up, _ = measured(stack, "up", "--yes", "--skip-preview")
+    return Deployed(preview, up, len(stack.pulumi("stack", "export")) / 1024)
 
 
 def upped_at_once(bench: Bench, program: str, **config: object) -> float:

@@ -13,7 +13,7 @@ from tests.lab.settings import KUBERNETES_VERSION, TAILSCALE_VERSION
 from tests.support.build_before import BEFORE
 from tests.support.subjects import DEFAULT, EVERY_MODE
 
-from . import command_start, doctor, node, program, typescript
+from . import command_start, doctor, injected, node, program, typescript
 from .api_server import GROWTH, REPLICAS
 from .before import ROLLED, ROLLS, RUNS
 from .recovery import PATIENCE
@@ -76,6 +76,11 @@ system time of the whole process tree: Pulumi, its language host, the program an
 after each step, so that a component adds three to the 14 writes of its objects, and a longer name to each. So `up` is measured
 twice: with the state written at the end only (`PULUMI_SKIP_CHECKPOINTS`), and as it is, there beside a ComponentResource by hand
 of the same type. Growth is beside that by hand, too: Pulumi itself takes more for each component of a preview the more there are.
+""",
+    "Workloads of others": f"""\
+The same of {injected.WORKLOADS} StatefulSets into which [the transform](any-workload.md) puts the sidecar, beside
+[the StatefulSets without it](../tests/bench/programs/injected) and the other objects of the component by hand. New stacks of each,
+in turn: {injected.RUNS}; medians, also of the ratio.
 """,
     "Other languages": f"""\
 The same from TypeScript: previews of the [package](languages.md), beside [the same objects by hand](../tests/bench/programs/typescript)

@@ -5,26 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tailscale_sidecar import PersistentVolumeState, SecretState
+from tailscale_sidecar.pod.contract import SERVICE_ACCOUNT_DIR
 from tests.lab import LabError
 from tests.support.deployment import Deployment, Workspace
+
+TOKEN = f"{SERVICE_ACCOUNT_DIR}/token"
 
 
 def as_pod(app: Deployment, ordinal: int, *command: str, stdin: str = "") -> str:
     """Runs kubectl with the token that a replica's sidecar holds."""
-    token = app.exec(
-        "cat", "/var/run/secrets/kubernetes.io/serviceaccount/token", ordinal=ordinal, container="tailscale"
-    )
-    lab = app.workspace.lab
-    return lab.kubectl(
-        *command,
-        *(
-            "--kubeconfig=/dev/null",
-            f"--server={lab.api_server}",
-            f"--certificate-authority={lab.certificate_authority}",
-        ),
-        *(f"--token={token.strip()}", f"--namespace={app.workspace.namespace}"),
-        stdin=stdin,
-    )
+    token = app.exec("cat", TOKEN, ordinal=ordinal, container="tailscale")
+    return app.workspace.kubectl_as(token, *command, stdin=stdin)
 
 
 @pytest.mark.parametrize("access", ["scoped", "guarded", "open"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tailscale_sidecar import AuthKey, EmptyDirState, OAuthClient, WorkloadIdentity
 from tests.lab import Lab
 from tests.lab.tailnet_client import Tailnet
 from tests.support.deployment import Workspace
 
 
+@pytest.mark.matrix
 def test_an_oauth_client_registers_both_replicas_as_lasting_devices_with_their_tags(workspace: Workspace) -> None:
     app = workspace.deploy(replicas=2)
     assert [(d.hostname, d.tags, d.ephemeral, d.preauthorized) for d in app.devices()] == [
@@ -37,6 +40,7 @@ def test_attributes_are_added_to_an_existing_secret_that_pulumi_never_reads(
     assert (device.ephemeral, device.preauthorized) == (False, True)
 
 
+@pytest.mark.matrix
 def test_a_reusable_auth_key_registers_all_replicas_with_the_keys_own_tags(
     workspace: Workspace, tailnet: Tailnet
 ) -> None:

@@ -13,6 +13,7 @@ from tests.support.look_ups import everywhere, look_up
 USERS = pytest.mark.parametrize("networking", [KernelNetworking(), NAMESPACED], ids=["privileged", "user-namespace"])
 
 
+@pytest.mark.matrix
 @USERS
 @pytest.mark.parametrize("dns", [InPodSplitDns(), SplitDns(), ClusterDns()], ids=lambda dns: type(dns).__name__)
 def test_the_app_finds_cluster_names_short_and_long_in_every_mode(

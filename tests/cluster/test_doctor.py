@@ -22,11 +22,14 @@ from tests.support.deployment import APP, QUIET, RENDERER, Deployment, Workspace
 from tests.support.doctor import CLUSTER_CIDRS, await_finding, by_api, disable_key_expiry, doctor, names, target
 from tests.support.guide import Guide
 from tests.support.kernel_modes import NAMESPACED
+from tests.support.mutation import dropping_restart_policy
 from tests.support.planted import PLANTED_IN_TEMPLATE
 from tests.support.sidecar import Sidecar
 from tests.support.subjects import deploy
 
 DOCS = Path(__file__).parents[2] / "docs/doctor.md"
+NOBODY = "10.200.0.99"
+"""An address of the lab that nothing has."""
 DISCARD = 9
 """A port where nobody listens."""
 QUIET_APP = {**APP, "env": [{"name": "PORT", "value": "8080"}]}
@@ -279,6 +282,43 @@ def test_a_sidecar_whose_user_namespace_was_dropped_does_not_start_and_says_why(
     await_finding(app, "user-namespace-dropped")
     app.wait_for("the reason", lambda: "its root is the node's" in Sidecar(app).last_words())
     assert app.devices() == []
+
+
+def without_probes(container: dict[str, Any]) -> None:
+    """As most have it that write a sidecar by hand."""
+    for key in ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle"):
+        container.pop(key, None)
+
+
+def at_an_address_that_nobody_has(container: dict[str, Any]) -> None:
+    container["env"] = [*container.get("env", ()), {"name": "KUBERNETES_SERVICE_HOST", "value": NOBODY}]
+
+
+def deployed_with(workspace: Workspace, change: Callable[[dict[str, Any]], None]) -> Deployment:
+    """A component whose added containers are changed."""
+    app = Deployment(workspace, f"changed-{secrets.token_hex(2)}", workspace.arguments())
+    objects = app.objects
+    (stateful_set,) = [found for found in objects if found["kind"] == "StatefulSet"]
+    for container in stateful_set["spec"]["template"]["spec"]["initContainers"]:
+        change(container)
+    workspace.apply(objects)
+    return app
+
+
+@pytest.mark.parametrize("change", [lambda _: None, without_probes], ids=["refused for its probe", "made, and waits"])
+def test_a_sidecar_that_lost_its_restart_policy_on_the_way_in_is_named(
+    workspace: Workspace, change: Callable[[dict[str, Any]], None]
+) -> None:
+    with dropping_restart_policy(workspace):
+        app = deployed_with(workspace, change)
+        await_finding(app, "restart-policy-stripped")
+        assert "replica-missing" not in names(doctor(workspace, target(app)))
+
+
+def test_an_api_server_that_the_pod_does_not_reach_is_named(workspace: Workspace) -> None:
+    app = deployed_with(workspace, at_an_address_that_nobody_has)
+    await_finding(app, "api-server-unreachable")
+    app.wait_for("the address", lambda: NOBODY in str(doctor(workspace, target(app))["findings"]))
 
 
 def test_pods_that_fit_no_node_are_named_with_what_the_scheduler_says(workspace: Workspace) -> None:

@@ -8,10 +8,16 @@ from tailscale_sidecar import EmptyDirState, KernelNetworking, PersistentVolumeS
 from tailscale_sidecar.choices.state import State
 from tests.support.deployment import Workspace
 from tests.support.kernel_modes import NAMESPACED
+from tests.support.releases import SINCE_1_96
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("networking", [KernelNetworking(), NAMESPACED], ids=["privileged", "user-namespace"])
-@pytest.mark.parametrize("state", [SecretState(), PersistentVolumeState()], ids=lambda state: type(state).__name__)
+@pytest.mark.parametrize(
+    "state",
+    [SecretState(), pytest.param(PersistentVolumeState(), marks=SINCE_1_96)],
+    ids=lambda state: type(state).__name__,
+)
 def test_a_deleted_pod_comes_back_as_the_same_device_without_a_request_for_a_key(
     workspace: Workspace, state: State, networking: KernelNetworking
 ) -> None:
@@ -23,6 +29,8 @@ def test_a_deleted_pod_comes_back_as_the_same_device_without_a_request_for_a_key
     assert len(app.credential_requests()) == requests == 4  # a token and a key for each replica's first login
 
 
+@pytest.mark.matrix
+@SINCE_1_96
 def test_a_deleted_pod_with_its_state_in_an_empty_dir_comes_back_as_a_new_device(workspace: Workspace) -> None:
     app = workspace.deploy(state=EmptyDirState())
     before = app.device()

@@ -61,6 +61,7 @@ def test_a_namespace_that_enforces_restricted_takes_the_userspace_pod(workspace:
     assert (app.device().node_key, app.device().addresses) == (before.node_key, before.addresses)
 
 
+@pytest.mark.matrix
 def test_userspace_replicas_reach_each_other_through_the_proxy(workspace: Workspace) -> None:
     app = restricted(workspace, replicas=2)
     other = app.device(1)

@@ -18,6 +18,7 @@ from tests.lab.tailnet_client import Tailnet
 from tests.support.account import kubeconfig_for
 from tests.support.deployment import RENDERER, Deployment, Workspace
 from tests.support.examples import ROOT
+from tests.support.mutation import dropping_restart_policy
 from tests.support.preflight import names, preflight
 
 EVERYTHING = tuple(family.everything for family in settings.FAMILIES)
@@ -83,6 +84,11 @@ def test_a_namespace_that_forbids_privileges_is_named(workspace: Workspace) -> N
     assert [one["name"] for one in found] == ["pod-security-forbids"]
     assert 'violates PodSecurity "baseline:latest"' in found[0]["what"]
     assert names(preflight(workspace, "--networking=userspace")) - OF_OTHER_TESTS == set()
+
+
+def test_a_restart_policy_that_would_be_dropped_on_the_way_in_is_named(workspace: Workspace) -> None:
+    with dropping_restart_policy(workspace):
+        assert names(preflight(workspace)) - OF_OTHER_TESTS == {"restart-policy-stripped"}
 
 
 LIMITS = {"limits.cpu": "4", "limits.memory": "4Gi", "requests.cpu": "4", "requests.memory": "4Gi"}

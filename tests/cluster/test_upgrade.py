@@ -14,10 +14,9 @@ import yaml
 from tailscale_sidecar import ClusterDns, SplitDns, UserspaceNetworking
 from tailscale_sidecar.pod.contract import TAILSCALE_IMAGE
 from tests import golden
+from tests.support.build_before import EARLIER_BUILDS
 from tests.support.deployment import APP, QUIET, Deployment, Workspace
 
-BUILDS = ("11c66b6",)
-"""Folders beside the golden files, each with what a build made that somebody may have deployed."""
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "quickstart": {},
     "split_dns": {"dns": SplitDns()},
@@ -26,7 +25,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("build", EARLIER_BUILDS)
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_upgrade_keeps_every_device_and_replaces_each_pod_once(
     workspace: Workspace, build: str, example: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 
 from tests import sdks
 from tests.lab import LabError, binaries
+from tests.support.build_before import EARLIER_BUILDS, checked_out, is_there
 from tests.support.deployment import Workspace
 from tests.support.languages import on_the_lab
 from tests.support.package import installed
@@ -42,6 +43,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         missing["released_provider"] = (
             f"tests of what Pulumi's provider for Kubernetes {version('pulumi-kubernetes')} does are skipped: "
             "its download failed, and the newest that builds from its Go module is of January 2026"
+        )
+    if "earlier_build" in wanted and (lacking := [build for build in EARLIER_BUILDS if not is_there(build)]):
+        missing["earlier_build"] = (
+            f"tests of upgrades are skipped: this clone's history lacks {', '.join(lacking)}; "
+            "get it by `git fetch --unshallow`"
         )
     config.stash[MADE] = made = {}
     for name, (what, make) in LANGUAGES.items():
@@ -84,6 +90,15 @@ def tailscale_provider(cli: PulumiCli, pytestconfig: pytest.Config) -> None:
     del cli
     if reason := pytestconfig.stash[MISSING].get("tailscale_provider"):
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", params=EARLIER_BUILDS)
+def earlier_build(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[Path]:
+    """The folder of the package as an earlier build has it. Tests that use it are skipped where the clone is shallow."""
+    if reason := pytestconfig.stash[MISSING].get("earlier_build"):
+        pytest.skip(reason)
+    with checked_out(request.param) as package:
+        yield package
 
 
 def _made(name: str, config: pytest.Config) -> Path:

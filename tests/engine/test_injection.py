@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.lab import Lab
+from tailscale_sidecar.pod.contract import SERVICE_ACCOUNT_DIR
+from tests.lab import Lab, LabError
 from tests.lab.images import APP_IMAGE
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Device
+from tests.support.cleanup_credential import Credential
 from tests.support.deployment import Deployment, Workspace
+from tests.support.doctor import doctor
 from tests.support.examples import PROGRAMS
 from tests.support.look_ups import RESOLVERS
 from tests.support.program import Program
@@ -134,7 +137,41 @@ def test_a_charts_replicas_are_devices_that_last_and_without_the_transform_it_is
     assert left == [name], "the chart's own"
 
 
-WEB = {
+def devices_of_chart(name: str, replicas: int, *, cleanup: str) -> str:
+    """The tests' chart with what knows its replicas' devices; without `cleanup`, the chart alone."""
+    made = (
+        f"one = sidecar({name!r}, kind='StatefulSet', replicas={replicas}, service_account_name={name!r}, "
+        f"dns=ClusterDns(), device_cleanup={cleanup})\n"
+    )
+    chart = f"made = k8s.helm.v4.Chart({name!r}, chart={str(CHART)!r}, namespace=namespace, values={{'replicas': {replicas}}}"
+    if not cleanup:
+        return f"{chart})\n"
+    return (
+        f"{made}{chart}, opts=opts(one))\n"
+        "found = made.resources.apply(lambda made: next(one for one in made if isinstance(one, k8s.apps.v1.StatefulSet)))\n"
+        "pulumi.export('devices', found.apply(one.devices))\n"
+    )
+
+
+def test_the_devices_of_a_charts_replicas_are_outputs_and_go_with_them_and_with_the_sidecar(
+    injected: Injected, lab: Lab
+) -> None:
+    name, workspace = unique("store"), injected.workspace
+    cleanup = Credential.create(workspace.tailnet).argument()
+    lab.add_volumes(2)
+    for replicas in (2, 1):
+        injected.up(devices_of_chart(name, replicas, cleanup=cleanup))
+        found = {(device.hostname, device.id) for device in workspace.tailnet.devices(name)}
+        shown = injected.program.stack.outputs()["devices"]
+        assert {(device["pod"], device["device_id"]) for device in shown} == found
+        assert len(found) == replicas
+
+    injected.up(devices_of_chart(name, 1, cleanup=""))
+    injected.rolled_out("StatefulSet", name)
+    assert workspace.tailnet.devices(name) == []
+
+
+WEB: dict[str, Any] = {
     "replicas": 1,
     "strategy": {"type": "Recreate"},
     "selector": {"matchLabels": {"app": "web"}},
@@ -175,13 +212,49 @@ def test_a_deployment_of_one_keeps_its_identity_and_no_two_pods_have_it_at_once(
     assert len(first) == 1
 
     injected.workspace.kubectl("delete", "pod", before["metadata"]["name"], "--wait=false")
-    wait_for("the pod that replaces it", lambda: len(injected.pods(name)) == 1)
     replaced = Replaced(injected.workspace, name)
-    replaced.watch_until_ready()
+    replaced.watch_until_ready(other_than=before["metadata"]["name"])
     assert replaced.waited, "the new pod came while the old one was still ending"
     assert not replaced.overlapped
     wait_for("the device", lambda: len(injected.online(name)) == 1)
     assert identity(injected.workspace.tailnet.devices(name)) == first
+
+
+AGENT = {
+    "selector": {"matchLabels": {"app": "agent"}},
+    "template": {"metadata": {"labels": {"app": "agent"}}, "spec": WEB["template"]["spec"]},
+}
+TOKEN = f"{SERVICE_ACCOUNT_DIR}/token"
+
+
+def test_a_nodes_agent_keeps_the_nodes_identity_and_writes_no_other_nodes(injected: Injected) -> None:
+    name, workspace = unique("agent"), injected.workspace
+    injected.up(
+        f"state = SecretState(access='guarded')\n"
+        f"one = sidecar({name!r}, kind='DaemonSet', service_account_name='default', state=state)\n"
+        f"k8s.apps.v1.DaemonSet('agent', metadata={{'name': {name!r}, 'namespace': namespace}}, spec={AGENT}, opts=opts(one))\n"
+    )
+    injected.rolled_out("DaemonSet", name)
+    (before,) = injected.pods(name)
+    node = before["spec"]["nodeName"]
+    (device,) = injected.online(name)
+    assert (device.hostname, device.ephemeral) == (f"{name}-{node}", False)
+    assert doctor(workspace, f"{workspace.namespace}/daemonset/{name}", "--strict")["findings"] == []
+
+    pod = before["metadata"]["name"]
+    token = workspace.kubectl("exec", pod, "--container=tailscale", "--", "cat", TOKEN)
+    workspace.kubectl("create", "secret", "generic", f"{name}-elsewhere")
+    workspace.kubectl_as(token, "annotate", "secret", f"{name}-{node}", "mine=yes")
+    for command in (("annotate", "secret", f"{name}-elsewhere", "mine=no"), ("create", "secret", "generic", "new")):
+        with pytest.raises(LabError, match="named like its own node"):
+            workspace.kubectl_as(token, *command)
+
+    workspace.kubectl("delete", "pod", pod, "--wait=false")
+    replaced = Replaced(workspace, name)
+    replaced.watch_until_ready(other_than=pod)
+    assert not replaced.overlapped
+    wait_for("the device", lambda: len(injected.online(name)) == 1)
+    assert identity(workspace.tailnet.devices(name)) == identity([device])
 
 
 @dataclass
@@ -195,17 +268,19 @@ class Replaced:
     overlapped: bool = False
     """Whether both sidecars ran at once."""
 
-    def watch_until_ready(self) -> None:
+    def watch_until_ready(self, *, other_than: str) -> None:
         """Looks until the new pod is ready."""
-        wait_for("the new pod to be ready", self._look, 90)
+        wait_for("the new pod to be ready", lambda: self._look(other_than), 90)
 
-    def _look(self) -> bool:
+    def _look(self, old: str) -> bool:
         pods = [p for p in self.workspace.find_all("Pod") if p["metadata"]["name"].startswith(self.name)]
         running = [any("running" in s["state"] for s in p["status"].get("initContainerStatuses", ())) for p in pods]
         self.waited |= len(pods) == 2 and sum(running) == 1
         self.overlapped |= sum(running) > 1
-        return len(pods) == 1 and all(
-            c["ready"] for c in pods[0]["status"].get("containerStatuses", [{"ready": False}])
+        return (
+            [p["metadata"]["name"] for p in pods] != [old]
+            and len(pods) == 1
+            and all(c["ready"] for c in pods[0]["status"].get("containerStatuses", [{"ready": False}]))
         )
 
 
@@ -262,6 +337,77 @@ def test_deployments_and_the_daemon_sets_and_jobs_of_yaml_have_a_device_for_each
     injected.rolled_out("Deployment", f"{name}-web")
     wait_for("the new pod's device", lambda: len(injected.online(f"{name}-web")) == 2)
     assert second in {device.hostname for device in injected.online(f"{name}-web")}
+
+
+CRON_JOB = """\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {{name: {name}-nightly}}
+spec:
+  schedule: 0 0 30 2 *
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: OnFailure
+          containers:
+          - {{name: nightly, image: {image}, command: [resolve-musl, kubernetes.default]}}
+"""
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      terminationGracePeriodSeconds: 5
+      containers: [{{name: web, image: {image}}}]
+"""
+
+
+def test_the_cron_job_of_a_file_and_the_deployment_of_kustomize_are_on_the_tailnet(injected: Injected) -> None:
+    name, folder = unique("yaml"), injected.program.stack.project
+    (folder / "cron.yaml").write_text(CRON_JOB.format(name=name, image=APP_IMAGE), encoding="utf-8")
+    (folder / "kustomized").mkdir()
+    (folder / "kustomized/web.yaml").write_text(DEPLOYMENT.format(image=APP_IMAGE), encoding="utf-8")
+    (folder / "kustomized/kustomization.yaml").write_text(
+        f"resources: [web.yaml]\nnamePrefix: {name}-\n", encoding="utf-8"
+    )
+    injected.up(
+        "here = k8s.Provider('here', namespace=namespace)\n"
+        f"nightly = sidecar('{name}-nightly', kind='CronJob')\n"
+        f"web = sidecar('{name}-web', kind='Deployment')\n"
+        "def of(one):\n"
+        "    return pulumi.ResourceOptions(transforms=[one.transform], providers=[here])\n"
+        "k8s.yaml.v2.ConfigFile('file', file='cron.yaml', opts=of(nightly))\n"
+        "k8s.kustomize.v2.Directory('directory', directory='kustomized', opts=of(web))\n"
+    )
+    injected.rolled_out("Deployment", f"{name}-web")
+    (web,) = injected.pods(f"{name}-web")
+    assert [d.hostname for d in injected.online(f"{name}-web")] == [web["metadata"]["name"]]
+
+    job = f"{name}-nightly-29400000"
+    injected.workspace.kubectl("create", "job", job, f"--from=cronjob/{name}-nightly")
+    injected.workspace.kubectl("wait", f"job/{job}", "--for=condition=complete", "--timeout=120s")
+    every = injected.workspace.tailnet.call("GET", "/lab/devices?all=1")
+    found = [(d["tags"], d["isEphemeral"]) for d in every if d["hostname"].startswith(job)]
+    assert found == [(["tag:k8s"], True)]
+
+
+def test_a_preview_fails_where_two_workloads_are_the_one(injected: Injected) -> None:
+    labels = {"app": "web"}
+    pods = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": "a"}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": pods}
+    injected.write(
+        "one = sidecar('web', kind='Deployment', namespace=None)\n"
+        "for place in ('blue', 'green'):\n"
+        "    metadata = {'name': 'web', 'namespace': place}\n"
+        f"    k8s.apps.v1.Deployment(place, metadata=metadata, spec={spec}, opts=opts(one))\n"
+    )
+    with pytest.raises(PulumiError, match=r"Deployment web was found twice, as the resources .* and .*: give the"):
+        injected.program.stack.preview()
 
 
 @pytest.mark.parametrize(

@@ -74,18 +74,21 @@ def look(app: Deployment) -> Stage:
     return Stage(replicas, identity(devices), [app.restarts(ordinal) for ordinal in range(app.replicas)])
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("pref", PREFS)
 def test_it_takes_effect_on_every_replica(stages: list[Stage], pref: str) -> None:
     _, changed, _ = stages
     assert [sorted_if_list(replica.prefs[pref]) for replica in changed.replicas] == 2 * [sorted_if_list(PREFS[pref])]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("pref", PREFS)
 def test_taken_back_it_is_as_if_it_had_never_been(stages: list[Stage], pref: str) -> None:
     before, _, after = stages
     assert [replica.prefs[pref] for replica in after.replicas] == [replica.prefs[pref] for replica in before.replicas]
 
 
+@pytest.mark.matrix
 def test_the_control_plane_learns_of_routes_and_host_names(stages: list[Stage]) -> None:
     before, changed, after = stages
     assert {tuple(sorted(replica.advertised_routes)) for replica in changed.replicas} == {
@@ -95,6 +98,7 @@ def test_the_control_plane_learns_of_routes_and_host_names(stages: list[Stage]) 
     assert [replica[1:] for replica in after.replicas] == [replica[1:] for replica in before.replicas]
 
 
+@pytest.mark.matrix
 def test_no_device_is_new_and_no_sidecar_crashes(stages: list[Stage]) -> None:
     assert len({str(stage.identity) for stage in stages}) == 1
     assert [stage.restarts for stage in stages] == 3 * [[0, 0]]

@@ -8,6 +8,7 @@ from tests.support.deployment import Workspace
 from tests.support.sidecar import LIMIT, Sidecar
 
 
+@pytest.mark.matrix
 def test_a_deleted_device_comes_back_by_itself_as_one_device(workspace: Workspace) -> None:
     app = workspace.deploy()
     before, sidecar = app.device(), Sidecar(app)

@@ -7,7 +7,7 @@ import pytest
 from tests.support.deployment import Deployment, Workspace
 from tests.support.sidecar import LIMIT, Sidecar, identity
 
-pytestmark = pytest.mark.timed
+pytestmark = [pytest.mark.timed, pytest.mark.matrix]
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,14 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import shutil
+import subprocess
 import tempfile
-from dataclasses import dataclass
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .settings import (
@@ -18,12 +23,15 @@ from .settings import (
     GO_VERSION,
     HERE,
     KUBERNETES_VERSION,
+    NEWEST_KUBERNETES,
+    NEWEST_TAILSCALE,
     TAILSCALE_VERSION,
 )
-from .shell import LabError, find_command, locked, run, step
+from .shell import LabError, find_command, locked, run, say, step
 
 MODULE_ONLY = ("go.mod", "go.sum")
 WITH_SOURCES = ("go.mod", "go.sum", "**/*.go")
+SECONDS_OF_SILENCE = 20
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,8 @@ class Build:
     uses_c: bool = False
     modfile: str = ""
     """Where the versions stand, if not in go.mod."""
+    release: str = ""
+    """The module and version that it is built from, if not what go.mod pins. That release's own go.mod says the rest."""
 
     @property
     def folder(self) -> Path:
@@ -82,7 +92,8 @@ class Build:
     def key(self) -> str:
         """Name everything the programs depend on; a test of the module is not part of it."""
         digest = hashlib.sha256()
-        for word in (GO_VERSION, platform.machine(), *map(repr, self.changes), *self.go_flags()):
+        released = (self.release,) if self.release else ()
+        for word in (GO_VERSION, platform.machine(), *released, *map(repr, self.changes), *self.go_flags()):
             digest.update(word.encode() + b"\0")
         for pattern in self.keyed_by:
             for file in sorted(self.folder.glob(pattern)):
@@ -97,6 +108,11 @@ class Build:
         debug = ("-trimpath", "-gcflags=all=-dwarf=false")
         versions = (f"-modfile={self.modfile}",) if self.modfile else ()
         return (*versions, *debug, f"-tags={self.tags}", f"-ldflags=-s -w{stamps}", *self.packages)
+
+    def of(self, module: str, version: str) -> Build:
+        """The same programs of another release: what is pinned or changed here is for the one in go.mod."""
+        sources = tuple(pattern for pattern in self.keyed_by if pattern not in MODULE_ONLY)
+        return replace(self, release=f"{module}@v{version}", keyed_by=sources, changes=())
 
 
 KUBERNETES = Build(
@@ -156,6 +172,10 @@ TAILSCALE = Build(
         ),
     ),
 )
+if KUBERNETES_VERSION != NEWEST_KUBERNETES:
+    KUBERNETES = KUBERNETES.of("k8s.io/kubernetes", KUBERNETES_VERSION)
+if TAILSCALE_VERSION != NEWEST_TAILSCALE:
+    TAILSCALE = TAILSCALE.of("tailscale.com", TAILSCALE_VERSION)
 TAILNET = Build(name="tailnet", module="tailnet", packages=(".",), keyed_by=WITH_SOURCES)
 APP_TOOLS = Build(name="app-tools", module="images/go", packages=("./resolve-go", "./fetch"), keyed_by=WITH_SOURCES)
 TUN_DEVICE_PLUGIN = Build(name="tun-device-plugin", module="tun-device-plugin", packages=(".",), keyed_by=WITH_SOURCES)
@@ -233,48 +253,74 @@ REPLICAS = Build(name="replicas", module="tailnet", packages=("./replicas",), ke
 
 def go(*arguments: str, cwd: Path = HERE, uses_c: bool = False) -> str:
     """Run Go, the lab's version of it, away from whatever workspace, flags and C compiler the user has set."""
+    return run([go_command(), *arguments], cwd=cwd, env=go_environment(uses_c=uses_c))
+
+
+def go_command() -> str:
+    """Find the machine's Go."""
     command = find_command("go")
     if command is None:
         raise LabError("Go is missing: install it (https://go.dev/dl/) and put it on PATH")
+    return command
+
+
+def go_environment(*, uses_c: bool) -> dict[str, str]:
+    """Make the environment of each of Go's commands."""
     own = {
         "CGO_ENABLED": str(int(uses_c)),
         "GOWORK": "off",
         "GOFLAGS": "-mod=readonly -buildvcs=false",
         "GOTOOLCHAIN": f"go{GO_VERSION}",
     }
-    return run([command, *arguments], cwd=cwd, env={**os.environ, **own})
+    return {**os.environ, **own}
 
 
-def ensure(build: Build) -> Path:
-    """Build the programs unless the cache has them; return the folder they are in."""
+def ensure(build: Build, which: str = "") -> Path:
+    """Build the programs unless the cache has them; return the folder they are in. Other programs may be built meanwhile."""
     if build.cached.exists():
         return build.bin
-    with locked(CACHE / "build.lock", "builds"):
+    with locked(CACHE / f"{build.name}.lock", f"builds {build.name}"):
         if not build.cached.exists():
-            with step(f"building {build.name}"):
+            with step(f"building {build.name}{which}"):
                 compile_into_cache(build)
     return build.bin
 
 
+def ensure_all(builds: Sequence[Build]) -> None:
+    """Build what the cache does not have, and say how many programs are left."""
+    missing = [build for build in builds if not build.cached.exists()]
+    for number, build in enumerate(missing, start=1):
+        ensure(build, f", {number} of {len(missing)}")
+
+
 def compile_into_cache(build: Build) -> None:
     """Build aside and rename, so that the cache never holds half a build."""
-    for interrupted in CACHE.glob(".building-*"):  # nobody else builds: the lock is ours
+    for interrupted in CACHE.glob(f".building-{build.name}.*"):  # nobody else builds it: the lock is ours
         shutil.rmtree(interrupted, ignore_errors=True)  # its compiler may still write
-    aside = Path(tempfile.mkdtemp(dir=CACHE, prefix=".building-"))
+    aside = Path(tempfile.mkdtemp(dir=CACHE, prefix=f".building-{build.name}."))
     with tempfile.TemporaryDirectory() as folder:
-        go(
-            "build",
-            "-o",
-            f"{aside}/bin/",
-            *changed(build, Path(folder)),
-            *build.go_flags(),
-            cwd=build.folder,
-            uses_c=build.uses_c,
-        )
+        versions = of_release(build, Path(folder)) if build.release else changed(build, Path(folder))
+        compile_into(aside / "bin", build, (*versions, *build.go_flags()))
     for link in build.links:
         (aside / "bin" / link).symlink_to(build.name)
     aside.chmod(0o755)
     aside.rename(build.cached)
+
+
+def compile_into(folder: Path, build: Build, flags: Sequence[str]) -> None:
+    """Run `go build`, and say now and then how much is left: the longest takes minutes."""
+    unbuilt = ("list", "-deps", "-f={{if .Stale}}{{.ImportPath}}{{end}}")
+    packages = len(go(*unbuilt, *flags, cwd=build.folder, uses_c=build.uses_c).split())
+    command = [go_command(), "build", "-v", "-o", f"{folder}/", *flags]  # -v names each package that is compiled
+    environment, words, said = go_environment(uses_c=build.uses_c), deque[str](maxlen=15), time.monotonic()
+    with subprocess.Popen(command, cwd=build.folder, env=environment, stderr=subprocess.PIPE, text=True) as compiling:
+        for done, line in enumerate(compiling.stderr or (), start=1):
+            words.append(line.rstrip())
+            if time.monotonic() > said + SECONDS_OF_SILENCE:
+                say(f"  {build.name}: {done} of {packages} packages")
+                said = time.monotonic()
+    if compiling.returncode != 0:
+        raise LabError(f"`{shlex.join(command)}` ended with status {compiling.returncode}:\n  " + "\n  ".join(words))
 
 
 def changed(build: Build, folder: Path) -> tuple[str, ...]:
@@ -290,3 +336,16 @@ def changed(build: Build, folder: Path) -> tuple[str, ...]:
             go("mod", "edit", f"-replace={change.module}={copy}", str(folder / "go.mod"))
         change.apply(copy)
     return (f"-modfile={folder}/go.mod",)
+
+
+def of_release(build: Build, folder: Path) -> tuple[str, ...]:
+    """Write a go.mod for the release; return the flags that make Go use it, and find what else the programs need."""
+    module, version = build.release.split("@v")
+    downloaded = json.loads(go("mod", "download", "-json", build.release, cwd=folder))
+    own = json.loads(go("mod", "edit", "-json", downloaded["GoMod"], cwd=folder))
+    # Kubernetes asks for v0.0.0 of its parts, which are folders of its repository: published, 1.35.4 has them as 0.35.4.
+    parts = [required["Path"] for required in own["Require"] if required["Version"] == "v0.0.0"]
+    lines = [f"module lab.local/{build.name}", f"go {own['Go']}", f"require {module} v{version}"]
+    lines += [f"replace {part} => {part} v0.{version.partition('.')[2]}" for part in parts]
+    (folder / "go.mod").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return (f"-modfile={folder}/go.mod", "-mod=mod")

@@ -236,7 +236,9 @@ def coredns_image() -> Image:
 def ensure() -> Path:
     """Write the images unless the cache has them; return the archive."""
     archive = CACHE / f"images-{key()}.tar"
-    with locked(CACHE / "build.lock", "builds"):
+    if archive.exists():
+        return archive
+    with locked(CACHE / "images.lock", "writes the images"):
         if not archive.exists():
             with step("writing the images"):
                 aside = archive.with_suffix(".part")

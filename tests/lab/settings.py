@@ -24,8 +24,11 @@ KUBECONFIG = STATE / "kubeconfig"
 CACHE = Path(os.environ.get("TAILSCALE_SIDECAR_LAB_CACHE") or Path.home() / ".cache/tailscale-sidecar-lab")
 
 GO_VERSION = "1.27.3"  # what Tailscale asks for; the machine's own Go downloads it
-KUBERNETES_VERSION = "1.37.2"
-TAILSCALE_VERSION = "1.104.5"
+NEWEST_KUBERNETES = "1.37.2"  # what go.mod pins, as Tailscale's
+NEWEST_TAILSCALE = "1.104.5"
+# The matrix runs other releases too.
+KUBERNETES_VERSION = os.environ.get("TAILSCALE_SIDECAR_LAB_KUBERNETES") or NEWEST_KUBERNETES
+TAILSCALE_VERSION = os.environ.get("TAILSCALE_SIDECAR_LAB_TAILSCALE") or NEWEST_TAILSCALE
 COREDNS_VERSION = "1.15.0"
 CONTAINERD_VERSION = "2.4.2"
 

@@ -39,8 +39,7 @@ def ensure() -> None:
     """Install, build and write whatever is missing; return at once when nothing is."""
     check_machine()
     install_packages()
-    for build in binaries.BUILDS:
-        binaries.ensure(build)
+    binaries.ensure_all(binaries.BUILDS)
     images.ensure()
 
 

@@ -22,6 +22,8 @@ from tests.support.deployment import Deployment
 ROOT = Path(__file__).parents[2]
 BEFORE = "11c66b6"
 """The last build with an init container, whose every command loaded Pulumi."""
+EARLIER_BUILDS = (BEFORE,)
+"""What somebody may have deployed; each has a folder beside the golden files. A release adds its own."""
 PROGRAM = """\
 import json, sys
 import tailscale_sidecar
@@ -67,6 +69,16 @@ class BuildBefore(Deployment):
         made = run([sys.executable, "-W", "ignore", "-c", PROGRAM], stdin=json.dumps(given), cwd=self.checkout)
         found: list[dict[str, Any]] = json.loads(made)
         return found
+
+
+def is_there(commit: str) -> bool:
+    """Whether this clone's history has a build."""
+    return (
+        subprocess.run(
+            ["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, stderr=subprocess.DEVNULL, check=False
+        ).returncode
+        == 0
+    )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from tailscale_sidecar import OAuthClient, TailscaleSidecarStatefulSet, Tailscal
 from tailscale_sidecar.choices.auth import Auth
 from tailscale_sidecar.render.render import plain, record
 from tests.lab import Lab, LabError
-from tests.lab.images import APP_IMAGE
+from tests.lab.images import APP_IMAGE, TAILSCALE_IMAGE
 from tests.lab.shell import wait_for
 from tests.lab.tailnet_client import Device, Tailnet
 from tests.support.api import Api
@@ -49,6 +49,11 @@ class Workspace:
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
         """kubectl in this namespace."""
         return self.lab.kubectl(f"--namespace={self.namespace}", *arguments, stdin=stdin)
+
+    def kubectl_as(self, token: str, *arguments: str, stdin: str = "") -> str:
+        """kubectl in this namespace, as whoever has a token."""
+        server = (f"--server={self.lab.api_server}", f"--certificate-authority={self.lab.certificate_authority}")
+        return self.kubectl("--kubeconfig=/dev/null", *server, f"--token={token.strip()}", *arguments, stdin=stdin)
 
     def find(self, kind: str, name: str) -> dict[str, Any] | None:
         """An object as the API server has it, or None."""
@@ -88,6 +93,7 @@ class Workspace:
             "namespace": self.namespace,
             "login_server": self.tailnet.url,
             "tags": ["tag:k8s"],
+            "image": TAILSCALE_IMAGE,  # another than the default where the lab is of another release
         }
         if "auth" not in changes:
             defaults["auth"] = self.oauth()

@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {file.parent.name: file.parent for file in sorted(ROOT.glob("examples/*/__main__.py"))}
 NEEDS_ENGINE = ("chart",)
 """Examples whose workload comes from what `render` cannot run: tests/engine/test_injection.py deploys them."""
-EXAMPLES = {name: folder for name, folder in PROGRAMS.items() if name not in NEEDS_ENGINE}
+NEEDS_ADMISSION = ("injection",)
+"""Examples whose pods get the sidecar in the cluster alone: tests/cluster/test_injection_policy.py deploys them."""
+EXAMPLES = {name: folder for name, folder in PROGRAMS.items() if name not in (*NEEDS_ENGINE, *NEEDS_ADMISSION)}
 WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet", "Job")
 NEEDS_PULUMI = ("created_credentials",)
 """Examples whose credential is made by `pulumi up`, so that what `render` shows of them cannot be applied:

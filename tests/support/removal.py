@@ -14,6 +14,8 @@ from tailscale_sidecar.devices.state_secret import public_keys
 from tests.support.tailnet_server import TailnetServer
 
 POD = "db-1"
+WITH_SIDECAR: dict[str, Any] = {"spec": {"initContainers": [{"name": "tailscale"}], "containers": [{"name": "db"}]}}
+"""A pod, or a template of pods."""
 
 
 def state_secret(node: str = "", machine: str = "", **recorded: str) -> dict[str, Any]:

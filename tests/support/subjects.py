@@ -104,8 +104,7 @@ class Bench:
         lab = Lab.start()
         pulumi_cli.ensure()  # from the lab's network nothing can be downloaded
         setup.install_packages(PACKAGES)
-        for build in (binaries.KWOK, binaries.HELM, binaries.REPLICAS):
-            binaries.ensure(build)
+        binaries.ensure_all((binaries.KWOK, binaries.HELM, binaries.REPLICAS))
         lab.enter()
         tailnet = Tailnet(lab.tailnet_url)
         tailnet.call("PUT", "/lab/dns", {"split": {"svc.cluster.local": ["10.96.0.10"]}, "nameservers": ["10.200.0.2"]})

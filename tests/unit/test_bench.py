@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import api_server, starts
+from tests.bench import api_server, injected, starts
 from tests.bench.api_server import Traffic
 from tests.bench.program import PROGRAMS
 from tests.bench.starts import Start
@@ -111,6 +111,15 @@ def test_the_two_programs_that_are_compared_make_the_same_objects(grouped: str) 
     config = {"components": "2", "secrets": "2", "replicas": "2", "grouped": grouped}
     by_hand, component = (rendered(PROGRAMS[name], show_secrets=True, **config) for name in (BY_HAND, COMPONENT))
     assert len(component) == 16
+    assert by_hand == component
+
+
+def test_the_workloads_that_are_compared_have_the_same_objects_beside_them() -> None:
+    made = [
+        rendered(injected.FOLDER, show_secrets=True, workloads="2", byHand=by_hand) for by_hand in ("true", "false")
+    ]
+    by_hand, component = ([found for found in one if found["kind"] != "StatefulSet"] for one in made)
+    assert len(component) == 8
     assert by_hand == component
 
 

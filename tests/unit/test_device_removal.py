@@ -13,7 +13,7 @@ from tailscale_sidecar.clients.errors import ClusterError
 from tailscale_sidecar.clients.kubernetes import Cluster
 from tailscale_sidecar.clients.tailscale import TailscaleApi
 from tailscale_sidecar.devices.removal import POD_END_SECONDS, RemovalError, Replica, remove_device
-from tests.support.removal import POD, FakeCluster, device, left, state_secret
+from tests.support.removal import POD, WITH_SIDECAR, FakeCluster, device, left, state_secret
 from tests.support.tailnet_server import TOKEN, TailnetServer, Trouble, tailnet_server
 
 REPLICA = Replica(
@@ -27,7 +27,7 @@ def cluster() -> FakeCluster:
     return FakeCluster(
         {
             ("Service", "db"): {"metadata": {"uid": "u1"}},
-            ("StatefulSet", "db"): {"metadata": {}, "spec": {"replicas": 1}},
+            ("StatefulSet", "db"): {"metadata": {}, "spec": {"replicas": 1, "template": WITH_SIDECAR}},
             ("Secret", POD): state_secret("a", "b", device_id="n1"),
         }
     )
@@ -129,8 +129,24 @@ def test_a_replica_that_stays_keeps_its_device_when_its_clean_up_goes(
     assert tailnet.requests == []
 
 
+def test_a_sidecar_that_goes_out_of_a_replica_that_stays_takes_its_device_along(
+    cluster: FakeCluster, tailnet: TailnetServer
+) -> None:
+    without: dict[str, Any] = {"spec": {"containers": [{"name": "db"}]}}
+    cluster.objects["StatefulSet", "db"]["spec"] = {"replicas": 2, "template": without}
+    cluster.objects["Pod", POD] = WITH_SIDECAR
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        cluster.objects["Pod", POD] = without
+
+    remove_device(REPLICA, cluster, TailscaleApi(tailnet.url, access_token=TOKEN), sleep=sleep)
+    assert (len(waited), left(tailnet)) == (1, ["n2"])
+
+
 def test_the_device_goes_after_the_pod(cluster: FakeCluster, tailnet: TailnetServer) -> None:
-    cluster.objects["Pod", POD] = {}
+    cluster.objects["Pod", POD] = WITH_SIDECAR
     waited: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -146,7 +162,7 @@ def test_the_device_goes_after_the_pod(cluster: FakeCluster, tailnet: TailnetSer
 def test_a_pod_that_does_not_end_keeps_its_device(
     cluster: FakeCluster, tailnet: TailnetServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster.objects["Pod", POD] = {}
+    cluster.objects["Pod", POD] = WITH_SIDECAR
     clock = iter(range(0, 10 * POD_END_SECONDS, POD_END_SECONDS))
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     with pytest.raises(RemovalError, match="its pod has not ended in 600 seconds"):

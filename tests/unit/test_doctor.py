@@ -285,6 +285,7 @@ def test_progress_is_shown_on_a_terminal_and_gone_afterwards(tmp_path: Path) -> 
 
 OUT_OF_TIME = "boot: getting Tailscale state Secret my-app-0: Get https://kubernetes.default.svc/api/v1/namespaces/db/secrets/my-app-0: context deadline exceeded"
 ITS_OWN_RESOLVER = "boot: getting Tailscale state Secret my-app-0: dial tcp: lookup kubernetes.default.svc on 100.100.100.100:53: read udp 10.244.0.10:4711->100.100.100.100:53: i/o timeout"
+NO_ANSWER = 'boot: error checking get permission on secret my-app-0: Post "https://10.96.0.1:443/apis/authorization.k8s.io/v1/selfsubjectaccessreviews": dial tcp 10.96.0.1:443: connect: connection timed out'
 THE_CLUSTERS_DNS = ITS_OWN_RESOLVER.replace("100.100.100.100", "10.96.0.10")
 
 
@@ -296,6 +297,7 @@ THE_CLUSTERS_DNS = ITS_OWN_RESOLVER.replace("100.100.100.100", "10.96.0.10")
         (by_hand, 0, OUT_OF_TIME, "api-server-unreachable"),
         (by_hand, 3, THE_CLUSTERS_DNS, "api-server-unreachable"),
         (component, 3, OUT_OF_TIME, "api-server-unreachable"),
+        (component, 0, NO_ANSWER, "api-server-unreachable"),
         (
             by_hand,
             3,

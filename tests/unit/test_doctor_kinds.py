@@ -14,7 +14,7 @@ from tailscale_sidecar.inspection.gather import Scope
 from tailscale_sidecar.report.findings import ExitStatus
 from tests.support.api_server import Json
 from tests.support.examples import EXAMPLES, rendered
-from tests.support.site import NAMESPACE, Site, doctor, having_pods
+from tests.support.site import NAMESPACE, Site, doctor, having_pods, state_secret
 
 
 @dataclass(frozen=True)
@@ -170,3 +170,14 @@ def test_the_sidecar_of_another_is_the_components_own(tmp_path: Path) -> None:
         with site_of(kind) as site:
             scope = Scope(namespace=NAMESPACE, kind=kind.kind, name=kind.name)
             assert [workload.is_component for workload in site.snapshot(tmp_path, scope).workloads] == [True]
+
+
+def test_the_state_of_a_nodes_pod_is_looked_for_in_the_secret_of_its_node(tmp_path: Path) -> None:
+    name = "node-identity"
+    with site_of(Kind("DaemonSet", "node_identity", "ds", "DaemonSet")) as site:
+        (pod,) = pods_of(site)
+        pod["spec"] = {**pod["spec"], "nodeName": "node-1"}
+        _, found = doctor(site, tmp_path, f"{NAMESPACE}/ds/{name}")
+        assert [finding["what"] for finding in found["findings"]] == [f"Secret {name}-node-1 does not exist."]
+        state_secret(site, f"{name}-node-1", 0)
+        assert doctor(site, tmp_path, f"{NAMESPACE}/ds/{name}", "--strict")[1]["findings"] == []

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from tailscale_sidecar import (
+    DeviceCleanup,
     EmptyDirState,
     KernelNetworking,
     OAuthClient,
@@ -24,6 +25,7 @@ from tailscale_sidecar.component.injection import injected
 from tests.support.arguments import SECRET
 from tests.support.mocked_engine import registered, value_of
 
+NODES = {"kind": "DaemonSet", "state": SecretState(access="guarded")}
 APP: dict[str, Any] = {"name": "app", "image": "postgres:18", "ports": [{"containerPort": 5432.0}]}
 
 
@@ -87,6 +89,24 @@ def test_the_apps_containers_keep_their_token_and_get_none_of_the_sidecars() -> 
     assert token not in [mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]]
 
 
+def test_what_a_chart_leaves_null_is_as_if_it_were_not_there() -> None:
+    spec = inject(workload({"volumes": None, "initContainers": None, "securityContext": None}))["spec"]["template"][
+        "spec"
+    ]
+    assert names(spec, "initContainers") == ["tailscale-dns", "tailscale"]
+    assert "securityContext" not in spec
+
+
+def test_a_service_that_asks_for_the_apps_port_by_name_does_not_get_the_sidecars() -> None:
+    app = {**APP, "ports": [{"name": "metrics", "containerPort": 9187.0}]}
+    ports = []
+    for container in (APP, app):
+        spec = inject(workload({"containers": [container]}))["spec"]["template"]["spec"]
+        (sidecar,) = [c for c in spec["initContainers"] if c["name"] == "tailscale"]
+        ports += [port["name"] for port in sidecar["ports"]]
+    assert ports == ["metrics", "ts-metrics"]
+
+
 def test_a_deployments_pods_are_ephemeral_devices_by_their_own_names() -> None:
     spec = inject(workload(replicas=3.0), kind="Deployment", service_account_name=None)["spec"]["template"]["spec"]
     (sidecar,) = [c for c in spec["initContainers"] if c["name"] == "tailscale"]
@@ -94,6 +114,17 @@ def test_a_deployments_pods_are_ephemeral_devices_by_their_own_names() -> None:
     assert (env["TS_KUBE_SECRET"], env["TS_HOSTNAME"]) == ("", "$(POD_NAME)")
     assert env["CREDENTIAL_ATTRIBUTES"] == "ephemeral=true preauthorized=true"
     assert {"name": "tailscale-state", "emptyDir": {}} in spec["volumes"]
+
+
+@pytest.mark.parametrize(("hostname", "name"), [(None, "db"), ("edge", "edge")])
+def test_a_nodes_state_and_device_are_named_after_the_node(hostname: str | None, name: str) -> None:
+    spec = inject(workload(), **NODES, hostname=hostname)["spec"]["template"]["spec"]
+    (sidecar,) = [c for c in spec["initContainers"] if c["name"] == "tailscale"]
+    env = [variable["name"] for variable in sidecar["env"]]
+    assert env.index("NODE_NAME") < env.index("TS_KUBE_SECRET"), "Kubernetes fills in what comes before"
+    values = {variable["name"]: variable.get("value") for variable in sidecar["env"]}
+    assert (values["TS_KUBE_SECRET"], values["TS_HOSTNAME"]) == ("db-$(NODE_NAME)", f"{name}-$(NODE_NAME)")
+    assert values["CREDENTIAL_ATTRIBUTES"] == "ephemeral=false preauthorized=true"
 
 
 def test_the_one_identity_of_a_deployment_is_on_a_claim_that_the_component_makes() -> None:
@@ -199,6 +230,7 @@ def test_outputs_stay_outputs_and_those_that_have_to_be_looked_into_are_waited_f
             {"networking": KernelNetworking(tun_device="devic.es/tun"), "advertise_routes": ["10.0.0.0/8"]},
             r"to StatefulSet db: spec.template.spec.securityContext.sysctls",
         ),
+        (workload(updateStrategy={"rollingUpdate": {"maxSurge": "10%"}}), NODES, "maxSurge is 10%: .* Remove it"),
         (workload({"containers": []}), {}, "containers is empty"),
     ],
 )
@@ -220,7 +252,11 @@ def test_what_the_sidecar_cannot_be_beside_is_named_with_the_way_out(
         ({"service_account_name": None}, r"service_account_name is required with state=SecretState\(\)"),
         ({"kind": "Deployment", "state": SecretState()}, r"would use one identity\. .* PersistentVolumeState\(\)"),
         ({"kind": "Deployment", "state": PersistentVolumeState(), "replicas": 2}, "for replicas=1; use a StatefulSet"),
-        ({"kind": "DaemonSet", "state": SecretState()}, r"no names that come again\. Use EmptyDirState\(\)"),
+        ({"kind": "DaemonSet", "state": SecretState()}, r"nodes come and go: .* SecretState\(access='guarded'\)"),
+        ({"kind": "DaemonSet", "state": SecretState(access="guarded", max_replicas=2)}, "without max_replicas"),
+        ({"kind": "DaemonSet", "state": PersistentVolumeState()}, r"no names that come again\. Use EmptyDirState\(\)"),
+        ({**NODES, "exact_hostname": "agent"}, "use hostname, which is followed by the node's name"),
+        ({**NODES, "device_cleanup": DeviceCleanup(retain=True)}, "Pulumi does not know of nodes that go"),
         ({"kind": "Job", "state": PersistentVolumeState()}, "no names that come again"),
         ({"kind": "Deployment", "hostname": "web"}, "hostname is for kind='StatefulSet'"),
         ({"kind": "Deployment", "exact_hostname": "web"}, "exact_hostname needs a state that outlives the pod"),

@@ -15,9 +15,7 @@ NO_LOCK = "the lab's control plane plays no tailnet lock"
 NEWER = "the lab's node is newer"
 ONLY_ON_THE_STAND_IN = {
     "doctor": {
-        "api-server-unreachable": "the lab's network enforces no policies",
         "runtime-without-user-namespaces": "the lab's runtime can give them",
-        "restart-policy-stripped": "takes a webhook that was built with an old Kubernetes API",
         "locked-out": NO_LOCK,
         "no-nameserver": "takes a node whose own resolv.conf names no nameserver",
         "state-sealed-to-node": "takes a TPM, and a release of Tailscale that the lab does not have",
@@ -27,7 +25,6 @@ ONLY_ON_THE_STAND_IN = {
         "kernel-too-old-for-user-namespaces": NEWER,
         "kubernetes-too-old-for-user-namespaces": NEWER,
         "runtime-too-old-for-user-namespaces": NEWER,
-        "restart-policy-stripped": "takes a webhook that was built with an old Kubernetes API",
         "tailnet-lock": NO_LOCK,
         "user-namespace-dropped": "the lab's API server keeps the field",
     },

@@ -183,6 +183,12 @@ def a_webhook_that_drops_what_it_does_not_know(server: ApiServer) -> None:
     server.judge = drop
 
 
+@planted("restart-policy-stripped")
+def a_webhook_that_drops_it_from_a_container_with_a_probe(server: ApiServer) -> None:
+    why = "spec.initContainers[1].startupProbe: Forbidden: may not be set for init containers without restartPolicy=Always"
+    server.judge = lambda _: (422, {"message": f'Pod "my-app-97wj4" is invalid: {why}'})
+
+
 def without_user_namespace(pod: Json) -> tuple[int, Json]:
     pod["spec"].pop("hostUsers")
     return 201, pod

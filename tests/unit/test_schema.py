@@ -57,7 +57,8 @@ def test_all_that_a_program_in_python_imports_is_a_resource_or_a_type() -> None:
     created = {f"Created{name}" for name in ("AuthKey", "OAuthClient", "WorkloadIdentity")}
     arguments = {name for name in tailscale_sidecar.__all__ if name.endswith("Args")}
     assert set(tailscale_sidecar.__all__) - arguments <= types | RESOURCES.keys()
-    assert RESOURCES.keys() == created | {"SplitDnsRoute", "TailscaleSidecar", "TailscaleSidecarStatefulSet"}
+    components = {"TailscaleSidecar", "TailscaleSidecarInjection", "TailscaleSidecarStatefulSet"}
+    assert RESOURCES.keys() == created | components | {"SplitDnsRoute"}
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,7 @@ def test_only_what_a_program_in_python_must_give_is_required() -> None:
         "CreatedWorkloadIdentity": ["issuer", "namespace", "tags"],
         "SplitDnsRoute": ["nameservers"],
         "TailscaleSidecar": ["auth", "workload"],
+        "TailscaleSidecarInjection": ["auth", "namespace"],
         "TailscaleSidecarStatefulSet": ["auth", "podSpec"],
     }
     assert [name for name, kind in SCHEMA["types"].items() if kind.get("required")] == [

@@ -1,15 +1,17 @@
-"""Checks of probes, and of how many pods start at once."""
+"""Checks of probes, of what is done when a pod stops, and of how many start at once."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ...inspection.workload import Workload
 from ...pod.contract import BURST_REPLICAS
 from ...pod.objects import Json
 from ...pod.probes import asked_of_the_tailnet
-from ...report.findings import GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Severity
+from ...report.findings import CODE, GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Severity
 from ..registry import Seen, check_template
+from .login import keeps_its_device
 
 BOOT_SECONDS = 60
 """What containerboot waits for the tailnet unless TS_BOOT_TIMEOUT says otherwise (cmd/containerboot/settings.go)."""
@@ -50,6 +52,25 @@ def sidecar_liveness_probe(workload: Workload) -> Iterator[Seen]:
     if probed and not asked_of_the_tailnet(workload.sidecar, "livenessProbe", workload.health_ports):
         name = workload.sidecar.get("name", "")
         yield Seen(f"{name} has a livenessProbe.", {"container": name})
+
+
+LOGS_OUT = Defect(
+    name="logs-out-at-stop",
+    severity=Severity.ERROR,
+    why="`tailscale logout` ends the device's key, so that the state is worth nothing: each new pod has to log in anew.",
+    do="Remove the preStop hook of container {container}.",
+    source=f"{CODE}/cmd/tailscale/cli/logout.go#L25",
+)
+
+
+@check_template(LOGS_OUT)
+def logs_out(workload: Workload) -> Iterator[Seen]:
+    for container in workload.containers:
+        hook = (container.get("lifecycle") or {}).get("preStop") or {}
+        command = " ".join(map(str, (hook.get("exec") or {}).get("command") or ()))
+        if re.search(r"\btailscale\b.*\blogout\b", command) and keeps_its_device(workload):
+            name = container.get("name", "")
+            yield Seen(f"The preStop hook of {name} runs `tailscale logout`.", {"container": name})
 
 
 IMPATIENT_START = Defect(

@@ -84,3 +84,21 @@ def two_credentials(workload: Workload) -> Iterator[Seen]:
     others = [name for name in OTHER_CREDENTIALS if name in given]
     if key and others:
         yield Seen(f"{key} and {', '.join(others)} are set.")
+
+
+IN_THE_MANIFEST = Defect(
+    name="credential-in-manifest",
+    severity=Severity.WARNING,
+    why="Whoever may read the workload or its pods reads the credential there, and so do the manifest's history and backups.",
+    do="Revoke it, put a new one into a Secret, and let {name} come from that by secretKeyRef.",
+    source="https://kubernetes.io/docs/concepts/security/secrets-good-practices/",
+)
+SECRET = (*KEYS, "TS_CLIENT_SECRET", "TS_ID_TOKEN")
+
+
+@check_template(IN_THE_MANIFEST)
+def credential_in_the_manifest(workload: Workload) -> Iterator[Seen]:
+    for variable in workload.sidecar.get("env") or ():
+        name, value = variable["name"], variable.get("value")
+        if name in SECRET and value and not variable.get("valueFrom") and not value.startswith(("file:", "$(")):
+            yield Seen(f"{name} has its value in the manifest.", {"name": name})

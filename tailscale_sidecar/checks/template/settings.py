@@ -8,6 +8,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
 
+from ...inspection.env_sources import names_in
 from ...inspection.unknown_values import UnknownError
 from ...inspection.workload import BOOLEANS, POD_INDEX, POD_NAME, Workload, is_true, mount_at
 from ...pod import rules
@@ -43,6 +44,25 @@ def not_a_boolean(workload: Workload) -> Iterator[Seen]:
             value = workload.env.get(name, "")
             if value and value not in BOOLEANS:
                 yield Seen(f"{name} is {value!r}, which is read as {str(default).lower()}.", {"name": name})
+
+
+NOT_EXPANDED = Defect(
+    name="variable-not-expanded",
+    severity=Severity.ERROR,
+    why="Kubernetes fills in $(NAME) from the variables that come before it in the list. The sidecar gets all else as it stands.",
+    do="Let {name} come before the variable that uses it, in `env` of the same container.",
+    source="https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/",
+)
+
+
+@check_template(NOT_EXPANDED)
+def not_expanded(workload: Workload) -> Iterator[Seen]:
+    variables = workload.sidecar.get("env") or ()
+    names = [variable["name"] for variable in variables]
+    for index, variable in enumerate(variables):
+        for name in names_in(variable.get("value") or ""):
+            if name in names[index:] and name not in names[:index]:
+                yield Seen(f"{variable['name']} uses $({name}), which comes after it.", {"name": name})
 
 
 ONE_HOSTNAME = Defect(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from ...inspection.unknown_values import UnknownError
-from ...inspection.workload import POD_INDEX, POD_NAME, Workload, mount_at
+from ...inspection.workload import NODE_NAME, POD_INDEX, POD_NAME, Workload, mount_at
 from ...report.findings import CODE, GUIDE, GUIDE_TABLE, UPSTREAM, Defect, Severity
 from ..registry import Seen, check_template, check_templates
 
@@ -56,7 +56,7 @@ SHARED_STATE = Defect(
 @check_template(SHARED_STATE)
 def shared_by_replicas(workload: Workload) -> Iterator[Seen]:
     store, who = workload.state, several(workload)
-    if store.kind == "secret" and not is_own(store.name) and who:
+    if store.kind == "secret" and not is_own(workload, store.name) and who:
         yield Seen(f"{who} use the state Secret {store.name or 'tailscale'}.")
     elif store.kind == "volume" and who and (claim := shared_claim(workload)):
         yield Seen(f"{who} keep the state on the volume claim {claim}.")
@@ -73,7 +73,7 @@ def shared_claim(workload: Workload) -> str:
     """The claim that the state is on, if all pods have the same; nothing where each has its own."""
     mount = mount_at(workload.sidecar, workload.state.file) or {}
     volumes = (v for v in workload.pod_spec.get("volumes") or () if v.get("name") == mount.get("name"))
-    differs = is_own(str(mount.get("subPathExpr") or "").replace("$(POD_NAME)", POD_NAME))
+    differs = is_own(workload, str(mount.get("subPathExpr") or "").replace("$(POD_NAME)", POD_NAME))
     return (
         "" if differs else next((str((v.get("persistentVolumeClaim") or {}).get("claimName", "")) for v in volumes), "")
     )
@@ -90,14 +90,14 @@ def shared_by_workloads(workload: Workload, earlier: Sequence[Workload]) -> Iter
 def fixed_secret(workload: Workload) -> tuple[str, str] | None:
     """Namespace and name of the state Secret, where it is the same for each pod, as far as it is known."""
     with suppress(UnknownError):
-        if workload.state.kind == "secret" and not is_own(workload.state.name):
+        if workload.state.kind == "secret" and not is_own(workload, workload.state.name):
             return workload.namespace, workload.state.name
     return None
 
 
-def is_own(name: str) -> bool:
-    """Whether a name differs from pod to pod."""
-    return POD_NAME in name or POD_INDEX in name
+def is_own(workload: Workload, name: str) -> bool:
+    """Whether a name is another for each of a workload's pods."""
+    return POD_NAME in name or POD_INDEX in name or (workload.kind == "DaemonSet" and NODE_NAME in name)
 
 
 STATE_DIR_UNUSED = Defect(
@@ -137,7 +137,9 @@ def shared_at_rollout(workload: Workload) -> Iterator[Seen]:
     surge = (strategy.get("rollingUpdate") or {}).get("maxSurge", 1)
     one_after_the_other = strategy.get("type") == "Recreate" or str(surge) in ("0", "0%")
     store = workload.state
-    kept = (store.kind == "secret" and not is_own(store.name)) or (store.kind == "volume" and shared_claim(workload))
+    kept = (store.kind == "secret" and not is_own(workload, store.name)) or (
+        store.kind == "volume" and shared_claim(workload)
+    )
     if kept and not one_after_the_other:
         yield Seen("Its strategy is RollingUpdate, and the old pod and the new one have one state.")
 
@@ -154,5 +156,6 @@ DEPLOYMENT = Defect(
 @check_template(DEPLOYMENT)
 def deployment(workload: Workload) -> Iterator[Seen]:
     nameless = workload.kind in ("Deployment", "DaemonSet")
-    if nameless and workload.state.kind == "secret" and is_own(workload.state.name):
+    name = workload.state.name
+    if nameless and workload.state.kind == "secret" and is_own(workload, name) and NODE_NAME not in name:
         yield Seen(f"A {workload.kind} whose pods each keep their state in a Secret of their name.")

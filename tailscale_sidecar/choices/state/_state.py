@@ -16,7 +16,8 @@ class State(Model):
     outlives_pod: ClassVar[bool]
     """Whether a deleted pod comes back as the same device."""
     in_secrets: ClassVar[bool] = False
-    """Whether each replica's identity is in a Secret that is named like its pod, so that not only the pod can read it."""
+    """Whether each identity is in a Secret that is named like its pod, or after its node, so that not only the pod can read
+    it."""
 
     oldest_release: ClassVar[tuple[int, int]] = rules.OLDEST_RELEASE
     """The first release of Tailscale on which it works."""
@@ -44,9 +45,9 @@ class State(Model):
         """Whether what was made beforehand stays when Pulumi would delete it."""
         return False
 
-    def policy(self, user: Input[str]) -> Json | None:
+    def policy(self, user: Input[str], pod: Surroundings) -> Json | None:
         """The `spec` of the admission policy that keeps the ServiceAccount `user` to its own state; None without one."""
-        del user
+        del user, pod
         return None
 
     def remembered(self, replicas: int) -> Json:

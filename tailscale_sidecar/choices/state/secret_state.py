@@ -13,7 +13,10 @@ from ._state import State
 
 
 class SecretState(State):
-    """State in a Secret for each replica, named like its pod (`TS_KUBE_SECRET=$(POD_NAME)`)."""
+    """State in a Secret for each replica, named like its pod (`TS_KUBE_SECRET=$(POD_NAME)`).
+
+    A DaemonSet has one for each node instead, `<workload>-<node>`, with `guarded` alone.
+    """
 
     outlives_pod: ClassVar[bool] = True
     in_secrets: ClassVar[bool] = True
@@ -53,8 +56,8 @@ class SecretState(State):
         return self.retain_state
 
     @override
-    def policy(self, user: Input[str]) -> Json | None:
-        return own_secret_policy.spec(user) if self.access == "guarded" else None
+    def policy(self, user: Input[str], pod: Surroundings) -> Json | None:
+        return own_secret_policy.spec(user, pod) if self.access == "guarded" else None
 
     @override
     def remembered(self, replicas: int) -> Json:
@@ -64,17 +67,18 @@ class SecretState(State):
     @override
     def additions(self, pod: Surroundings) -> Additions:
         return Additions(
-            env=(env_value("TS_KUBE_SECRET", "$(POD_NAME)"),),
-            rules=tuple(self._rules(self._names(pod))),
+            env=(env_value("TS_KUBE_SECRET", f"{pod.name}-$(NODE_NAME)" if pod.owner == "node" else "$(POD_NAME)"),),
+            rules=tuple(self._rules(pod)),
         )
 
     def _names(self, pod: Surroundings) -> list[str]:
         """Names of the state Secrets that the Role allows, one a replica."""
         return [f"{pod.name}-{ordinal}" for ordinal in pod.ordinals(self.room(pod.replicas))]
 
-    def _rules(self, names: list[str]) -> list[Json]:
-        secrets = {"apiGroups": [""], "resources": ["secrets"]}
-        if self.access == "open":
+    def _rules(self, pod: Surroundings) -> list[Json]:
+        secrets, names = {"apiGroups": [""], "resources": ["secrets"]}, self._names(pod)
+        # Where names are not known beforehand, there is no rule for them: RBAC has no patterns.
+        if self.access == "open" or pod.owner != "replica":
             return [{**secrets, "verbs": ["get", "create", "update", "patch"]}]
         # Without names, RBAC would read the rule as one for all Secrets.
         own: list[Json] = [{**secrets, "verbs": ["get", "update", "patch"], "resourceNames": names}] if names else []
