@@ -26,6 +26,7 @@ from tailscale_sidecar.report.findings import Defect
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s]+)(?=\))")
 FENCE = re.compile(r"(^```.*?^```|^ {4}.*?$)", re.MULTILINE | re.DOTALL)
+ROW = re.compile(r"^\| `([a-z-]+)` \|", re.MULTILINE)
 LAYERS = {"cluster": "on a real cluster", "engine": "by a real `pulumi up`", "faults": "as a fault, on a real cluster"}
 PLANTED = "On made-up data: [what is planted for it](../../tests/support/planted.py)."
 COMMANDS = {
@@ -70,8 +71,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         kind = "tree" if (ROOT / target).is_dir() else "blob"
         return f"{config.extra['repository']}/{kind}/main/{target}{hash_}{anchor}"
 
-    parts = FENCE.split(markdown)
+    parts = FENCE.split(ROW.sub(to_runbook, markdown))
     return "".join(part if index % 2 else LINK.sub(changed, part) for index, part in enumerate(parts))
+
+
+def to_runbook(row: re.Match[str]) -> str:
+    """The row of a table of defects, whose name leads to its runbook."""
+    return f"| [`{row[1]}`](runbooks/{row[1]}.md) |" if row[1] in defects() else row[0]
 
 
 def on_page_content(html: str, **_: Any) -> str:
@@ -125,6 +131,7 @@ def reference_page(name: str) -> str:
     return f"{page}    options:\n      members: {members}\n      merge_init_into_class: false\n"
 
 
+@cache
 def defects() -> dict[str, Defect]:
     """All that any command finds."""
     return {defect.name: defect for find in COMMANDS.values() for defect in find()}
