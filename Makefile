@@ -8,12 +8,14 @@ TEST := $(BIN)/pytest -q --durations=8
 BESIDE := $(MAKE) --no-print-directory --output-sync=line --jobs=2
 # uv trusts whom the machine trusts, as pip does.
 export UV_SYSTEM_CERTS := true
+# MkDocs' theme tells each build of its successor.
+export NO_MKDOCS_2_WARNING := 1
 # Programs in Go collect less garbage where memory is to be had: a tenth of what Pulumi takes.
 test-lab test-timed soak-lab: export GOGC := 400
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
 test-lab test-timed soak-lab bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke matrix bench check golden schema sdk dist release publish-requirements floors setup clean
+.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke matrix bench check docs docs-serve docs-test golden schema sdk dist release publish-requirements floors setup clean
 
 # A KUBECONFIG that is only exported is not meant: the demo then uses the lab.
 demo: .venv/ready ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
@@ -81,6 +83,15 @@ check: .venv/ready ## linters and types
 	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/mypy
 
+docs: .venv/docs ## the docs as a site, in site/, which is not committed; a dead link is an error
+	$(BIN)/mkdocs build
+
+docs-serve: .venv/docs ## the site on this machine, made anew at each change
+	$(BIN)/mkdocs serve
+
+docs-test: .venv/docs ## the site, by a browser where there is one
+	$(TEST) tests/site
+
 schema: .venv/ready ## the schema of the package for other languages, from the models
 	$(BIN)/python -m tailscale_sidecar.package.schema
 
@@ -124,9 +135,14 @@ setup: .venv/ready ## install and build all that the tests use
 	$(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+.venv/docs: .venv/ready
+	@echo "… installing what builds the docs into .venv"
+	$(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
+	@touch $@
+
 clean: ## stop the labs and remove what was installed here
 	-$(LAB) down
 	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-test $(LAB) down
 	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-test-node $(LAB) down
 	-TAILSCALE_SIDECAR_LAB_NAME=tailscale-sidecar-matrix $(LAB) down
-	rm -rf .venv .venv-floors dist sdk
+	rm -rf .venv .venv-floors dist sdk site

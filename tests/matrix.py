@@ -31,11 +31,16 @@ CELLS = (
     *(f"{kubernetes}/{tailscale}" for kubernetes in KUBERNETES for tailscale in TAILSCALE),
     *(f"python/{version}" for version in PYTHON),
 )
-ON_LAB = (("-n", "4", "tests/cluster", "tests/faults", "--ignore=tests/faults/node"), ("tests/faults/node",))
-"""What pytest is given. The tests that restart the node run alone."""
+ON_LAB = (
+    ("-m", "matrix and not timed", "-n", "4", "tests/cluster", "tests/faults", "--ignore=tests/faults/node"),
+    ("-m", "matrix and timed", "tests/faults", "--ignore=tests/faults/node"),
+    ("-m", "matrix", "tests/faults/node"),
+)
+"""What pytest is given: the tests that ask for a time, or restart the node, have no neighbours."""
 WITHOUT_LAB = ("tests/component", *(f"tests/unit/test_{name}.py" for name in ("golden", "pod_template", "refusals")))
 NOT_RUN = "not run"
 FAILED = "**✗**"
+BROKEN = re.compile(r"^(?:FAILED|ERROR) .*::(\S+)", re.MULTILINE)
 SKIPPED = re.compile(r"^SKIPPED .*?: (.*)", re.MULTILINE)
 COUNTED = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 TOOK = re.compile(r" in ([\d.]+)s")
@@ -89,7 +94,7 @@ def on_lab(kubernetes: str, tailscale: str) -> str:
     run([*lab, "down"], cwd=ROOT, env=environment)  # one that was left may be of other releases
     try:
         boot([*lab, "up"], environment)
-        printed = [pytest(sys.executable, ("-m", "matrix", *given), environment) for given in ON_LAB]
+        printed = [pytest(sys.executable, given, environment) for given in ON_LAB]
     except LabError as error:
         return f"{NOT_RUN}: {last_line(error)}"
     finally:
@@ -135,14 +140,14 @@ def pytest(python: str, given: Sequence[str], environment: Mapping[str, str]) ->
 
 
 def summary(printed: Sequence[str]) -> str:
-    """How many tests passed and failed, in which time and on which day; what was skipped says why."""
+    """How many tests passed and failed, in which time and on which day; which failed, and why some were skipped."""
     last_lines = [text.rstrip().rpartition("\n")[2] for text in printed]
     counts: Counter[str] = Counter()
     for line in last_lines:
         counts.update({kind: int(count) for count, kind in COUNTED.findall(line)})
     seconds = sum(float(found) for line in last_lines for found in TOOK.findall(line))
     words = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "nothing ran"
-    reasons = sorted({reason for text in printed for reason in SKIPPED.findall(text)})
+    reasons = sorted({found for text in printed for kind in (BROKEN, SKIPPED) for found in kind.findall(text)})
     failed = f"{FAILED} " if counts.keys() - {"passed", "skipped"} or not counts["passed"] else ""
     return f"{failed}{words} in {seconds:.0f} s, {today()}{''.join(f'; {reason}' for reason in reasons)}"
 

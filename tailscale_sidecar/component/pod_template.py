@@ -88,9 +88,8 @@ def pod_metadata(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additi
 def additions(pod: Surroundings, args: SidecarArgs) -> Additions:
     """What all choices together add to the pod."""
     run = Additions(volumes=({"name": RUN_VOLUME, "emptyDir": {"medium": "Memory"}},))
-    choices = (args.auth, args.dns, args.state, args.networking)
-    monitoring = [args.monitoring.additions(pod)] if args.monitoring else []
-    return reduce(add, [*(choice.additions(pod) for choice in choices), *monitoring, run])
+    made = [choice.additions(pod) for choice in (args.auth, args.dns, args.state, args.networking)]
+    return reduce(add, [*made, *([args.monitoring.additions(pod)] if args.monitoring else []), run])
 
 
 def pod_spec(name: str, args: TailscaleSidecarStatefulSetArgs, added: Additions) -> Json:

@@ -343,8 +343,18 @@ OTHERS_REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "two specs": ("TailscaleSidecar", {**SIDECAR, "job": {}, "deployment": {}}, "are given: give exactly one of"),
     "a rule of a kind": (
         "TailscaleSidecar",
+        {**SIDECAR, "job": WEB, "state": {"secretState": {}}},
+        "state.secretState cannot be given with job:",
+    ),
+    "a rule of nodes": (
+        "TailscaleSidecar",
         {**SIDECAR, "daemonSet": WEB, "state": {"secretState": {}}},
-        "state.secretState cannot be given with daemonSet:",
+        "nodes come and go: the sidecars make them. Give state.secretState.access: 'guarded' without maxReplicas",
+    ),
+    "what replicas have": (
+        "TailscaleSidecarInjection",
+        {"auth": SIDECAR["auth"], "tags": ["tag:k8s"], "namespace": "apps", "registrationRate": 2},
+        "registrationRate",
     ),
     "a rule of the spec": (
         "TailscaleSidecar",

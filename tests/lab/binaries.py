@@ -226,13 +226,13 @@ PULUMI_YAML = Build(
     keyed_by=MODULE_ONLY,
 )
 PULUMI_SDKS = Build(name="pulumi-sdks", module="pulumi-sdks", packages=(".",), keyed_by=WITH_SOURCES)
-PULUMI_SDK_JAVA = Build(
-    name="pulumi-sdk-java",
+PULUMI_SDKS_OLDER = Build(
+    name="pulumi-sdks-older",
     module="pulumi-sdks",
     packages=(".",),
-    keyed_by=("java.mod", "java.sum", "**/*.go"),
-    tags="java",
-    modfile="java.mod",
+    keyed_by=("older.mod", "older.sum", "**/*.go"),
+    tags="older",
+    modfile="older.mod",
 )
 
 HEADSCALE_VERSION = "0.29.2"

@@ -12,6 +12,7 @@ from tests.lab import Lab, LabError, pki
 
 RESOURCES = {
     "ConfigMap": "api/v1/{namespace}configmaps",
+    "Event": "api/v1/{namespace}events",
     "Namespace": "api/v1/namespaces",
     "PersistentVolumeClaim": "api/v1/{namespace}persistentvolumeclaims",
     "Pod": "api/v1/{namespace}pods",

@@ -44,7 +44,8 @@ async def read(kubeconfig: Path) -> list[Device] | None:
         metadata=pulumi.Output.from_input(SimpleNamespace(**OF_STATEFUL_SET)),
         status=pulumi.Output.from_input(SimpleNamespace(observed_generation=1)),
     )
-    return await devices(stateful_set, PODS, pulumi.Output.from_input(ClusterAccess(str(kubeconfig), None))).future()
+    access = pulumi.Output.from_input(ClusterAccess(str(kubeconfig), None))
+    return await devices(stateful_set, pulumi.Output.from_input(list(PODS)), access).future()
 
 
 def test_each_state_secret_is_asked_for_once_and_nothing_is_waited_for(

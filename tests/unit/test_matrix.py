@@ -26,6 +26,11 @@ def test_an_outcome_adds_up_all_runs_and_says_why_something_was_skipped() -> Non
     assert matrix.summary(LAST_LINES) == f"32 passed, 1 skipped in 135 s, {matrix.today()}; why not"
 
 
+def test_an_outcome_names_the_tests_that_failed() -> None:
+    printed = "FAILED tests/x.py::test_it_starts - assert 2 < 1\n1 failed, 1 passed in 9.00s"
+    assert matrix.summary([printed]) == f"{matrix.FAILED} 1 failed, 1 passed in 9 s, {matrix.today()}; test_it_starts"
+
+
 def test_an_outcome_with_a_failure_or_without_a_test_is_no_success() -> None:
     for printed in (["1 failed, 30 passed in 9.00s"], ["1 passed, 1 error in 9.00s"], ["no tests ran in 0.10s"], [""]):
         assert matrix.summary(printed).startswith(matrix.FAILED)

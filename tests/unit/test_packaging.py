@@ -20,7 +20,7 @@ from tests.support.examples import ROOT
 
 PUBLIC = {
     "TailscaleSidecarStatefulSet", "TailscaleSidecarStatefulSetArgs",
-    "TailscaleSidecar", "TailscaleSidecarArgs", "Device", "DeviceCleanup",
+    "TailscaleSidecar", "TailscaleSidecarArgs", "TailscaleSidecarInjection", "TailscaleSidecarInjectionArgs", "Device", "DeviceCleanup",
     "OAuthClient", "AuthKey", "WorkloadIdentity",
     "InPodSplitDns", "SplitDns", "ClusterDns", "SplitDnsRoute",
     "SecretState", "PersistentVolumeState", "EmptyDirState",

@@ -100,6 +100,8 @@ class WatchedVariables(dict[str, str]):
                 self.read |= {item, *((*item, *path) for path in paths(variable))}
                 for other in re.findall(r"\$\((\w+)\)", variable.get("value", "")):
                     self.get(other)
+                    if other not in [earlier["name"] for earlier in self.listed[:index]]:
+                        self.get("one that comes earlier")
         return self.workload._of_template(super().__getitem__(name))  # noqa: SLF001 - it reads fields of the manifest
 
     @override

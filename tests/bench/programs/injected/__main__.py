@@ -35,7 +35,7 @@ def by_hand(name: str) -> None:
         role_ref=role_ref,
         opts=pulumi.ResourceOptions(depends_on=[role]),
     )
-    data = {"TS_CLIENT_ID": "kBENCH", "TS_CLIENT_SECRET": config.require_secret("clientSecret")}
+    data: Any = {"TS_CLIENT_ID": "kBENCH", "TS_CLIENT_SECRET": config.require_secret("clientSecret")}
     Secret(f"{name}-auth", metadata=named(f"{name}-tailscale-auth"), string_data=data)
     Secret(
         f"{name}-state",
