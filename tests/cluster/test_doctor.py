@@ -50,6 +50,13 @@ def test_a_healthy_deployment_has_no_finding(app: Deployment) -> None:
     ]
 
 
+def test_a_look_into_a_pod_leaves_no_process_there(app: Deployment) -> None:
+    before = Sidecar(app).processes()
+    for _ in range(3):
+        doctor(app.workspace, target(app))
+    app.wait_for("all that it ran to be gone", lambda: Sidecar(app).processes() <= before)
+
+
 def test_with_a_credential_for_the_api_it_looks_there_too(app: Deployment, tailnet: Tailnet) -> None:
     found = doctor(app.workspace, target(app), "--strict", **by_api(tailnet))
     assert (names(found), found["not_looked_at"], found["status"]) == (set(), [], 0)

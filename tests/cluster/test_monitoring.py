@@ -10,16 +10,12 @@ from tailscale_sidecar import Monitoring, UserspaceNetworking
 from tailscale_sidecar.choices.networking import Networking
 from tests.lab import LabError
 from tests.lab.shell import wait_for
-from tests.support.deployment import Deployment, Workspace
+from tests.support.deployment import Workspace
 from tests.support.kernel_modes import KERNEL_MODES
 from tests.support.scraping import scraped
+from tests.support.sidecar import Sidecar
 
 NETWORKING: dict[str, Networking] = {**KERNEL_MODES, "userspace": UserspaceNetworking()}
-
-
-def processes(app: Deployment) -> int:
-    """How many the sidecar has, with those that have ended and are not buried, and with the `ls` that counts them."""
-    return sum(name.isdigit() for name in app.exec("ls", "/proc", container="tailscale").split())
 
 
 @pytest.mark.parametrize("networking", NETWORKING.values(), ids=NETWORKING)
@@ -37,13 +33,13 @@ def test_nobody_on_the_tailnet_reaches_it_and_a_request_leaves_no_process_behind
     app = workspace.deploy(replicas=2, monitoring=Monitoring(port=9100))
     with pytest.raises(LabError, match="refused"):
         app.exec("fetch", "-timeout=5s", f"http://{app.device(1).addresses[0]}:9100/metrics")
-    before = processes(app)
+    before = Sidecar(app).processes()
     address = (app.status()["podIP"], 9100)
     with socket.create_connection(address, timeout=15) as silent:
         assert silent.recv(100).startswith(b"HTTP/1.0 404 ")  # it asked for nothing, and was not waited for
     for _ in range(3):
         app.exec("fetch", f"http://{address[0]}:9100/metrics", ordinal=1)
-    wait_for("what answered to end", lambda: processes(app) == before)
+    wait_for("what answered to end", lambda: Sidecar(app).processes() == before)
 
 
 def test_routes_of_the_tailnet_that_cover_the_cluster_are_counted(workspace: Workspace) -> None:

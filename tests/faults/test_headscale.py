@@ -61,6 +61,7 @@ def test_a_node_that_is_deleted_while_headscale_restarts_comes_back_as_one_node(
 @pytest.mark.soak
 def test_an_outage_ends_no_node_and_brings_thirty_questions_an_hour(app: Deployment) -> None:
     before, pods = app.devices(), [app.status(ordinal)["podIP"] for ordinal in (0, 1)]
+    processes = Sidecar(app).processes()
     headscale_server.stop()
     with unavailable() as asked:
         app.wait_for("each to ask three times", lambda: all(len(asked.get(pod, ())) >= 3 for pod in pods), 4 * PERIOD)
@@ -68,6 +69,7 @@ def test_an_outage_ends_no_node_and_brings_thirty_questions_an_hour(app: Deploym
     app.wait_for("the nodes to be back", lambda: [node.online for node in app.devices()] == [True, True])
     assert identity(app.devices()) == identity(before)
     assert [app.restarts(0), app.restarts(1)] == [0, 0]
+    app.wait_for("all that asked to be gone", lambda: Sidecar(app).processes() <= processes)
     assert min(later - earlier for pod in pods for earlier, later in itertools.pairwise(asked[pod])) >= PERIOD
 
 

@@ -37,6 +37,11 @@ class Sidecar:
 
     # -- looking ---------------------------------------------------------------------------
 
+    def processes(self) -> int:
+        """How many it has, with those that have ended and are not buried, and with the `ls` that counts them."""
+        listed = self.app.exec("ls", "/proc", ordinal=self.ordinal, container=self.container)
+        return sum(name.isdigit() for name in listed.split())
+
     def status(self) -> dict[str, Any]:
         """The container's status, as the kubelet reports it."""
         (found,) = [c for c in self.app.containers(self.ordinal) if c["name"] == self.container]
