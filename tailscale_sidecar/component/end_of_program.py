@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import pulumi
 from pulumi.runtime import stack
@@ -20,21 +20,28 @@ from pulumi.runtime.settings import SETTINGS
 SDK = str(Path(pulumi.__file__).parent)
 POLL_SECONDS = 0.1
 """How often to look while the program itself is still running, which only one that awaits lets happen."""
-WAITING: WeakSet[asyncio.Task[Any]] = WeakSet()
-"""Those who wait for the end, and so are not what they wait for."""
+WAITING: WeakKeyDictionary[asyncio.Task[Any], list[Callable[[], None]]] = WeakKeyDictionary()
+"""Who waits for a program's end, and so is not what it waits for, with what is to be called then. One for all: it looks at
+every task."""
 
 
 def at_end_of_program(check: Callable[[], None]) -> None:
     """Calls a function when the program is at its end. What it raises fails the program, unless that has failed before."""
+    loop = asyncio.get_event_loop()
+    for waiting, checks in WAITING.items():
+        if waiting.get_loop() is loop and not waiting.done():
+            checks.append(check)
+            return
 
     async def wait() -> None:
         while work := [task for task in asyncio.all_tasks() if _is_work(task)]:
             await asyncio.wait(work, timeout=POLL_SECONDS)
         if not any(_has_failed(task) for task in asyncio.all_tasks()):
-            check()
+            for one in WAITING[task]:
+                one()
 
-    task = asyncio.ensure_future(wait())
-    WAITING.add(task)
+    task = asyncio.ensure_future(wait(), loop=loop)
+    WAITING[task] = [check]
     with SETTINGS.lock:
         SETTINGS.outputs.add(task)  # as each Output does, whose errors the SDK raises
 

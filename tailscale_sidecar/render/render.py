@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import runpy
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,6 +40,10 @@ ORDER = ("Namespace", "ServiceAccount", "Secret", "ConfigMap", "Role", "RoleBind
 
 APPLIED_PATCH = "kubernetes:core/v1:SecretPatch"
 """What `SecretState(retain_state=True)` registers. Like `kubectl apply --server-side`, it makes the Secret or keeps it."""
+
+THREADS = 10_000
+"""More than a program has resources at a time. Each waits in a thread for its transforms, which need threads as well: with
+asyncio's few they would wait for each other for ever."""
 
 FIRST = ("apiVersion", "kind", "metadata", "name")
 """Keys that a reader looks for first; the others follow by name, so that the same program always gives the same text."""
@@ -107,9 +113,14 @@ def registered(
     monitor = _Monitor(recorder)
     pulumi.runtime.set_mocks(recorder, project=project, stack="render", preview=False, monitor=monitor)
     pulumi.runtime.set_all_config(dict(config or {}))
+
+    def run() -> object:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+        return program()
+
     wait_for_resources: Any = pulumi.runtime.test  # the SDK does not type it
     try:
-        wait_for_resources(program)()
+        wait_for_resources(run)()
     except pulumi.ConfigMissingError as error:
         raise RenderError(f"the program needs configuration: give --config {error.key}=VALUE") from error
     except Exception as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,7 @@ from tailscale_sidecar import (
 )
 from tailscale_sidecar.render.render import record
 from tests.support.arguments import SECRET
+from tests.support.examples import ROOT
 from tests.support.mocked_engine import registered
 
 APP: dict[str, Any] = {"name": "app", "image": "nginx:1.29"}
@@ -150,3 +153,10 @@ def test_guarded_state_has_its_policy_for_the_workloads_account() -> None:
 
     (policy,) = [r for r in registered(program) if r.kind == "ValidatingAdmissionPolicy"]
     assert "system:serviceaccount:default:db" in str(policy.inputs["spec"]["matchConditions"])
+
+
+def test_more_workloads_are_rendered_than_there_are_threads_for_their_transforms() -> None:
+    options = ("--config", "workloads=30", "--config", f"clientSecret={SECRET}")
+    command = [sys.executable, "-m", "tailscale_sidecar", "render", "tests/bench/programs/injected", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.count("name: tailscale-token") >= 30
