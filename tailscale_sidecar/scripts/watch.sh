@@ -9,11 +9,12 @@
 period=120 # seconds; 30 requests an hour
 
 # Not with busybox's `timeout`: it leaves a process that its parent does not bury, and containerboot, which is PID 1, neither.
+# wget gives up by itself, after a quarter of an hour.
 is_unknown() { # $1: tailscaled's socket, $2: the control plane
   status=$(tailscale "$1" status --json --peers=false)
   case $status in *'"BackendState": "Running"'*) ;; *) return 1 ;; esac
   key=$(echo "$status" | sed -n 's/.*"PublicKey": *"\(nodekey:[0-9a-f]*\)".*/\1/p' | head -n 1)
-  case $(wget -q -T 10 -O - --post-data "{\"NodePublic\": \"$key\"}" "$2/verify" 2>/dev/null) in
+  case $(wget -q -O - --post-data "{\"NodePublic\": \"$key\"}" "$2/verify" 2>/dev/null) in
   *'"Allow":false'*) ;;
   *) return 1 ;;
   esac
