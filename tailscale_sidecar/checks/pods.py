@@ -63,6 +63,11 @@ REFUSALS = (POD_SECURITY_SAYS, STRIPPED_SAYS)
 """What tells of a cause that is a finding of the workload, and not of each pod that is missing."""
 
 
+def is_of_workload(message: str) -> bool:
+    """Whether what Kubernetes says of a pod that it could not make tells of such a cause."""
+    return any(says in message for says in REFUSALS)
+
+
 def refused_pods(snapshot: Snapshot, workload: Workload, says: str) -> Iterator[Seen]:
     """What Kubernetes says of the workload's pods that it could not make, where it names this cause."""
     missing = (why_missing(snapshot, replica) for replica in snapshot.of(workload) if replica.is_missing)
@@ -114,7 +119,7 @@ def missing(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
     if not replica.is_missing:
         return
     workload, message = replica.workload, why_missing(snapshot, replica)
-    if any(says in message for says in REFUSALS):
+    if is_of_workload(message):
         return
     # With OrderedReady the pods after one that is not ready are not made yet, and need no finding of their own.
     names = {other.name: other for other in snapshot.of(workload)}
@@ -128,7 +133,7 @@ def missing(snapshot: Snapshot, replica: Replica) -> Iterator[Seen]:
 def fewer_than_wanted(snapshot: Snapshot, workload: Workload) -> Iterator[Seen]:
     """Of workloads whose pods have no names of their own."""
     message = why_fewer(snapshot, workload)
-    if message and not any(says in message for says in REFUSALS):
+    if message and not is_of_workload(message):
         yield Seen(quoted(message), words_of_workload(workload))
 
 

@@ -364,9 +364,14 @@ def no_pod(site: Site) -> None:
 
 @planted("pod-security-forbids")
 def pod_security(site: Site) -> None:
+    refused(site, f'pods "{NAME}-0" is forbidden: violates PodSecurity "restricted:latest": privileged')
+
+
+def refused(site: Site, why: str) -> None:
+    """No pod is there, since the API server takes none."""
     for ordinal in (0, 1):
         site.remove("Pod", f"{NAME}-{ordinal}")
-    message = f'create Pod {NAME}-0 in StatefulSet {NAME} failed error: pods "{NAME}-0" is forbidden: violates PodSecurity "restricted:latest": privileged'
+    message = f"create Pod {NAME}-0 in StatefulSet {NAME} failed error: {why}"
     event(site, "StatefulSet", NAME, "FailedCreate", message)
 
 
@@ -398,10 +403,7 @@ STRIPPED_SAYS = (
 
 @planted("restart-policy-stripped")
 def an_old_webhook_and_a_probe(site: Site) -> None:
-    for ordinal in (0, 1):
-        site.remove("Pod", f"{NAME}-{ordinal}")
-    message = f'create Pod {NAME}-0 in StatefulSet {NAME} failed error: Pod "{NAME}-0" is invalid: {STRIPPED_SAYS}'
-    event(site, "StatefulSet", NAME, "FailedCreate", message)
+    refused(site, f'Pod "{NAME}-0" is invalid: {STRIPPED_SAYS}')
 
 
 @planted("replica-not-ready")

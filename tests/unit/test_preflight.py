@@ -24,6 +24,7 @@ from tailscale_sidecar.report.progress import Progress
 from tests.support.api_server import ApiServer, Json
 from tests.support.examples import ROOT
 from tests.support.planted import PLANTED as PLANTED_FOR_DOCTOR
+from tests.support.planted import STRIPPED_SAYS
 from tests.support.site import DOMAIN, api_device, cluster_objects, device
 
 GOOD = {
@@ -185,8 +186,7 @@ def a_webhook_that_drops_what_it_does_not_know(server: ApiServer) -> None:
 
 @planted("restart-policy-stripped")
 def a_webhook_that_drops_it_from_a_container_with_a_probe(server: ApiServer) -> None:
-    why = "spec.initContainers[1].startupProbe: Forbidden: may not be set for init containers without restartPolicy=Always"
-    server.judge = lambda _: (422, {"message": f'Pod "my-app-97wj4" is invalid: {why}'})
+    server.judge = lambda _: (422, {"message": f'Pod "my-app-97wj4" is invalid: {STRIPPED_SAYS}'})
 
 
 def without_user_namespace(pod: Json) -> tuple[int, Json]:
