@@ -281,33 +281,33 @@ def test_a_volume_that_cannot_be_had_in_a_user_namespace_is_named(workspace: Wor
 
 
 def test_a_sidecar_whose_user_namespace_was_dropped_does_not_start_and_says_why(workspace: Workspace) -> None:
-    app = Deployment(workspace, "dropped", workspace.arguments(networking=NAMESPACED))
-    objects = app.objects
-    (stateful_set,) = [found for found in objects if found["kind"] == "StatefulSet"]
-    del stateful_set["spec"]["template"]["spec"]["hostUsers"]  # as a cluster does that does not know the field
-    workspace.apply(objects)
+    def drop(spec: dict[str, Any]) -> None:  # as a cluster does that does not know the field
+        del spec["hostUsers"]
+
+    app = deployed_with(workspace, drop, networking=NAMESPACED)
     await_finding(app, "user-namespace-dropped")
     app.wait_for("the reason", lambda: "its root is the node's" in Sidecar(app).last_words())
     assert app.devices() == []
 
 
-def without_probes(container: dict[str, Any]) -> None:
+def without_probes(spec: dict[str, Any]) -> None:
     """As most have it that write a sidecar by hand."""
-    for key in ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle"):
-        container.pop(key, None)
+    for container in spec["initContainers"]:
+        for key in ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle"):
+            container.pop(key, None)
 
 
-def at_an_address_that_nobody_has(container: dict[str, Any]) -> None:
-    container["env"] = [*container.get("env", ()), {"name": "KUBERNETES_SERVICE_HOST", "value": NOBODY}]
+def at_an_address_that_nobody_has(spec: dict[str, Any]) -> None:
+    for container in spec["initContainers"]:
+        container["env"] = [*container.get("env", ()), {"name": "KUBERNETES_SERVICE_HOST", "value": NOBODY}]
 
 
-def deployed_with(workspace: Workspace, change: Callable[[dict[str, Any]], None]) -> Deployment:
-    """A component whose added containers are changed."""
-    app = Deployment(workspace, f"changed-{secrets.token_hex(2)}", workspace.arguments())
+def deployed_with(workspace: Workspace, change: Callable[[dict[str, Any]], None], **arguments: Any) -> Deployment:
+    """A component whose pods' spec is changed on its way to the cluster."""
+    app = Deployment(workspace, f"changed-{secrets.token_hex(2)}", workspace.arguments(**arguments))
     objects = app.objects
     (stateful_set,) = [found for found in objects if found["kind"] == "StatefulSet"]
-    for container in stateful_set["spec"]["template"]["spec"]["initContainers"]:
-        change(container)
+    change(stateful_set["spec"]["template"]["spec"])
     workspace.apply(objects)
     return app
 
