@@ -73,10 +73,19 @@ def cpu_seconds(container_id: str) -> float:
 
 def group_of(container_id: str, controller: str) -> Path:
     """A running container's group."""
-    found = next(pods(controller).rglob(container_id), None)
+    folders = (Path(folder) for folder, _, _ in os.walk(pods(controller)))  # glob fails on a group that goes meanwhile
+    found = next((folder for folder in folders if folder.name == container_id), None)
     if found is None:
         raise LabError(f"container {container_id[:12]} has ended")
     return found
+
+
+def processes_of(container_id: str) -> list[int]:
+    """A container's processes; none when it has ended."""
+    try:
+        return [int(pid) for pid in (group_of(container_id, "pids") / "cgroup.procs").read_text().split()]
+    except (LabError, OSError):
+        return []
 
 
 def pods(controller: str) -> Path:

@@ -99,8 +99,7 @@ class Sidecar:
     def pids(self, name: str = "") -> list[int]:
         """The host's numbers of the container's processes of that name, the oldest first."""
         container = self.container_id()
-        groups = list(cgroups.home("kubepods").rglob(container)) if container else []
-        pids = [int(pid) for group in groups for pid in (group / "cgroup.procs").read_text().split()]
+        pids = cgroups.processes_of(container) if container else []
         return sorted(pid for pid in pids if not name or comm(pid) == name)
 
     def health_url(self) -> str:
