@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .choices.auth import AuthKey, OAuthClient, WorkloadIdentity
     from .choices.dns import ClusterDns, InPodSplitDns, SplitDns
+    from .choices.egress import EgressPolicy
     from .choices.monitoring import Monitoring
     from .choices.networking import KernelNetworking, UserspaceNetworking
     from .choices.state import EmptyDirState, PersistentVolumeState, SecretState
@@ -23,6 +24,7 @@ __all__ = [
     "ClusterDns",
     "Device",
     "DeviceCleanup",
+    "EgressPolicy",
     "EmptyDirState",
     "InPodSplitDns",
     "KernelNetworking",
@@ -45,6 +47,7 @@ __all__ = [
 _HOMES = {
     ".choices.auth": ("AuthKey", "OAuthClient", "WorkloadIdentity"),
     ".choices.dns": ("ClusterDns", "InPodSplitDns", "SplitDns"),
+    ".choices.egress": ("EgressPolicy",),
     ".choices.monitoring": ("Monitoring",),
     ".choices.networking": ("KernelNetworking", "UserspaceNetworking"),
     ".choices.state": ("EmptyDirState", "PersistentVolumeState", "SecretState"),

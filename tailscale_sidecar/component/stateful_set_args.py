@@ -11,9 +11,10 @@ from pulumi_kubernetes.apps.v1 import (
     StatefulSetUpdateStrategyArgs,
 )
 from pulumi_kubernetes.core.v1 import PersistentVolumeClaimArgs
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, InstanceOf, ValidationInfo, field_validator, model_validator
 
 from ..choices.dns import ClusterDns
+from ..choices.egress import EgressPolicy
 from ..pod import pod_spec as _pod_spec
 from ..pod import rules
 from ..pod.camel_case import to_camel_case
@@ -58,6 +59,8 @@ class TailscaleSidecarStatefulSetArgs(SidecarArgs):
     """Annotations of the component's ServiceAccount, such as a cloud's role."""
     mount_token_in_app: bool = False
     """Whether the app's containers get the ServiceAccount's token, and so access to the state Secrets, too."""
+    egress_policy: InstanceOf[EgressPolicy] | None = None
+    """A NetworkPolicy of the pods: `EgressPolicy(...)`. Default: none is made."""
 
     @model_validator(mode="before")
     @classmethod
@@ -126,6 +129,7 @@ class TailscaleSidecarStatefulSetArgs(SidecarArgs):
         refuse_collisions(self.pod_spec, self, claims=self.volume_claim_templates, taken=taken)
         self._check_rollout()
         self._check_service_account()
+        self._check_egress()
         return self
 
     def _check_rollout(self) -> None:
@@ -151,4 +155,11 @@ class TailscaleSidecarStatefulSetArgs(SidecarArgs):
             mine = self.service_account_name if isinstance(self.service_account_name, str) else "yours"
             raise ValueError(
                 f"service_account_annotations are for the account that the component makes; annotate {mine} itself"
+            )
+
+    def _check_egress(self) -> None:
+        if self.egress_policy is not None and self.advertise_exit_node:
+            raise ValueError(
+                "egress_policy with advertise_exit_node=True would keep what comes to the exit node from going anywhere else; "
+                "remove one"
             )

@@ -13,6 +13,8 @@ KINDS = ("ServiceAccount", "Role", "RoleBinding", "Service", "Secret", "Stateful
 """What the component makes in a namespace."""
 POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 """What it makes beside that with `SecretState(access="guarded")`."""
+ON_REQUEST = ("NetworkPolicy", "PodMonitor", "PrometheusRule")
+"""What it makes beside that with `egress_policy` and with `Monitoring(operator=True)`."""
 OTHERS = ("Deployment", "DaemonSet", "Job", "CronJob")
 """Further workloads that a sidecar can be in."""
 OWNERS = {
@@ -75,7 +77,8 @@ def plans(objects: Iterable[Json]) -> list[Plan]:
     every = list(objects)
     places = ("Namespace", "PriorityClass", "RuntimeClass")
     makes = frozenset(found["metadata"]["name"] for found in every if found["kind"] in places)
-    kinds = tuple(dict.fromkeys(found["kind"] for found in every if found["kind"] in (*KINDS, *POLICIES, *OTHERS)))
+    known = (*KINDS, *POLICIES, *ON_REQUEST, *OTHERS)
+    kinds = tuple(dict.fromkeys(found["kind"] for found in every if found["kind"] in known))
     return [plan(workload, kinds, makes) for workload in workloads(every, ("StatefulSet", *OTHERS))]
 
 

@@ -44,6 +44,7 @@ KUBERNETES = {
     "resources": "core/v1:ResourceRequirements",
     "dns_resources": "core/v1:ResourceRequirements",
     "sidecar_volume_mounts": "core/v1:VolumeMount",
+    "allow": "networking/v1:NetworkPolicyEgressRule",
 }
 """Arguments that are Kubernetes' own, each with its type."""
 SPECS = {
@@ -261,7 +262,7 @@ def _default(field: FieldInfo) -> str:
     default = field.default
     if isinstance(field.default_factory, type):
         return f" Default: `{member(field.default_factory)}`."
-    if isinstance(default, tuple) and default and all(isinstance(item, str) for item in default):
+    if isinstance(default, tuple) and default and all(isinstance(item, str | int) for item in default):
         default = list(default)
     if default in (None, "", {}, ()) or field.is_required() or field.default_factory is not None:
         return ""

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from ..choices.auth import Auth
 from ..choices.dns import Dns
+from ..choices.egress import EgressPolicy
 from ..choices.monitoring import Monitoring
 from ..choices.networking import Networking
 from ..choices.state import State
@@ -21,7 +22,11 @@ from ..pod.model import Model
 
 CHOICES: Mapping[str, type[Model]] = {"auth": Auth, "dns": Dns, "state": State, "networking": Networking}
 """The arguments of which one class is chosen, each with the base of its classes."""
-NESTED: Mapping[str, type[Model]] = {"device_cleanup": DeviceCleanup, "monitoring": Monitoring}
+NESTED: Mapping[str, type[Model]] = {
+    "device_cleanup": DeviceCleanup,
+    "egress_policy": EgressPolicy,
+    "monitoring": Monitoring,
+}
 """The arguments that are an object of one class."""
 LEFT_OUT = ("kind",)
 """Arguments that other languages do not have: the kind of a workload is the name of the input that has its `spec`."""

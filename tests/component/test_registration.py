@@ -13,12 +13,14 @@ import pytest
 from tailscale_sidecar import (
     AuthKey,
     DeviceCleanup,
+    EgressPolicy,
     EmptyDirState,
     KernelNetworking,
     Monitoring,
     OAuthClient,
     PersistentVolumeState,
     SecretState,
+    SplitDns,
     TailscaleSidecarStatefulSet,
     WorkloadIdentity,
 )
@@ -38,6 +40,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "workload identity": {"auth": WorkloadIdentity(client_id="x", audience="y")},
     "an existing account": {"service_account_name": "robot"},
     "monitored": {"monitoring": Monitoring(operator=True)},
+    "kept in": {"egress_policy": EgressPolicy()},
     "device clean-up": {"device_cleanup": DeviceCleanup(access_token="tskey-api-x"), "replicas": 2},
 }
 EVERY_CHOICE = pytest.mark.parametrize("changes", CHOICES.values(), ids=CHOICES.keys())
@@ -630,3 +633,56 @@ def test_the_operators_objects_are_labelled_as_asked_and_the_alerts_are_of_what_
 
 def test_without_the_operator_there_are_no_objects_of_its_types() -> None:
     assert not [item for item in children({"monitoring": Monitoring()}) if "monitoring.coreos.com" in item.type]
+
+
+def egress(**changes: Any) -> list[dict[str, Any]]:
+    """The rules of the component's NetworkPolicy."""
+    policy = one(children(changes), "NetworkPolicy")
+    assert policy.inputs["metadata"] == {"name": "db", "labels": {"app": "db"}}
+    spec = policy.inputs["spec"]
+    assert (spec["podSelector"], spec["policyTypes"]) == ({"matchLabels": {"app": "db"}}, ["Egress"])
+    return list(spec["egress"])
+
+
+def ports(rule: Mapping[str, Any]) -> list[str]:
+    """As a firewall's documentation writes them."""
+    return [f"{port['protocol']} {int(port['port']) if 'port' in port else 'any'}" for port in rule["ports"]]
+
+
+def test_the_network_policy_lets_a_sidecar_out_to_what_it_needs() -> None:
+    (rule,) = egress(egress_policy=EgressPolicy())
+    assert "to" not in rule
+    assert ports(rule) == ["TCP 53", "TCP 443", "TCP 6443", "UDP any"]
+
+
+def test_without_direct_connections_only_look_ups_and_stun_leave_by_udp() -> None:
+    (rule,) = egress(egress_policy=EgressPolicy(direct_connections=False, dns_ports=[53, 5353]))
+    assert ports(rule) == ["TCP 53", "TCP 5353", "TCP 443", "TCP 6443", "UDP 53", "UDP 5353", "UDP 3478"]
+
+
+def test_a_sidecar_that_has_no_secret_is_not_let_out_to_the_api_server() -> None:
+    (rule,) = egress(egress_policy=EgressPolicy(), state=EmptyDirState())
+    assert ports(rule) == ["TCP 53", "TCP 443", "UDP any"]
+
+
+@pytest.mark.parametrize("given", [str, pulumi.Output.from_input], ids=["plain", "an Output"])
+@pytest.mark.parametrize(
+    ("url", "port"), [("https://hs.example.com:8443", 8443), ("http://hs", 80), ("https://hs.example.com", 443)]
+)
+def test_another_control_planes_port_is_open(given: Callable[[str], Any], url: str, port: int) -> None:
+    policy = EgressPolicy(api_server_ports=[6443])
+    key = AuthKey(existing_secret="key")
+    (rule,) = egress(egress_policy=policy, login_server=given(url), auth=key, dns=SplitDns())
+    assert set(ports(rule)) == {"TCP 53", "TCP 443", f"TCP {port}", "TCP 6443", "UDP any"}
+
+
+def test_routes_that_a_replica_advertises_and_the_apps_own_rules_follow() -> None:
+    rule = {"to": [{"ip_block": {"cidr": "10.9.0.0/16"}}], "ports": [{"port": pulumi.Output.from_input(5432)}]}
+    _, routes, own = egress(egress_policy=EgressPolicy(allow=[rule]), advertise_routes=["10.8.0.0/16"])
+    assert routes == {"to": [{"ipBlock": {"cidr": "10.8.0.0/16"}}]}
+    assert own == {"to": [{"ipBlock": {"cidr": "10.9.0.0/16"}}], "ports": [{"port": 5432}]}
+
+
+def test_pods_start_when_the_policy_that_lets_them_out_is_there() -> None:
+    found = children({"egress_policy": EgressPolicy()})
+    assert one(found, "NetworkPolicy").urn in one(found, "StatefulSet").dependencies

@@ -24,7 +24,7 @@ PUBLIC = {
     "OAuthClient", "AuthKey", "WorkloadIdentity",
     "InPodSplitDns", "SplitDns", "ClusterDns", "SplitDnsRoute",
     "SecretState", "PersistentVolumeState", "EmptyDirState",
-    "KernelNetworking", "UserspaceNetworking", "Monitoring",
+    "KernelNetworking", "UserspaceNetworking", "Monitoring", "EgressPolicy",
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from tailscale_sidecar import (
     AuthKey,
     ClusterDns,
     DeviceCleanup,
+    EgressPolicy,
     EmptyDirState,
     InPodSplitDns,
     KernelNetworking,
@@ -329,6 +330,10 @@ REFUSED_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "the app on monitoring's port": (
         {"monitoring": Monitoring(), "pod_spec": app(ports=[{"containerPort": 9004}])},
         "9004 is taken by monitoring=Monitoring(port=...)",
+    ),
+    "an exit node that may not go out": (
+        {"egress_policy": EgressPolicy(), "advertise_exit_node": True},
+        "egress_policy with advertise_exit_node=True",
     ),
     "a variable without name": ({"env": {"": "x"}}, "env: '' is not the name of a variable"),
     "the selector's label": ({"labels": {"app": "x"}}, "labels: app is the selector's own"),
