@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 from ..checks import catalogue
 from ..checks.devices import device_name
@@ -14,6 +15,7 @@ from ..checks.words import ago
 from ..clients.errors import ClusterError, ExtraMissingError
 from ..clients.kubeconfig import ClusterAccess
 from ..clients.kubernetes import Cluster, connect
+from ..inspection.changes import Watch
 from ..inspection.gather import Scope, in_trouble, look
 from ..inspection.known_workload import KnownWorkload
 from ..inspection.snapshot import Replica, Snapshot
@@ -70,12 +72,13 @@ def run(options: argparse.Namespace) -> int:
 
 def look_on(cluster: Cluster, scope: Scope, options: argparse.Namespace) -> int:
     """Looks once, or with --watch until interrupted; returns the exit status of the last look."""
-    status = look_once(cluster, scope, options)
+    watch = Watch() if options.watch else None
+    status = look_once(cluster, scope, options, watch)
     try:
-        while options.watch:
+        while watch:
             time.sleep(options.interval)
             try:
-                status = look_once(cluster, scope, options)
+                status = look_once(cluster, scope, options, watch)
             except ClusterError as error:  # the API server may be away for a while: that is what one watches for
                 print(f"tailscale-sidecar doctor: {error}", file=sys.stderr)
                 status = ExitStatus.BLIND
@@ -84,19 +87,38 @@ def look_on(cluster: Cluster, scope: Scope, options: argparse.Namespace) -> int:
     return status
 
 
-def look_once(cluster: Cluster, scope: Scope, options: argparse.Namespace) -> int:
+def look_once(cluster: Cluster, scope: Scope, options: argparse.Namespace, watch: Watch | None) -> int:
     """One look, printed."""
     with Progress() as progress:
         snapshot = look(cluster, scope, progress)
     findings = diagnose(snapshot)
+    changes = watch.look(snapshot, findings) if watch else []
     if options.json:
-        print(json.dumps(as_json(snapshot, findings), indent=None if options.watch else 2), flush=True)
+        seen = as_json(snapshot, findings)
+        if watch:
+            seen["changes"] = [change.model_dump(mode="json") for change in changes]
+        print(json.dumps(seen, indent=None if watch else 2), flush=True)
     else:
         style = Style.of(sys.stdout)
-        if options.watch and sys.stdout.isatty():
+        if watch and sys.stdout.isatty():
             print(ERASE_SCREEN, end="")
-        print("\n".join(as_text(snapshot, findings, style, every_replica=options.all)), flush=True)
+        lines = as_text(snapshot, findings, style, every_replica=options.all)
+        if watch:
+            lines += changes_text(watch, snapshot.now, options.interval, style)
+        print("\n".join(lines), flush=True)
     return exit_status(findings, snapshot.gaps, strict=options.strict)
+
+
+def changes_text(watch: Watch, now: datetime, interval: float, style: Style) -> list[str]:
+    """What changed since the watch began, the newest first, and when it looked last, in local time."""
+    shown = [f"  {clock(change.time)}  {change}" for change in watch.newest]
+    title = [style.paint("What changed", "bold"), *shown] if shown else [style.paint("Nothing changed yet.", "dim")]
+    return ["", *title, "", style.paint(f"Looked at {clock(now)}, and every {interval:g} s. Ctrl-C ends.", "dim")]
+
+
+def clock(time: datetime) -> str:
+    """Day and time, here."""
+    return f"{time.astimezone():%a %H:%M:%S}"
 
 
 def as_json(snapshot: Snapshot, findings: Sequence[Finding]) -> Json:
@@ -136,6 +158,7 @@ def replica_json(replica: Replica) -> Json:
         "online": device.online if device else None,
         "last_seen": device.last_seen.isoformat() if device and device.last_seen else None,
         "key_expires": device.expires.isoformat() if device and device.expires else None,
+        "counted": replica.inside.counts if replica.inside else None,
     }
 
 

@@ -40,11 +40,13 @@ def read(printed: str) -> Inside:
         else:
             part.append(line)
     words = [line.split() for line in parts.get("look-ups", ())]
+    counted = [line.split() for line in parts.get("counts", ())]
     return Inside(
         status=parsed(parts.get("status", [])),
         dns=parsed(parts.get("dns", [])),
         resolv_conf="\n".join(parts.get("resolv.conf", [])),
         look_ups=tuple(LookUp(name=w[0], nameserver=w[1], works=w[2] == "ok") for w in words),
+        counts={name: int(number) for name, number in counted} if "counts" in parts else None,
     )
 
 

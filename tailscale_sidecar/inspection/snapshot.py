@@ -59,6 +59,8 @@ class Inside:
     resolv_conf: str = ""
     """What the app reads, as far as it can be seen from the sidecar."""
     look_ups: tuple[LookUp, ...] = ()
+    counts: Mapping[str, int] | None = None
+    """What the sidecar counted for `monitoring`, as its metrics name it; None without `monitoring`."""
 
     @property
     def is_connected(self) -> bool:

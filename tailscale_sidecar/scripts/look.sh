@@ -34,6 +34,13 @@ if [ ! -e $conf ]; then conf=/etc/resolv.conf; fi
 echo "--- resolv.conf"
 cat $conf
 
+if [ -n "${MONITORING_PORT:-}" ]; then
+  echo "--- counts"
+  for file in /run/tailscale-sidecar/counts/*; do
+    if read -r number 2>/dev/null <"$file"; then echo "${file##*/} $number"; fi
+  done
+fi
+
 names=$3
 if [ "$4" = true ]; then # the first is the device's own
   names="$names $(echo "$status" | sed -n 's/^[[:space:]]*"DNSName": "\(.*\)\.",$/\1/p' | head -n 1)"

@@ -242,6 +242,30 @@ def test_watching_looks_again_until_interrupted(tmp_path: Path, capsys: pytest.C
             assert run() == ExitStatus.FINDINGS
     looks = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [[finding["name"] for finding in look["findings"]] for look in looks] == [[], ["replica-missing"]]
+    changed = [[(c["object"], c["what"], c["before"], c["after"]) for c in look["changes"]] for look in looks]
+    pod = f"Pod db/{NAME}-1"
+    assert changed == [[], [(pod, "found", "", "replica-missing"), (pod, "status", "Running", "missing")]]
+    assert looks[1]["changes"][0]["time"].startswith(looks[1]["time"][:10])
+
+
+def test_a_watchs_screen_goes_on_saying_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with component() as site:
+        online = iter([False, False, True])
+
+        def between(_seconds: float) -> None:
+            try:
+                site.is_self(Online=next(online))
+            except StopIteration:
+                raise KeyboardInterrupt from None
+
+        with mock.patch("time.sleep", between), command_line(site, tmp_path, "--watch") as run:
+            run()
+    first, second, third, fourth = capsys.readouterr().out.split("StatefulSet db/my-app   ")[1:]
+    assert "Nothing changed yet." in first
+    for screen in (second, third):
+        assert re.search(rf"What changed(\n  .*)*\n  \w+ [\d:]+  Pod db/{NAME}-0: tailnet online → offline\n", screen)
+    assert fourth.index("offline → online") < fourth.index("online → offline")
+    assert "and every 10 s" in fourth
 
 
 def test_a_table_has_only_the_replicas_with_something_to_say_where_there_are_many(tmp_path: Path) -> None:

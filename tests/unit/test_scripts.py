@@ -546,9 +546,10 @@ def looking(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def look(sandbox: Sandbox, *, tailnet_names: bool = True) -> Inside:
+def look(sandbox: Sandbox, *, tailnet_names: bool = True, env: dict[str, str] | None = None) -> Inside:
     """What the script shows, as `doctor` reads it."""
-    return read(sandbox.run("look.sh", "/tmp/s", "false", KUBERNETES, str(tailnet_names).lower()).stdout)  # noqa: S108
+    words = ("/tmp/s", "false", KUBERNETES, str(tailnet_names).lower())  # noqa: S108
+    return read(sandbox.run("look.sh", *words, env=env).stdout)
 
 
 def test_a_look_shows_the_status_and_tries_both_kinds_of_names_at_each_nameserver(looking: Sandbox) -> None:
@@ -567,6 +568,12 @@ def test_a_look_tries_what_the_app_reads_where_that_is_another_file(looking: San
     inside = look(looking, tailnet_names=False)
     assert [(one.name, one.nameserver) for one in inside.look_ups] == [(KUBERNETES, "127.0.0.1")]
     assert inside.resolv_conf == "nameserver 127.0.0.1"
+
+
+def test_a_look_shows_what_was_counted_only_with_monitoring(looking: Sandbox) -> None:
+    looking.write("run/counts/restarts.tailscaled_ended", "2\n")
+    assert look(looking).counts is None
+    assert look(looking, env={"MONITORING_PORT": "9004"}).counts == {"restarts.tailscaled_ended": 2}
 
 
 def test_a_look_goes_on_where_tailscaled_does_not_answer(looking: Sandbox) -> None:
