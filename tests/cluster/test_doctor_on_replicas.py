@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -14,7 +12,7 @@ from tests.lab.images import REBUILT_IMAGE
 from tests.lab.tailnet_client import Tailnet
 from tests.support.deployment import Deployment, Workspace
 from tests.support.doctor import await_finding, by_api, disable_key_expiry, doctor, names, target
-from tests.support.sidecar import Sidecar
+from tests.support.sidecar import Sidecar, stopped
 from tests.support.state import empty
 
 pytestmark = pytest.mark.soak  # more than a minute where other tests run beside it
@@ -46,10 +44,8 @@ def somebody_empties_a_state_secret(app: Deployment) -> Iterator[None]:
 
 @planted("device-offline")
 def tailscaled_hangs(app: Deployment) -> Iterator[None]:
-    pid = Sidecar(app).pids("tailscaled")[0]
-    os.kill(pid, signal.SIGSTOP)
-    yield
-    os.kill(pid, signal.SIGCONT)
+    with stopped(Sidecar(app).pids("tailscaled")[0]):
+        yield
 
 
 @planted("key-expires-soon")

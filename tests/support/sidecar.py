@@ -148,6 +148,16 @@ class Sidecar:
 
 
 @contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process that does nothing, as one that hangs (SIGSTOP)."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
 def starved(name: str, app: Deployment) -> Iterator[None]:
     """Lets processes of that name run for moments only, as on a node that has no CPU to spare for them."""
     ordinals = range(app.replicas)
