@@ -19,6 +19,8 @@ OLDEST = (1, 29)
 """Native sidecars are on by default since then (kubernetes.io/docs/concepts/workloads/pods/sidecar-containers)."""
 OLDEST_GUARDED = (1, 30)
 """ValidatingAdmissionPolicy is v1 since then."""
+OLDEST_INJECTION = (1, 36)
+"""MutatingAdmissionPolicy is v1 since then."""
 
 
 TOO_OLD = Defect(
@@ -59,6 +61,21 @@ TOO_OLD_FOR_GUARDED = Defect(
 @check_plan(TOO_OLD_FOR_GUARDED)
 def too_old_for_guarded(ground: Ground, plan: Plan) -> Iterator[Seen]:
     if plan.is_guarded and ground.version and OLDEST <= ground.version < OLDEST_GUARDED:
+        yield Seen(f"The API server is {ground.version[0]}.{ground.version[1]}.")
+
+
+TOO_OLD_FOR_INJECTION = Defect(
+    name="kubernetes-too-old-for-injection",
+    severity=Severity.ERROR,
+    why="TailscaleSidecarInjection needs MutatingAdmissionPolicy, which Kubernetes has from 1.36 on.",
+    do="Use TailscaleSidecar for workloads of the same program, or upgrade the cluster.",
+    source="https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/",
+)
+
+
+@check_plan(TOO_OLD_FOR_INJECTION)
+def too_old_for_injection(ground: Ground, plan: Plan) -> Iterator[Seen]:
+    if plan.is_injection and ground.version and OLDEST <= ground.version < OLDEST_INJECTION:
         yield Seen(f"The API server is {ground.version[0]}.{ground.version[1]}.")
 
 

@@ -41,6 +41,7 @@ KINDS = {
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Event": ("/api/v1", "events"),
     "Job": ("/apis/batch/v1", "jobs"),
+    "MutatingAdmissionPolicy": ("/apis/admissionregistration.k8s.io/v1", "mutatingadmissionpolicies"),
     "Namespace": ("/api/v1", "namespaces"),
     "Node": ("/api/v1", "nodes"),
     "Pod": ("/api/v1", "pods"),
@@ -54,7 +55,7 @@ KINDS = {
     "StatefulSet": ("/apis/apps/v1", "statefulsets"),
 }
 """Where the API server has what is read here."""
-CLUSTER_SCOPED = ("ClusterRole", "ClusterRoleBinding", "Namespace", "Node", "ServiceCIDR")
+CLUSTER_SCOPED = ("ClusterRole", "ClusterRoleBinding", "MutatingAdmissionPolicy", "Namespace", "Node", "ServiceCIDR")
 CERTIFICATES = ("ssl_ca_cert", "cert_file", "key_file")
 """Settings of the client that are paths of files."""
 

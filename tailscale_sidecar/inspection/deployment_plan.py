@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,8 @@ POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 """What it makes beside that with `SecretState(access="guarded")`."""
 ON_REQUEST = ("NetworkPolicy", "PodMonitor", "PrometheusRule")
 """What it makes beside that with `egress_policy` and with `Monitoring(operator=True)`."""
+INJECTION = ("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding")
+"""What `TailscaleSidecarInjection` makes."""
 OTHERS = ("Deployment", "DaemonSet", "Job", "CronJob")
 """Further workloads that a sidecar can be in."""
 OWNERS = {
@@ -67,6 +71,11 @@ class Plan:
         return self.namespace in self.makes
 
     @property
+    def is_injection(self) -> bool:
+        """Whether it is for pods that others make."""
+        return self.kind == INJECTION[0]
+
+    @property
     def is_guarded(self) -> bool:
         """Whether it needs an admission policy."""
         return POLICIES[0] in self.kinds
@@ -77,9 +86,33 @@ def plans(objects: Iterable[Json]) -> list[Plan]:
     every = list(objects)
     places = ("Namespace", "PriorityClass", "RuntimeClass")
     makes = frozenset(found["metadata"]["name"] for found in every if found["kind"] in places)
-    known = (*KINDS, *POLICIES, *ON_REQUEST, *OTHERS)
+    known = (*KINDS, *POLICIES, *ON_REQUEST, *INJECTION, *OTHERS)
     kinds = tuple(dict.fromkeys(found["kind"] for found in every if found["kind"] in known))
-    return [plan(workload, kinds, makes) for workload in workloads(every, ("StatefulSet", *OTHERS))]
+    planned = [plan(workload, kinds, makes) for workload in workloads(every, ("StatefulSet", *OTHERS))]
+    return planned + [injection(found, kinds, makes) for found in every if mode_of(found)]
+
+
+def mode_of(policy: Json) -> str:
+    """What TS_USERSPACE is in the sidecar that a policy puts into pods; nothing where it puts none there."""
+    if policy["kind"] != INJECTION[0]:
+        return ""
+    found = re.search(r"TS_USERSPACE\W+value\W+dyn\W+(true|false)", json.dumps(policy["spec"].get("mutations", ())))
+    return found[1] if found else ""
+
+
+def injection(policy: Json, kinds: tuple[str, ...], makes: frozenset[str] = frozenset()) -> Plan:
+    """What a `TailscaleSidecarInjection` does to the pods of a namespace. They are not known."""
+    selected = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchLabels"]
+    return Plan(
+        kind=policy["kind"],
+        name=policy["metadata"]["name"],
+        namespace=selected["kubernetes.io/metadata.name"],
+        is_kernel=mode_of(policy) == "false",
+        accepts_dns=False,
+        auth="",
+        kinds=kinds,
+        makes=makes,
+    )
 
 
 def plan(workload: Workload, kinds: tuple[str, ...], makes: frozenset[str] = frozenset()) -> Plan:

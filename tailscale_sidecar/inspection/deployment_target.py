@@ -27,6 +27,8 @@ RESOURCES = {
     "Deployment": ("apps", "deployments"),
     "Event": ("", "events"),
     "Job": ("batch", "jobs"),
+    "MutatingAdmissionPolicy": ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
+    "MutatingAdmissionPolicyBinding": ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),
     "NetworkPolicy": ("networking.k8s.io", "networkpolicies"),
     "Pod": ("", "pods"),
     "PodMonitor": ("monitoring.coreos.com", "podmonitors"),
@@ -78,7 +80,8 @@ class Ground:
 def needed(plan: Plan) -> set[tuple[str, str, str]]:
     """Verb, API group and resource of what somebody must be allowed who deploys a plan."""
     wanted = {(verb, kind) for kind in plan.kinds for verb in MADE}
-    wanted |= {(verb, kind) for kind in (plan.kind, "Pod") for verb in WATCHED}
+    if not plan.is_injection:
+        wanted |= {(verb, kind) for kind in (plan.kind, "Pod") for verb in WATCHED}
     if (
         "Role" in plan.kinds
     ):  # nobody can give what they do not have: kubernetes.io/docs/reference/access-authn-authz/rbac

@@ -21,6 +21,7 @@ ONLY_ON_THE_STAND_IN = {
         "state-sealed-to-node": "takes a TPM, and a release of Tailscale that the lab does not have",
     },
     "preflight": {
+        "kubernetes-too-old-for-injection": "takes an API server of Kubernetes 1.35",
         "kubernetes-too-old-for-guarded": "takes an API server of Kubernetes 1.29",
         "kernel-too-old-for-user-namespaces": NEWER,
         "kubernetes-too-old-for-user-namespaces": NEWER,

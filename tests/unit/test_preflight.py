@@ -35,6 +35,8 @@ GOOD = {
     "acl": {"tagOwners": {"tag:k8s": ["autogroup:admin"]}},
 }
 """A tailnet that has nothing against it."""
+INJECTION = (str(ROOT / "examples/injection"), "--config", "clientSecret=tskey-client-x", "--config", "namespace=db")
+"""A program that makes policies, for pods that others make."""
 Plant = Callable[[ApiServer], object]
 PLANTED: list[tuple[str, tuple[str, ...], Plant]] = []
 """Each defect, with the arguments that it needs and what makes it go wrong."""
@@ -101,6 +103,11 @@ def an_old_node(server: ApiServer) -> None:
 @planted("kubernetes-too-old-for-guarded", "--access=guarded")
 def no_admission_policies(server: ApiServer) -> None:
     server.version = ("1", "29")
+
+
+@planted("kubernetes-too-old-for-injection", *INJECTION)
+def no_policies_that_mutate(server: ApiServer) -> None:
+    server.version = ("1", "35")
 
 
 @planted("namespace-missing", "--namespace=nowhere")
@@ -597,6 +604,18 @@ def test_a_programs_own_choices_are_checked(server: ApiServer, tmp_path: Path) -
     server.version = ("1", "29")
     _, found = preflight(server, tmp_path, str(ROOT / "examples/state_guarded"), *words)
     assert names(found) == {"pod-security-forbids", "kubernetes-too-old-for-guarded", "route-overlap-latent"}
+
+
+def test_an_injection_is_checked_though_its_pods_are_not_known(server: ApiServer, tmp_path: Path) -> None:
+    server.version = ("1", "36")
+    _, found = preflight(server, tmp_path, *INJECTION)
+    assert (found["planned"], found["findings"]) == (["MutatingAdmissionPolicy db/db.injection.inject"], [])
+    somebody_with_a_namespace_of_their_own(server)
+    a_restricted_namespace_where_the_caller_may_make_no_pods(server)
+    _, found = preflight(server, tmp_path, *INJECTION)
+    refused, forbidden = found["findings"]
+    assert (refused["name"], forbidden["name"]) == ("deployer-not-allowed", "pod-security-forbids")
+    assert "create mutatingadmissionpolicies" in refused["what"]
 
 
 def test_what_a_program_makes_on_request_has_to_be_allowed_too(server: ApiServer, tmp_path: Path) -> None:
