@@ -15,6 +15,7 @@ from ..inspection.env_sources import Find, read_sources
 from ..inspection.manifests import objects
 from ..inspection.workload import Workload, pod_template, sidecar_of, workloads
 from ..pod.objects import Json
+from ..report.findings import listed
 from ..report.progress import Progress
 
 KINDS = ("StatefulSet", "Deployment", "Pod")
@@ -160,8 +161,7 @@ def in_namespace(found: Json, namespace: str) -> Json:
 def seen(found: Sequence[Json]) -> str:
     """What a manifest has, in words."""
     names = [f"{one['kind']} {one['metadata'].get('name') or 'without a name'}" for one in found]
-    most = 5
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "no objects"
+    return listed(names, 5) or "no objects"
 
 
 def with_sources(workload: Workload, find: Find, advice: str) -> Workload:

@@ -9,7 +9,7 @@ from ..inspection.deployment_plan import Plan
 from ..inspection.deployment_target import Ground
 from ..inspection.overlaps import MANY_NODES
 from ..pod.objects import Json
-from ..report.findings import Defect, Severity
+from ..report.findings import Defect, Severity, listed
 from .logs import USER_NAMESPACE_DROPPED
 from .plans import API_SERVER, kubernetes_releases
 from .pod_admission import pod_made
@@ -101,5 +101,4 @@ def older(ground: Ground, field: str, before: str, oldest: tuple[int, int]) -> I
         if release and (int(release[1]), int(release[2])) < oldest:
             nodes.setdefault(says, []).append(str(node["metadata"]["name"]))
     for says, names in nodes.items():
-        more = f" and {len(names) - MANY_NODES} more" if len(names) > MANY_NODES else ""
-        yield Seen(f"{field} of {', '.join(names[:MANY_NODES])}{more} is {says}.")
+        yield Seen(f"{field} of {listed(names, MANY_NODES)} is {says}.")

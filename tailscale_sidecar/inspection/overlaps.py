@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..report.findings import listed
 from .cidrs import Range, is_within, overlap, parsed
 from .tailnet import Device, Tailnet
 
@@ -25,9 +26,8 @@ class Overlap:
     def what(self) -> str:
         """For people."""
         state = "advertises" if self.approved else "advertises (not approved yet)"
-        named = [str(found) for found in self.covered[:MANY_NODES]]
-        more = f" and {len(self.covered) - MANY_NODES} more" if len(self.covered) > MANY_NODES else ""
-        return f"Device {self.device.name} {state} {self.route}, which overlaps {', '.join(named)}{more}."
+        covered = listed([str(found) for found in self.covered], MANY_NODES)
+        return f"Device {self.device.name} {state} {self.route}, which overlaps {covered}."
 
     @property
     def words(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum, StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -121,3 +121,9 @@ def quoted(line: str) -> str:
     """A line of a log or an event, fit to be shown: no credentials, no control characters, not too long."""
     visible = "".join(c if c.isprintable() else " " for c in redacted(line)).strip()
     return visible if len(visible) <= LONGEST_LINE else f"{visible[: LONGEST_LINE - 3]}..."
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"

@@ -23,6 +23,7 @@ from .doctor import commands
 from .faults import FAULTS
 from .imports import imports
 from .injected import injected
+from .monitoring import monitoring
 from .node import node
 from .program import each_replica, many_components, many_replicas, one_component
 from .registration import registration
@@ -41,6 +42,7 @@ SECTIONS: dict[str, tuple[Part, ...]] = {
     "The build before": (before,),
     "Cost": (use, resolvers),
     "Node": (node,),
+    "Monitoring": (monitoring,),
     "Program": (imports, one_component, many_components, many_replicas, each_replica, rendering),
     "Workloads of others": (injected,),
     "Other languages": (typescript,),

@@ -13,7 +13,7 @@ from tests.lab.settings import KUBERNETES_VERSION, TAILSCALE_VERSION
 from tests.support.build_before import BEFORE
 from tests.support.subjects import DEFAULT, EVERY_MODE
 
-from . import command_start, doctor, injected, node, program, typescript
+from . import command_start, doctor, injected, monitoring, node, program, typescript
 from .api_server import GROWTH, REPLICAS
 from .before import ROLLED, ROLLS, RUNS
 from .recovery import PATIENCE
@@ -57,6 +57,11 @@ one pod.
 On one node with 1, 10 and 50 replicas that are idle, {node.SETTLING_SECONDS} s after their start; *before* is {BEFORE} with `InPodSplitDns`. *Its pod*:
 of the pods' control group, what processes and the kernel hold that is no file of a disk: the text of programs, which replicas
 share, is such a file. *The node*: what MemAvailable is less by, whatever else runs on the machine.
+""",
+    "Monitoring": f"""\
+A replica with [`monitoring`](monitoring.md) and one without. Memory is what the sidecar runs beside containerboot and tailscaled, what
+several processes share divided among them (Pss). CPU is the container's, of {monitoring.SCRAPES} scrapes one after the other, less what it uses
+idle. The scrape of many is one replica's, times {monitoring.REPLICAS:,}.
 """,
     "Many replicas": f"""\
 *A replica*: on simulated kubelets (KWOK), from the first object to the last ready pod, divided by {" / ".join(map(str, REPLICAS))}

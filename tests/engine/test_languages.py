@@ -9,6 +9,8 @@ import pytest
 
 from tailscale_sidecar.package.spelling import camel_case
 from tests import sdks
+from tests.lab.images import APP_IMAGE
+from tests.lab.settings import TAILNET_URL
 from tests.support.cleanup_credential import Credential
 from tests.support.deployment import Workspace
 from tests.support.languages import go_host, node_host, on_the_lab, with_host, yaml_host
@@ -17,6 +19,24 @@ from tests.support.pulumi_cli import PulumiCli
 from tests.support.stack import Stack
 from tests.support.virtualenv import virtualenv
 
+IN_PYTHON = f"""\
+import pulumi
+from tailscale_sidecar import OAuthClient, TailscaleSidecarStatefulSet, TailscaleSidecarStatefulSetArgs
+
+config = pulumi.Config()
+app = TailscaleSidecarStatefulSet(
+    "my-app",
+    TailscaleSidecarStatefulSetArgs(
+        pod_spec={{"containers": [{{"name": "app", "image": "{APP_IMAGE}"}}]}},
+        auth=OAuthClient(client_secret=config.require_secret("clientSecret")),
+        replicas=2,
+        tags=["tag:k8s"],
+        login_server="{TAILNET_URL}",
+    ),
+)
+pulumi.export("devices", app.devices)
+"""
+"""What the quickstart of the package is, without it."""
 PROGRAM = pytest.mark.parametrize("program", sdks.PROGRAMS)
 Deploy = Callable[[str, str, Mapping[str, str]], None]
 
@@ -87,3 +107,24 @@ def test_in_python_with_the_package(
     (tmp_path / "project" / "__main__.py").symlink_to(python_sdk / program / "__main__.py")
     environment = {**workspace.lab.environment(), "PYTHONPATH": str(python_sdk / "site")}
     deploy(program, PROJECT.format(virtualenv=virtualenv()), environment)
+
+
+def test_a_stack_moves_from_the_library_to_the_package_and_back(
+    workspace: Workspace, cli: PulumiCli, plugins: str, python_sdk: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "project" / "__main__.py"
+    program.parent.mkdir()
+    program.with_name("Pulumi.yaml").write_text(PROJECT.format(virtualenv=virtualenv()) + plugins, encoding="utf-8")
+    environment = {**workspace.lab.environment(), "PYTHONPATH": str(python_sdk / "site")}
+    stack = Stack(cli, program.parent, environment)
+    stack.init(clientSecret=workspace.tailnet.oauth_client()[1], **{"kubernetes:namespace": workspace.namespace})
+    with_the_package = (python_sdk / "quickstart" / "__main__.py").read_text(encoding="utf-8")
+    seen = []
+    for text in (IN_PYTHON, with_the_package, IN_PYTHON):
+        program.write_text(text, encoding="utf-8")
+        stack.up()
+        stack.expect_no_changes()
+        pods = [pod["metadata"]["uid"] for pod in workspace.find_all("Pod")]
+        seen.append((pods, [device.id for device in workspace.tailnet.devices("my-app")]))
+    stack.destroy()
+    assert seen[0] == seen[1] == seen[2], "no pod was replaced, and no device"
