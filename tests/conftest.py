@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from xdist.remote import Producer  # type: ignore[import-untyped] # it has no ty
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it has no types
 
 from tests.lab import Lab, LabError, binaries, headscale_server, prometheus_server
+from tests.lab import network_policies as network_policies_server
 from tests.lab.headscale_server import Headscale
 from tests.lab.prometheus_server import Prometheus
 from tests.lab.tailnet_client import Tailnet
@@ -27,6 +28,12 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 LAB_WAS_UP = pytest.StashKey[bool]()
 LAB_WAS_USED = pytest.StashKey[bool]()
+BUILT: dict[str, Callable[[], object]] = {
+    "headscale": lambda: binaries.ensure(binaries.HEADSCALE),
+    "network_policies": network_policies_server.ensure,
+    "prometheus": lambda: binaries.ensure(binaries.PROMETHEUS),
+}
+"""What fixtures take that no start of a lab waits for."""
 NEEDS_ROOT = "the tests on the lab are skipped: it makes a network namespace, which needs root (sudo make test)"
 
 
@@ -54,10 +61,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Builds now what some tests use: once a test has entered the lab's network, nothing can be downloaded."""
-    wanted = any("headscale" in getattr(item, "fixturenames", ()) for item in items)
-    if wanted and os.geteuid() == 0 and not config.option.collectonly:
-        with contextlib.suppress(LabError):  # the fixture says it, to the tests that need it
-            binaries.ensure(binaries.HEADSCALE)
+    if os.geteuid() != 0 or config.option.collectonly:
+        return
+    for fixture, ensure in BUILT.items():
+        if any(fixture in getattr(item, "fixturenames", ()) for item in items):
+            with contextlib.suppress(LabError):  # the fixture says it, to the tests that need it
+                ensure()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -134,6 +143,13 @@ def prometheus(lab: Lab) -> Iterator[Prometheus]:
     """A Prometheus in the cluster's network that knows nothing yet."""
     with prometheus_server.prometheus(lab.kubeconfig) as running:
         yield running
+
+
+@pytest.fixture
+def network_policies(lab: Lab) -> Iterator[None]:
+    """Pods reach what NetworkPolicies let them reach."""
+    with network_policies_server.enforced(lab):
+        yield
 
 
 @pytest.fixture(scope="module")

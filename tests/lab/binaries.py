@@ -255,6 +255,14 @@ PROMETHEUS = Build(
 )
 """Built by the first test that uses it, without the ways to find targets in clouds: these are most of its code."""
 
+KUBE_ROUTER = Build(
+    name="kube-router",
+    module="kube-router",
+    packages=("github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",),
+    keyed_by=MODULE_ONLY,
+)
+"""Built by the first test that uses it."""
+
 # What only the benchmarks use, so that nobody else waits for it.
 KWOK = Build(name="kwok", module="kwok", packages=("sigs.k8s.io/kwok/cmd/kwok",), keyed_by=MODULE_ONLY)
 HELM = Build(name="helm", module="helm", packages=("helm.sh/helm/v4/cmd/helm",), keyed_by=MODULE_ONLY)
