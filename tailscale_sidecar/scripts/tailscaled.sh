@@ -1,9 +1,12 @@
 #!/bin/sh
-# Stands before the real `tailscaled` on the sidecar's PATH, and reads its log, for three things that nobody else says.
+# Stands before the real `tailscaled` on the sidecar's PATH, and reads its log, for four things that nobody else says.
 #
 # A device that was deleted on the tailnet is told so by the control plane again and again, but tailscaled stays as it is,
 # connected to nobody (https://github.com/tailscale/tailscale/issues/20615). This stops it. containerboot then ends as
 # well, the kubelet starts the sidecar anew, and connect.sh logs in.
+#
+# Where it cannot read its state at its start, such as from an API server that is away for a moment, tailscaled goes on with none
+# and refuses every login, for as long as it lives. This ends the sidecar, whose next start reads the state again.
 #
 # With --config tailscaled logs in as soon as `tailscale up` has given it the key, and that command then has it log in a
 # second time. Mostly that only replaces the first. If the first was quicker, connect.sh has to know.
@@ -22,9 +25,15 @@ pass_log_on() {
     *"client.Login(0)"*) registered= ;;
     *"RegisterReq: got response; "*"machineAuthorized=true"*) registered=yes ;;
     *"client.Login(2)"*) if [ -n "$registered" ]; then touch $run/outrun; fi ;;
+    *"store.New failed: "*) read_again ;;
     *"PollNetMap: "*" 404: node not found"*) stop_the_second_time ;;
     esac
   done
+}
+
+read_again() {
+  echo "tailscale-sidecar: tailscaled could not read its state; restarting to read it again"
+  kill "$PPID" "${$}"
 }
 
 stop_the_second_time() { # an outage looks otherwise; and once could be a control plane that was about to save the device

@@ -431,6 +431,15 @@ def test_a_tailscaled_that_ends_ends_containerboot_too_which_would_wait_for_it(s
     assert " ".join(sandbox.calls[-1]) == "told to end"
 
 
+def test_a_tailscaled_that_could_not_read_its_state_ends_the_sidecar_which_reads_it_anew(sandbox: Sandbox) -> None:
+    failed = 'store.New failed: Get "https://10.96.0.1": connection refused; starting with in-memory store with a health warning'
+    done = run_tailscaled(sandbox, f"{failed}\n" + "asking\n" * 20)
+    first, why, *_ = done.stderr.splitlines()
+    assert (first, why) == (failed, "tailscale-sidecar: tailscaled could not read its state; restarting to read it again")
+    assert " ".join(sandbox.calls[-1]) == "told to end"
+    assert done.stderr.count("asking") < 20, "it was ended, and not waited for"
+
+
 def test_a_tailscaled_whose_device_was_deleted_is_stopped_and_the_next_start_logs_in(device: Sandbox) -> None:
     done = run_tailscaled(device, f"one\n{NOT_FOUND}REQ-1\n{NOT_FOUND}REQ-2\nmore\n")
     assert done.returncode == 0
