@@ -21,6 +21,8 @@ FOLDER = STATE / NAME
 LISTEN = f"{IPV4.node}:9090"
 OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 """The newest that the registry has with the types of its API as YAML."""
+SCRAPED = "4s"
+"""How often, and how long an answer may take: a replica waits two seconds for a resolver that says nothing."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ def scrape_job(kubeconfig: Path, namespace: str, pod_monitor: Mapping[str, Any],
     return {
         "job_name": f"podMonitor/{namespace}/{name}/0",
         "metrics_path": endpoint["path"],
-        "scrape_interval": "2s",
-        "scrape_timeout": "2s",
+        "scrape_interval": SCRAPED,
+        "scrape_timeout": SCRAPED,
         "kubernetes_sd_configs": [found],
         "relabel_configs": relabel,
     }
@@ -97,7 +99,7 @@ def prometheus(kubeconfig: Path) -> Iterator[Prometheus]:
 
 def write_config(config: Mapping[str, Any]) -> None:
     """Writes its configuration; it looks often, so that tests need not wait."""
-    quick = {"global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"}}
+    quick = {"global": {"scrape_interval": SCRAPED, "scrape_timeout": SCRAPED, "evaluation_interval": "1s"}}
     (FOLDER / "prometheus.yml").write_text(json.dumps({**quick, **config}))
 
 

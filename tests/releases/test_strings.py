@@ -49,7 +49,9 @@ BY_SCRIPTS = {
         ),
         Said("machineAuthorized=true", "machineAuthorized=%v", DIRECT),
         Said(" 404: node not found", '"initial fetch failed %d: %.200s"', DIRECT),
-        Said("store.New failed: ", '"store.New failed: %v; starting with in-memory store', "cmd/tailscaled/tailscaled.go"),
+        Said(
+            "store.New failed: ", '"store.New failed: %v; starting with in-memory store', "cmd/tailscaled/tailscaled.go"
+        ),
     ),
     "connect.sh": (
         Said("HaveNodeKey:true", "HaveNodeKey bool", STATUS),

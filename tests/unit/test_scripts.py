@@ -435,7 +435,10 @@ def test_a_tailscaled_that_could_not_read_its_state_ends_the_sidecar_which_reads
     failed = 'store.New failed: Get "https://10.96.0.1": connection refused; starting with in-memory store with a health warning'
     done = run_tailscaled(sandbox, f"{failed}\n" + "asking\n" * 20)
     first, why, *_ = done.stderr.splitlines()
-    assert (first, why) == (failed, "tailscale-sidecar: tailscaled could not read its state; restarting to read it again")
+    assert (first, why) == (
+        failed,
+        "tailscale-sidecar: tailscaled could not read its state; restarting to read it again",
+    )
     assert " ".join(sandbox.calls[-1]) == "told to end"
     assert done.stderr.count("asking") < 20, "it was ended, and not waited for"
 
