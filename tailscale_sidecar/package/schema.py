@@ -44,7 +44,7 @@ KUBERNETES = {
     "resources": "core/v1:ResourceRequirements",
     "dns_resources": "core/v1:ResourceRequirements",
     "sidecar_volume_mounts": "core/v1:VolumeMount",
-    "allow": "networking/v1:NetworkPolicyEgressRule",
+    "allow": "networking.k8s.io/v1:NetworkPolicyEgressRule",
 }
 """Arguments that are Kubernetes' own, each with its type."""
 SPECS = {

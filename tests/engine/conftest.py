@@ -22,6 +22,8 @@ MADE = pytest.StashKey[dict[str, Path]]()
 """What is compiled before, by the name of its fixture."""
 MISSING = pytest.StashKey[dict[str, str]]()
 """Why tests that ask for a fixture are skipped."""
+BROKEN = pytest.StashKey[dict[str, str]]()
+"""Why they fail."""
 LANGUAGES: dict[str, tuple[str, Callable[[], Path]]] = {
     "node_sdk": ("TypeScript", lambda: sdks.node(on_the_lab)),
     "go_sdk": ("Go", lambda: sdks.go(on_the_lab)),
@@ -50,12 +52,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             "get it by `git fetch --unshallow`"
         )
     config.stash[MADE] = made = {}
+    config.stash[BROKEN] = broken = {}
     for name, (what, make) in LANGUAGES.items():
         try:
             if name in wanted:
                 made[name] = make()
         except LabError as error:
             missing[name] = f"tests of programs in {what} are skipped: {error}"
+        except sdks.BrokenError as error:
+            broken[name] = str(error)
     try:
         if "tailscale_provider" in wanted:
             ensure_provider(config.stash[CLI], "tailscale")
@@ -102,7 +107,9 @@ def earlier_build(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -
 
 
 def _made(name: str, config: pytest.Config) -> Path:
-    """What was made before. Tests that use it are skipped where it could not be."""
+    """What was made before. Tests that use it are skipped where it could not be, and fail where it is wrong."""
+    if reason := config.stash[BROKEN].get(name):
+        pytest.fail(reason, pytrace=False)
     if reason := config.stash[MISSING].get(name):
         pytest.skip(reason)
     return config.stash[MADE][name]
