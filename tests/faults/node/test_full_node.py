@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.lab import Lab
+from tests.lab import Lab, LabError
 from tests.lab.components import GENERATED
 from tests.lab.settings import NODE
-from tests.support.deployment import APP, Workspace
+from tests.support.deployment import APP, Deployment, Workspace
 from tests.support.look_ups import CLUSTER_NAME
 
 LOAD_SECONDS = 60
@@ -27,15 +27,24 @@ def test_replicas_under_load_stay_on_a_node_that_a_neighbour_fills(workspace: Wo
     app = workspace.deploy(replicas=2, pod_spec={"containers": [{**APP, "resources": asks}]})
     before = [(app.uid(ordinal), app.status(ordinal)["containerStatuses"][0]["restartCount"]) for ordinal in (0, 1)]
     neighbour = {**APP, "name": "takes", "command": ["awk", TAKES], "resources": asks}
-    load = f"for i in $(seq {LOAD_SECONDS}0); do fetch http://{app.device(1).addresses[0]}/; getent hosts {CLUSTER_NAME}; done"
+    load = f"fetch http://{app.device(1).addresses[0]}/; getent hosts {CLUSTER_NAME}"
+    for_a_while = f"end=$(($(date +%s) + {LOAD_SECONDS})); while [ $(date +%s) -lt $end ]; do {load}; done >/dev/null"
     with short_of_memory(lab), ThreadPoolExecutor(1) as pool:
-        loaded = pool.submit(app.exec, "timeout", str(LOAD_SECONDS), "sh", "-c", f"{load} >/dev/null; true")
+        app.wait_for("the kubelet to know its pods again", lambda: runs_commands(app))
+        loaded = pool.submit(app.exec, "sh", "-c", for_a_while)
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "takes"}, "spec": {"containers": [neighbour]}}
         workspace.kubectl("create", "--filename=-", stdin=json.dumps(pod))
         app.wait_for("the neighbour to be evicted", lambda: reason(workspace, "takes") == "Evicted", 120)
         loaded.result()
     after = [(app.uid(ordinal), app.status(ordinal)["containerStatuses"][0]["restartCount"]) for ordinal in (0, 1)]
     assert (after, [reason(workspace, app.pod(ordinal)) for ordinal in (0, 1)]) == (before, ["", ""])
+
+
+def runs_commands(app: Deployment) -> bool:
+    """Whether the kubelet, which has just started, takes commands for a pod."""
+    with suppress(LabError):
+        return app.exec("echo", "yes") == "yes\n"
+    return False
 
 
 def reason(workspace: Workspace, pod: str) -> str:
