@@ -50,6 +50,7 @@ def command(lab: Lab) -> list[str]:
         f"--kubeconfig={lab.kubeconfig}",
         f"--hostname-override={NODE}",
         *("--run-router=false", "--run-service-proxy=false", "--health-port=0"),
+        "--iptables-sync-period=3s",  # a change that comes while it works is only seen the next time
         f"--service-cluster-ip-range={','.join(family.services for family in FAMILIES)}",
         f"--enable-ipv6={str(len(FAMILIES) > 1).lower()}",
     ]
