@@ -27,6 +27,8 @@ PACKAGES = ((("unbound",), "unbound"),)
 """What only the benchmarks use. Where there is systemd, Debian starts a service with it, which nothing here needs."""
 START_SECONDS, STUCK_SECONDS, STUCK_STARTS = 120, 30, 3
 """What a start may take; after how long one of the guide's that is not done never will be; how often it is tried."""
+SECONDS_MORE = 3
+"""For each replica."""
 CLUSTER_CIDRS = [*(cidr for family in FAMILIES for cidr in (family.pods, family.services)), "10.200.0.0/24"]
 
 
@@ -148,7 +150,7 @@ def await_up(app: Deployment) -> None:
     if isinstance(app, Guide):
         await_guide(app)
     else:
-        await_start(app, START_SECONDS)
+        await_start(app, START_SECONDS + SECONDS_MORE * app.replicas)
 
 
 def await_guide(app: Guide) -> None:
@@ -158,7 +160,7 @@ def await_guide(app: Guide) -> None:
     """
     for _ in range(STUCK_STARTS):
         with suppress(LabError):
-            return await_start(app, STUCK_SECONDS + 3 * app.replicas)
+            return await_start(app, STUCK_SECONDS + SECONDS_MORE * app.replicas)
         say(f"! {app.name} is stuck in a start: its pods are replaced")
         app.workspace.kubectl("delete", "pod", *map(app.pod, range(app.replicas)), "--ignore-not-found")
     raise LabError(f"stuck in each of {STUCK_STARTS} starts, in which containerboot does not find the API server")
