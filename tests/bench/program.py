@@ -168,10 +168,10 @@ def deployed(bench: Bench, program: str, **config: object) -> Deployed:
         return deployment_of(stack)
 
 
-def deployment_of(stack: Stack) -> Deployed:
-    """What a stack's first preview and `up` take."""
+def deployment_of(stack: Stack, settings: Mapping[str, str] = {}) -> Deployed:
+    """What a stack's first preview and `up` take; `settings` are variables of Pulumi's for the `up`."""
     preview, _ = measured(stack, "preview")
-    up, _ = measured(stack, "up", "--yes", "--skip-preview")
+    up, _ = measured(replace(stack, settings=settings), "up", "--yes", "--skip-preview")
     return Deployed(preview, up, len(stack.pulumi("stack", "export")) / 1024)
 
 
