@@ -233,7 +233,6 @@ def _variables() -> list[dict[str, Any]]:
                 "type": "query",
                 "datasource": DATA_SOURCE,
                 "query": {"query": query, "refId": name},
-                "definition": query,
                 "regex": regex,
                 "refresh": 2,
                 "sort": 1,
