@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, reduce
 from importlib.resources import files
@@ -326,4 +327,6 @@ def _is_output(value: Any) -> bool:
 
 @cache
 def _script(file: str) -> str:
-    return files("tailscale_sidecar").joinpath("scripts", file).read_text(encoding="utf-8")
+    """Without its comments: at each change of a pod's status all of the pod goes to who watches it, and Pulumi keeps it twice."""
+    text = files("tailscale_sidecar").joinpath("scripts", file).read_text(encoding="utf-8")
+    return re.sub(r"^ *#(?!!).*\n", "", text, flags=re.MULTILINE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import ipaddress
+import re
 from typing import Any
 
 import pulumi
@@ -757,6 +758,19 @@ def test_kubernetes_leaves_the_scripts_as_they_are(networking: Networking) -> No
     for name, container in made.containers.items():
         for text in (*container.get("command", ()), *container.get("args", ())):
             assert expanded(text, made.env(name)) == text
+
+
+@NETWORKING
+def test_comments_of_the_scripts_stay_out_of_the_pod(networking: Networking) -> None:
+    made = pod(
+        networking=networking,
+        monitoring=Monitoring(),
+        login_server="https://hs.example.com",
+        auth=AuthKey(existing_secret="x"),
+    )
+    texts = [text for found in made.containers.values() for text in found.get("command", ()) if "\n" in text]
+    assert texts
+    assert [line for text in texts for line in text.splitlines() if re.match(" *#(?!!)", line)] == []
 
 
 def test_args_classes_give_the_same_pod_as_dicts() -> None:
