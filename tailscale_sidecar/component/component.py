@@ -151,8 +151,8 @@ class TailscaleSidecarStatefulSet(SidecarResources):
         return NetworkPolicy(f"{self._name}-network-policy", metadata=metadata, spec=spec, opts=self._child())
 
     def _stateful_set(self) -> StatefulSet:
-        before = [self.service, self.service_account, self.role_binding, self.policy_binding, self.auth_secret]
-        before.append(self.network_policy)
+        rights = [self.service_account, self.role_binding, self.policy_binding]
+        before = [self.service, *rights, self.auth_secret, self.network_policy]
         own = pulumi.ResourceOptions(
             custom_timeouts=rollout.custom_timeouts(self._args, self._timeouts),
             # An imported StatefulSet has Kubernetes' default in its inputs; Pulumi would replace it to take that away.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.bench.table import Rows
 from tests.support.subjects import Bench
 
-from .crashes import crashes, node
+from .crashes import crashes, node_restarts
 from .credentials import credentials
 from .ending import termination
 from .identity import deleted_device, interrupted_registration, lost_state, rolling_restart
@@ -19,7 +19,7 @@ from .settings import settings
 FAULTS: tuple[Callable[[Bench], Rows], ...] = (
     names,
     crashes,
-    node,
+    node_restarts,
     rolling_restart,
     settings,
     credentials,

@@ -34,7 +34,7 @@ def crashed(app: Deployment, fault: Callable[[], object]) -> Cell:
     return before.recovery()
 
 
-def node(bench: Bench) -> Rows:
+def node_restarts(bench: Bench) -> Rows:
     """What the node's own programs do, or the node itself."""
     with bench.deployed(DEFAULT) as apps:
         yield recoveries(apps, "kubelet restarted", lambda: bench.lab.restart("kubelet"))
