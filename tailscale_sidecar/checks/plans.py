@@ -60,8 +60,8 @@ TOO_OLD_FOR_GUARDED = Defect(
 
 @check_plan(TOO_OLD_FOR_GUARDED)
 def too_old_for_guarded(ground: Ground, plan: Plan) -> Iterator[Seen]:
-    if plan.is_guarded and ground.version and OLDEST <= ground.version < OLDEST_GUARDED:
-        yield Seen(f"The API server is {ground.version[0]}.{ground.version[1]}.")
+    if plan.is_guarded:
+        yield from api_server_before(OLDEST_GUARDED, ground)
 
 
 TOO_OLD_FOR_INJECTION = Defect(
@@ -75,7 +75,13 @@ TOO_OLD_FOR_INJECTION = Defect(
 
 @check_plan(TOO_OLD_FOR_INJECTION)
 def too_old_for_injection(ground: Ground, plan: Plan) -> Iterator[Seen]:
-    if plan.is_injection and ground.version and OLDEST <= ground.version < OLDEST_INJECTION:
+    if plan.is_injection:
+        yield from api_server_before(OLDEST_INJECTION, ground)
+
+
+def api_server_before(release: tuple[int, int], ground: Ground) -> Iterator[Seen]:
+    """An API server that is too old for something, and not for all of it."""
+    if ground.version and OLDEST <= ground.version < release:
         yield Seen(f"The API server is {ground.version[0]}.{ground.version[1]}.")
 
 
