@@ -47,6 +47,10 @@ class Prometheus:
         """What an expression gives now."""
         return list(self.ask(f"query?query={urllib.parse.quote(expression)}")["result"])
 
+    def holds(self, expression: str) -> bool:
+        """Whether an expression gives anything now."""
+        return self.samples(expression) != []
+
     def firing(self) -> set[str]:
         """Names of the alerts that fire."""
         return {alert["labels"]["alertname"] for alert in self.ask("alerts")["alerts"] if alert["state"] == "firing"}
