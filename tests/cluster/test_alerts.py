@@ -211,7 +211,7 @@ def test_traffic_that_only_a_relay_brings_fires_while_it_lasts(workspace: Worksp
             app.exec("fetch", "-timeout=5s", url)
         return "TailscaleTrafficRelayed" in prometheus.firing()
 
-    wait_for(lambda: f"it to fire: {prometheus.firing()}", fires)
+    wait_for(lambda: f"it to fire: {prometheus.firing()}", fires, 120)
     await_firing(prometheus)
 
 
