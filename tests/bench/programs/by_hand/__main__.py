@@ -3,6 +3,7 @@
 They have the scripts in a folder beside it.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ RBAC = "rbac.authorization.k8s.io"
 RUN = {"name": "tailscale-run", "mountPath": "/run/tailscale-sidecar"}
 RESOURCES = {"requests": {"cpu": "15m", "memory": "48Mi"}}
 PRIVILEGED = {"privileged": True, "runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False}
-SCRIPTS = {file.stem: file.read_text(encoding="utf-8") for file in Path("scripts").glob("*.sh")}
+COMMENT = re.compile("^ *#(?!!).*\n", re.MULTILINE)
+SCRIPTS = {file.stem: COMMENT.sub("", file.read_text(encoding="utf-8")) for file in Path("scripts").glob("*.sh")}
 COREFILE_ANNOTATION = "tailscale-sidecar/corefile"
 COREFILE = """\
 ts.net {
