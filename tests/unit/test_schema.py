@@ -133,7 +133,7 @@ def test_every_reference_leads_to_a_type() -> None:
             continue
         assert package == "/kubernetes/v4.32.0/schema.json"
         group, _, kind = token.removeprefix("kubernetes:").replace("%2F", "/").partition(":")
-        module = import_module(f"pulumi_kubernetes.{group.replace('/', '.')}")
+        module = import_module(f"pulumi_kubernetes.{group.replace('.k8s.io', '').replace('/', '.')}")
         assert hasattr(module, kind if section == "resources" else f"{kind}Args")
 
 
