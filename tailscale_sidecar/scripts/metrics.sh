@@ -76,7 +76,7 @@ facts() {
   look_ups "$status"
   counted
   last_answer
-  if [ -e $run/prepared ]; then routes; fi
+  case "${TS_EXTRA_ARGS-}" in *--accept-routes=true*) if [ -e $run/prepared ]; then routes; fi ;; esac
   echo "$status"
   answers
 }

@@ -20,8 +20,8 @@ from tests.support.subjects import Bench
 
 from .table import Cell, Row, Rows
 
-SCRAPES, IDLE_SECONDS, INTERVAL = 20, 20, 30
-"""Scrapes that are measured; seconds without one; seconds that a Prometheus is reckoned to leave between two."""
+SCRAPES, IDLE_SECONDS, INTERVAL = 20, 20, 60
+"""Scrapes that are measured; seconds without one; seconds between two, as the operator's Prometheus leaves by default."""
 MOST_MEMORY, MOST_CPU = 2.0, 1.0
 """MiB between scrapes, and thousandths of a core, of a replica."""
 REPLICAS = 1000

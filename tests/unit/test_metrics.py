@@ -58,8 +58,9 @@ def status(sidecar: Sandbox, own: Mapping[str, object] = SELF, **changes: object
     sidecar.write("api/status", json.dumps({**STATUS, "Self": own, **changes}, indent="\t"))
 
 
-def scrape(sidecar: Sandbox) -> dict[str, float]:
-    head, _, body = sidecar.run("metrics.sh", stdin=REQUEST).stdout.partition("\n\n")
+def scrape(sidecar: Sandbox, flags: str = "--accept-routes=false") -> dict[str, float]:
+    env = {"TS_EXTRA_ARGS": flags}
+    head, _, body = sidecar.run("metrics.sh", stdin=REQUEST, env=env).stdout.partition("\n\n")
     assert f"Content-Length: {len(body)}" in head
     return {name.removeprefix("tailscale_sidecar_"): float(value) for name, value in SAMPLE.findall(body)}
 
@@ -156,7 +157,7 @@ def test_routes_of_the_tailnet_that_overlap_the_clusters_are_counted(
     for cidr in routes.split():
         file = sidecar.folder / f"ip-{6 if ':' in cidr else 4}.route"
         sidecar.write(file.name, sidecar.read(file.name) + f"{cidr} dev tailscale0 metric 1\n")
-    assert scrape(sidecar)["overlapping_routes"] == overlapping
+    assert scrape(sidecar, "--accept-routes=true")["overlapping_routes"] == overlapping
 
 
 def test_names_are_looked_up_where_the_app_looks_them_up(sidecar: Sandbox) -> None:

@@ -26,8 +26,9 @@ class Monitoring(Model):
     """Whether the cluster has the Prometheus operator: it then gets a PodMonitor, and a PrometheusRule with the alerts."""
     labels: Mapping[str, Input[str]] = Field(default={})
     """Labels of these two objects, by which the operator's Prometheus selects them, such as `release`."""
-    interval: str = "30s"
-    """How often the operator's Prometheus asks, as Prometheus writes durations."""
+    interval: str = "60s"
+    """How often the operator's Prometheus asks, as Prometheus writes durations. The control plane speaks once a minute, so that
+    more often says little more."""
 
     @field_validator("labels")
     @classmethod
