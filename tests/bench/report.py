@@ -44,6 +44,9 @@ that are done or healthy as soon as they run. That is what Kubernetes itself tak
     "The build before": f"""\
 The component beside itself as of {BEFORE}, whose pod had an init container, with the same image of Tailscale: medians of {RUNS} first and {RUNS} later
 starts of each in turn, and of {ROLLS} roll-outs of {ROLLED} replicas; the ratio is that of each two turns that follow one another.
+An app starts when the kubelet's probe, which comes once a second, finds its sidecar on the tailnet, and each container before it
+takes a turn of the kubelet's loop, up to a second: the init container's turn is what a start saves. In a roll-out most of the rest
+is the end of the old pod.
 """,
     "Cost": f"""\
 Memory is what the processes have resident, at most, and CPU the mean, of {IDLE_SECONDS} s idle and {LOAD_SECONDS} s under load: {REQUESTS} requests a
