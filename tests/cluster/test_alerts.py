@@ -142,6 +142,7 @@ def watched(workspace: Workspace, prometheus: Prometheus, **arguments: Any) -> D
     """A deployment whose PodMonitor and PrometheusRule, as the API server has them, a Prometheus follows."""
     for file in operator_types():
         workspace.lab.kubectl("apply", "--server-side", f"--filename={file}")
+        workspace.lab.kubectl("wait", "--for=condition=Established", f"--filename={file}", "--timeout=60s")
     waits = arguments.pop("wait", True)
     app = workspace.deploy(monitoring=Monitoring(operator=True, labels={"release": "x"}), wait=waits, **arguments)
     made = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -119,12 +120,13 @@ def test_a_stack_moves_from_the_library_to_the_package_and_back(
     stack = Stack(cli, program.parent, environment)
     stack.init(clientSecret=workspace.tailnet.oauth_client()[1], **{"kubernetes:namespace": workspace.namespace})
     with_the_package = (python_sdk / "quickstart" / "__main__.py").read_text(encoding="utf-8")
+    name = f"moves-{secrets.token_hex(2)}"  # other programs have the quickstart's
     seen = []
     for text in (IN_PYTHON, with_the_package, IN_PYTHON):
-        program.write_text(text, encoding="utf-8")
+        program.write_text(text.replace("my-app", name), encoding="utf-8")
         stack.up()
         stack.expect_no_changes()
         pods = [pod["metadata"]["uid"] for pod in workspace.find_all("Pod")]
-        seen.append((pods, [device.id for device in workspace.tailnet.devices("my-app")]))
+        seen.append((pods, [device.id for device in workspace.tailnet.devices(name)]))
     stack.destroy()
     assert seen[0] == seen[1] == seen[2], "no pod was replaced, and no device"

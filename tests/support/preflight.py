@@ -21,7 +21,7 @@ def preflight(workspace: Workspace, *arguments: str) -> dict[str, Any]:
     variables = {**workspace.lab.environment(), "TS_API_KEY": key, "TS_BASE_URL": workspace.tailnet.url}
     # No object of the lab's cluster names its pods' CIDRs.
     cidrs = [word for family in settings.FAMILIES for word in ("--cluster-cidr", family.pods)]
-    name = f"--name=app-{secrets.token_hex(2)}"  # the default's devices may be those of another test
+    name = f"--name=preflight-{secrets.token_hex(2)}"  # other names may be those of other tests' devices
     words = ["preflight", "--json", f"--namespace={workspace.namespace}", name, *cidrs, *arguments]
     with mock.patch.dict(os.environ, variables, clear=True), contextlib.redirect_stdout(io.StringIO()) as out:
         status = main(words)
