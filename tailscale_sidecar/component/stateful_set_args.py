@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-import pulumi
 from pulumi_kubernetes.apps.v1 import (
     StatefulSetPersistentVolumeClaimRetentionPolicyArgs,
     StatefulSetUpdateStrategyArgs,
@@ -17,7 +16,7 @@ from ..choices.dns import ClusterDns
 from ..choices.egress import EgressPolicy
 from ..pod import pod_spec as _pod_spec
 from ..pod import rules
-from ..pod.camel_case import to_camel_case
+from ..pod.camel_case import each_to_camel_case, to_camel_case
 from ..pod.contract import BURST_REPLICAS, COREFILE_ANNOTATION, OWN_VOLUMES, SERVICE_ACCOUNT_DIR
 from ..pod.model import Input, Items
 from ..pod.objects import Json
@@ -78,12 +77,7 @@ class TailscaleSidecarStatefulSetArgs(SidecarArgs):
     @field_validator("volume_claim_templates")
     @classmethod
     def _normalise_claims(cls, value: tuple[Any, ...]) -> tuple[Json, ...]:
-        if any(isinstance(claim, pulumi.Output) for claim in value):
-            raise ValueError("volume_claim_templates has an Output; give a dict, with Outputs inside")
-        claims = tuple(
-            to_camel_case(claim, PersistentVolumeClaimArgs, f"volume_claim_templates[{i}]")
-            for i, claim in enumerate(value)
-        )
+        claims = each_to_camel_case(value, PersistentVolumeClaimArgs, "volume_claim_templates")
         for index, claim in enumerate(claims):
             name, path = name_of_claim(claim), f"volume_claim_templates[{index}].metadata.name"
             if name is None:

@@ -40,19 +40,17 @@ class Watch:
     """Remembers what the last look saw. What a look does not know is as it was."""
 
     def __init__(self) -> None:
-        self._replicas: Mapping[str, Mapping[str, str]] = {}
+        self._replicas: Mapping[str, Mapping[str, str]] | None = None
         self._found: frozenset[tuple[str, str]] = frozenset()
-        self._is_first = True
         self.newest: deque[Change] = deque(maxlen=NEWEST)
         """Since the first look, the newest first."""
 
     def look(self, snapshot: Snapshot, findings: Sequence[Finding]) -> list[Change]:
         """What is otherwise since the look before; nothing at the first."""
         before, found_before = self._replicas, self._found
-        self._replicas = {r.ref: {**before.get(r.ref, {}), **known_facts(r)} for r in snapshot.replicas}
+        self._replicas = {r.ref: {**(before or {}).get(r.ref, {}), **known_facts(r)} for r in snapshot.replicas}
         self._found = frozenset((finding.object, finding.name) for finding in findings)
-        if self._is_first:
-            self._is_first = False
+        if before is None:
             return []
         otherwise = [
             *((ref, *change) for ref, *change in replaced(before, self._replicas)),

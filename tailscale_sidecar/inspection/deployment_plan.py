@@ -89,7 +89,7 @@ def plans(objects: Iterable[Json]) -> list[Plan]:
     known = (*KINDS, *POLICIES, *ON_REQUEST, *INJECTION, *OTHERS)
     kinds = tuple(dict.fromkeys(found["kind"] for found in every if found["kind"] in known))
     planned = [plan(workload, kinds, makes) for workload in workloads(every, ("StatefulSet", *OTHERS))]
-    return planned + [injection(found, kinds, makes) for found in every if mode_of(found)]
+    return planned + [injection(found, mode, kinds, makes) for found in every if (mode := mode_of(found))]
 
 
 def mode_of(policy: Json) -> str:
@@ -100,14 +100,14 @@ def mode_of(policy: Json) -> str:
     return found[1] if found else ""
 
 
-def injection(policy: Json, kinds: tuple[str, ...], makes: frozenset[str] = frozenset()) -> Plan:
-    """What a `TailscaleSidecarInjection` does to the pods of a namespace. They are not known."""
+def injection(policy: Json, mode: str, kinds: tuple[str, ...], makes: frozenset[str]) -> Plan:
+    """What a `TailscaleSidecarInjection` does to the pods of a namespace. They are not known, but for TS_USERSPACE (`mode`)."""
     selected = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchLabels"]
     return Plan(
         kind=policy["kind"],
         name=policy["metadata"]["name"],
         namespace=selected["kubernetes.io/metadata.name"],
-        is_kernel=mode_of(policy) == "false",
+        is_kernel=mode == "false",
         accepts_dns=False,
         auth="",
         kinds=kinds,

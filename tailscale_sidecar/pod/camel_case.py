@@ -26,6 +26,13 @@ QUANTITIES = ("divisor", "sizeLimit")
 """Fields that the SDK calls text, and that Kubernetes takes as numbers too."""
 
 
+def each_to_camel_case(values: Sequence[Any], kind: type, path: str) -> tuple[Any, ...]:
+    """`to_camel_case` of each value of a list. What is in it has to be known, so that none may be an Output itself."""
+    if any(isinstance(value, pulumi.Output) for value in values):
+        raise ValueError(f"{path} has an Output; give a dict, with Outputs inside")
+    return tuple(to_camel_case(value, kind, f"{path}[{i}]") for i, value in enumerate(values))
+
+
 def to_camel_case(value: Any, kind: type, path: str) -> Any:
     """Returns `value` as plain dicts and lists with camelCase keys; `kind` is the args class that describes it.
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pulumi
 from pydantic import Field, field_validator
 
-from ...pod.camel_case import to_camel_case
+from ...pod.camel_case import each_to_camel_case
 from ...pod.model import Input, Items, Model
 from ...pod.objects import Json
 
@@ -35,11 +35,9 @@ class EgressPolicy(Model):
     @field_validator("allow")
     @classmethod
     def _normalise_allow(cls, rules: tuple[Any, ...]) -> tuple[Json, ...]:
-        if any(isinstance(rule, pulumi.Output) for rule in rules):
-            raise ValueError("egress_policy.allow has an Output; give a dict, with Outputs inside")
         from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgs as Rule  # noqa: PLC0415 - takes 0.1 s
 
-        return tuple(to_camel_case(rule, Rule, f"egress_policy.allow[{i}]") for i, rule in enumerate(rules))
+        return each_to_camel_case(rules, Rule, "egress_policy.allow")
 
     def network_policy(
         self, app: str, login_server: Input[str] | None, routes: Sequence[Input[str]], *, asks_kubernetes: bool
