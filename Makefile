@@ -13,9 +13,9 @@ export NO_MKDOCS_2_WARNING := 1
 # Programs in Go collect less garbage where memory is to be had: a tenth of what Pulumi takes.
 test-lab test-timed soak-lab: export GOGC := 400
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
-test-lab test-timed soak-lab bench: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
+test-lab test-timed soak-lab bench docs-test screenshots: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke matrix bench check docs docs-serve docs-test golden schema sdk dist release publish-requirements floors setup clean
+.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke matrix bench check docs docs-serve docs-test golden schema sdk screenshots dist release publish-requirements floors setup clean
 
 # A KUBECONFIG that is only exported is not meant: the demo then uses the lab.
 demo: .venv/ready ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
@@ -97,6 +97,9 @@ schema: .venv/ready ## the schema of the package for other languages, from the m
 
 sdk: .venv/ready ## SDKs of the package in sdk/, which is not committed, compiled with the examples where there is a compiler
 	$(BIN)/python -m tests.sdks
+
+screenshots: .venv/docs ## the dashboard's pictures in docs/, of a quarter of an hour on the lab
+	$(BIN)/python -m tests.screenshots; status=$$?; $(LAB) down; exit $$status
 
 golden: .venv/ready ## accept changed pod templates; the CHANGELOG has to name them
 	$(BIN)/python -m tests.golden

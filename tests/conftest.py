@@ -20,6 +20,7 @@ from tests.lab import network_policies as network_policies_server
 from tests.lab.headscale_server import Headscale
 from tests.lab.prometheus_server import Prometheus
 from tests.lab.tailnet_client import Tailnet
+from tests.support import dashboard_page
 from tests.support.deployment import Workspace
 
 # An Output that fails is told by the test that expects it. asyncio logs it too, whenever its future is collected, and shows
@@ -29,6 +30,7 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 LAB_WAS_UP = pytest.StashKey[bool]()
 LAB_WAS_USED = pytest.StashKey[bool]()
 BUILT: dict[str, Callable[[], object]] = {
+    "grafana": dashboard_page.ensure,
     "headscale": lambda: binaries.ensure(binaries.HEADSCALE),
     "network_policies": network_policies_server.ensure,
     "prometheus": lambda: binaries.ensure(binaries.PROMETHEUS),

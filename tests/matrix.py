@@ -23,20 +23,20 @@ from tests.lab.shell import LabError, run, say, step
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/versions.md"
 LOG = CACHE / "matrix.log"
-KUBERNETES = ("1.34.4", "1.35.4", "1.36.3", NEWEST_KUBERNETES)
+KUBERNETES = ("1.29.15", "1.34.4", "1.35.4", "1.36.3", NEWEST_KUBERNETES)
 TAILSCALE = ("1.94.2", "1.98.10", "1.102.5", NEWEST_TAILSCALE)
-"""The floor, two between, and the newest."""
+"""Of both the floor, some between, and the newest."""
 PYTHON = ("3.11", "3.12", "3.13", "3.14")
 CELLS = (
     *(f"{kubernetes}/{tailscale}" for kubernetes in KUBERNETES for tailscale in TAILSCALE),
     *(f"python/{version}" for version in PYTHON),
 )
 ON_LAB = (
-    ("-m", "matrix and not timed", "-n", "4", "tests/cluster", "tests/faults", "--ignore=tests/faults/node"),
-    ("-m", "matrix and timed", "tests/faults", "--ignore=tests/faults/node"),
+    ("-m", "matrix and not timed", "-n", "6", "tests/cluster", "tests/faults", "--ignore=tests/faults/node"),
+    ("-m", "matrix and timed", "-n", "3", "tests/faults", "--ignore=tests/faults/node"),
     ("-m", "matrix", "tests/faults/node"),
 )
-"""What pytest is given: the tests that ask for a time, or restart the node, have no neighbours."""
+"""What pytest is given: the tests that ask for a time have few neighbours, those that restart the node none."""
 WITHOUT_LAB = ("tests/component", *(f"tests/unit/test_{name}.py" for name in ("golden", "pod_template", "refusals")))
 NOT_RUN = "not run"
 FAILED = "**✗**"

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 OF = 'namespace="$namespace",pod=~"$statefulset-[0-9]+"'
 """The series of the StatefulSet that is chosen."""
+SIDECAR = f'{OF},container=~"tailscale.*"'
+"""The kubelet's series of its containers; it may be asked in two ways, so that one is there twice."""
 DATA_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-WIDTH = 24
-"""Of Grafana's grid."""
-STATES = [
-    {"type": "value", "options": {"0": {"text": "off", "color": "red"}, "1": {"text": "connected", "color": "green"}}}
-]
+WIDTH, HEIGHT, STAT_HEIGHT = 24, 8, 4
+"""Of Grafana's grid, of a panel, and of one that shows a single value."""
+REPLICAS = f"count(count by (pod) (up{{{OF}}}))"
+"""Another job may scrape the same pods."""
+BY_SERIES = {"mode": "palette-classic"}
+PLAIN = {"mode": "fixed", "fixedColor": "text"}
+"""Without a colour Grafana makes a single value red from 80."""
+
+
+def _states(off: str, on: str) -> dict[str, Any]:
+    """How 0 and 1 are shown."""
+    shown = {"0": {"text": off, "color": "red", "index": 0}, "1": {"text": on, "color": "green", "index": 1}}
+    return {"mappings": [{"type": "value", "options": shown}], "color": {"mode": "thresholds"}, "min": 0, "max": 1}
+
+
+def _bad_from(limit: float) -> dict[str, Any]:
+    """Green, and red from a limit."""
+    steps = [{"color": "green", "value": None}, {"color": "red", "value": limit}]
+    return {"color": {"mode": "thresholds"}, "thresholds": {"mode": "absolute", "steps": steps}}
 
 
 @dataclass(frozen=True)
@@ -28,22 +45,30 @@ class Panel:
     unit: str = "short"
     width: int = 12
     description: str = ""
-    mappings: tuple[Any, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=lambda: {"color": BY_SERIES})
+    """Colours, words and limits of them, as Grafana calls a field's."""
 
 
 ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     (
         "Fleet",
         (
-            Panel("Replicas", ((f"count(up{{{OF}}})", "replicas"),), "stat", width=6),
-            Panel("Connected", ((f"sum(tailscale_sidecar_connected{{{OF}}})", "connected"),), "stat", width=6),
+            Panel("Replicas", ((REPLICAS, "replicas"),), "stat", width=6, values={"color": PLAIN}),
+            Panel(
+                "Not connected",
+                ((f"{REPLICAS} - (sum(tailscale_sidecar_connected{{{OF}}}) or vector(0))", "not connected"),),
+                "stat",
+                width=6,
+                values=_bad_from(1),
+            ),
             Panel(
                 "Soonest key expiry",
                 ((f"min(tailscale_sidecar_key_expiry_timestamp_seconds{{{OF}}}) * 1000", "expiry"),),
                 "stat",
-                unit="dateTimeAsIso",
+                unit="dateTimeFromNow",
                 width=6,
-                description="No value: no key expires.",
+                description="No data: no key expires.",
+                values={"color": PLAIN},
             ),
             Panel(
                 "Overlapping routes",
@@ -51,6 +76,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "stat",
                 width=6,
                 description="Routes of the tailnet that cover addresses of the cluster. Rules keep these in the cluster.",
+                values={"color": PLAIN},
             ),
         ),
     ),
@@ -61,7 +87,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "Connected",
                 ((f"tailscale_sidecar_connected{{{OF}}}", "{{pod}}"),),
                 "state-timeline",
-                mappings=tuple(STATES),
+                values=_states("off", "connected"),
             ),
             Panel(
                 "Silence of the control plane",
@@ -123,33 +149,30 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 ((f"tailscale_sidecar_resolver_answers{{{OF}}}", "{{pod}} {{names}}"),),
                 "state-timeline",
                 width=8,
-                mappings=(
-                    {
-                        "type": "value",
-                        "options": {
-                            "0": {"text": "no", "color": "red"},
-                            "1": {"text": "yes", "color": "green"},
-                        },
-                    },
-                ),
+                values=_states("no", "yes"),
             ),
             Panel(
                 "Memory of the sidecar",
-                ((f'container_memory_working_set_bytes{{{OF},container=~"tailscale.*"}}', "{{pod}} {{container}}"),),
+                (
+                    (
+                        f"max by (pod, container) (container_memory_working_set_bytes{{{SIDECAR}}})",
+                        "{{pod}} {{container}}",
+                    ),
+                ),
                 unit="bytes",
                 width=8,
-                description="From the kubelet's cAdvisor.",
+                description="From the kubelet.",
             ),
             Panel(
                 "CPU of the sidecar",
                 (
                     (
-                        f'rate(container_cpu_usage_seconds_total{{{OF},container=~"tailscale.*"}}[$__rate_interval])',
+                        f"max by (pod, container) (rate(container_cpu_usage_seconds_total{{{SIDECAR}}}[$__rate_interval]))",
                         "{{pod}} {{container}}",
                     ),
                 ),
                 width=8,
-                description="In cores, from the kubelet's cAdvisor.",
+                description="In cores, from the kubelet.",
             ),
         ),
     ),
@@ -171,12 +194,13 @@ def run(options: argparse.Namespace) -> int:
 def dashboard() -> dict[str, Any]:
     """The dashboard as Grafana imports it: its classic JSON model, which every release since 8 takes."""
     panels: list[dict[str, Any]] = []
-    height, top = 8, 0
+    top = 0
     for title, row in ROWS:
         panels.append(
             {"type": "row", "title": title, "collapsed": False, "panels": [], "gridPos": _place(WIDTH, 1, 0, top)}
         )
         left, top = 0, top + 1
+        height = STAT_HEIGHT if all(panel.kind == "stat" for panel in row) else HEIGHT
         for panel in row:
             if left + panel.width > WIDTH:
                 left, top = 0, top + height
@@ -212,7 +236,7 @@ def _panel(panel: Panel, place: dict[str, int]) -> dict[str, Any]:
         "description": panel.description,
         "datasource": DATA_SOURCE,
         "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": panel.unit, "mappings": list(panel.mappings)}, "overrides": []},
+        "fieldConfig": {"defaults": {"unit": panel.unit, **panel.values}, "overrides": []},
         "options": {},
         "targets": targets,
     }

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from tailscale_sidecar import Monitoring
 from tailscale_sidecar.choices.monitoring import alerts
-from tailscale_sidecar.commands.dashboard import dashboard
 from tests.lab import binaries
-from tests.lab.prometheus_server import Prometheus, operator_types
+from tests.lab.prometheus_server import Prometheus
 from tests.lab.shell import run, wait_for
 from tests.support.credentials import wrong_oauth_client
-from tests.support.deployment import Deployment, Workspace
+from tests.support.dashboard_page import queries
+from tests.support.deployment import Workspace
 from tests.support.outages import control_plane_away
+from tests.support.scraping import watched
 from tests.support.sidecar import Sidecar, stopped
 
 OF = 'job="db/my-app"'
@@ -105,10 +105,8 @@ def test_an_alert_fires_when_it_has_lasted_and_clears_when_it_is_over(rules: Pat
 
 
 def test_promtool_takes_the_dashboards_queries(tmp_path: Path) -> None:
-    asked = [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", ())]
-    values = {"$namespace": "db", "$statefulset": "my-app", "$__rate_interval": "1m"}
-    for variable, value in values.items():
-        asked = [query.replace(variable, value) for query in asked]
+    panels = queries(namespace="db", statefulset="my-app")
+    asked = [query for queries_of_one in panels.values() for query in queries_of_one]
     file = tmp_path / "queries.json"
     rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(asked)]
     file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
@@ -126,34 +124,6 @@ def test_an_alert_leads_to_a_page_that_says_what_to_do(alert: alerts.Alert) -> N
 
 
 # On the lab
-
-
-def shortened(rules: dict[str, Any]) -> dict[str, Any]:
-    """The rules, quick to fire and to clear: promtool has seen to the times."""
-    text = re.sub(r'"for": "(?!0m)[^"]*"', '"for": "2s"', json.dumps(rules)).replace("> 100000", "> 1000")
-    shorter: dict[str, Any] = json.loads(re.sub(r"\[(10m|15m|1h)\]", "[30s]", text))
-    for rule in shorter["groups"][0]["rules"]:
-        if rule["alert"] == "TailscaleReplicaFlapping":  # a kubelet takes its time with the third restart
-            rule["expr"] = rule["expr"].replace("[30s]", "[2m]")
-    return shorter
-
-
-def watched(workspace: Workspace, prometheus: Prometheus, **arguments: Any) -> Deployment:
-    """A deployment whose PodMonitor and PrometheusRule, as the API server has them, a Prometheus follows."""
-    for file in operator_types():
-        workspace.lab.kubectl("apply", "--server-side", f"--filename={file}")
-        workspace.lab.kubectl("wait", "--for=condition=Established", f"--filename={file}", "--timeout=60s")
-    waits = arguments.pop("wait", True)
-    app = workspace.deploy(monitoring=Monitoring(operator=True, labels={"release": "x"}), wait=waits, **arguments)
-    made = {
-        kind: json.loads(workspace.kubectl("get", kind, app.name, "--output=json"))
-        for kind in ("podmonitor", "prometheusrule")
-    }
-    assert all(found["metadata"]["labels"]["release"] == "x" for found in made.values())
-    prometheus.watch(
-        workspace.namespace, made["podmonitor"]["spec"], app.name, shortened(made["prometheusrule"]["spec"])
-    )
-    return app
 
 
 def await_firing(prometheus: Prometheus, *names: str, seconds: float = 90) -> None:

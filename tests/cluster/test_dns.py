@@ -7,10 +7,8 @@ import pytest
 from tailscale_sidecar import ClusterDns, InPodSplitDns, KernelNetworking, SplitDns
 from tailscale_sidecar.choices.dns import Dns
 from tests.support.deployment import APP, Workspace
-from tests.support.kernel_modes import NAMESPACED
+from tests.support.kernel_modes import USERS
 from tests.support.look_ups import everywhere, look_up
-
-USERS = pytest.mark.parametrize("networking", [KernelNetworking(), NAMESPACED], ids=["privileged", "user-namespace"])
 
 
 @pytest.mark.matrix

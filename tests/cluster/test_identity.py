@@ -7,12 +7,12 @@ import pytest
 from tailscale_sidecar import EmptyDirState, KernelNetworking, PersistentVolumeState, SecretState
 from tailscale_sidecar.choices.state import State
 from tests.support.deployment import Workspace
-from tests.support.kernel_modes import NAMESPACED
+from tests.support.kernel_modes import USERS
 from tests.support.releases import SINCE_1_96
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("networking", [KernelNetworking(), NAMESPACED], ids=["privileged", "user-namespace"])
+@USERS
 @pytest.mark.parametrize(
     "state",
     [SecretState(), pytest.param(PersistentVolumeState(), marks=SINCE_1_96)],

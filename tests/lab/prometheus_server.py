@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import binaries, cgroups, lab, namespace, processes
+from . import binaries, cgroups, lab, namespace, pki, processes
 from .processes import Process
 from .settings import IPV4, RUN, STATE
 from .shell import LabError, locked, wait_for
@@ -24,6 +24,9 @@ OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 SCRAPED = "4s"
 """How often, and how long an answer may take: a replica waits two seconds for a resolver that says nothing."""
 
+KUBELET_SCRAPED = "15s"
+"""The kubelet looks itself no more often than each 10 to 15 s."""
+
 
 @dataclass(frozen=True)
 class Prometheus:
@@ -32,10 +35,13 @@ class Prometheus:
     kubeconfig: Path
 
     def watch(self, namespace: str, pod_monitor: Mapping[str, Any], name: str, rules: Mapping[str, Any]) -> None:
-        """Finds the pods of a PodMonitor as the operator has Prometheus do it, and judges what they say by rules."""
+        """Finds the pods of a PodMonitor as the operator has Prometheus do it, and judges what they say by rules.
+
+        It asks the kubelet too.
+        """
         (FOLDER / "rules.json").write_text(json.dumps(rules))
-        job = scrape_job(self.kubeconfig, namespace, pod_monitor, name)
-        write_config({"rule_files": ["rules.json"], "scrape_configs": [job]})
+        jobs = [scrape_job(self.kubeconfig, namespace, pod_monitor, name), kubelet_job()]
+        write_config({"rule_files": ["rules.json"], "scrape_configs": jobs})
         start()
 
     def ask(self, query: str) -> dict[str, Any]:
@@ -85,6 +91,23 @@ def scrape_job(kubeconfig: Path, namespace: str, pod_monitor: Mapping[str, Any],
         "scrape_timeout": SCRAPED,
         "kubernetes_sd_configs": [found],
         "relabel_configs": relabel,
+    }
+
+
+def kubelet_job() -> dict[str, Any]:
+    """What the kubelet says of containers. (Its cAdvisor finds containerd where Debian has it, not the lab's.)"""
+    tls = {
+        "ca_file": str(pki.certificate("ca")),
+        "cert_file": str(pki.certificate("kubelet-client")),
+        "key_file": str(pki.private_key("kubelet-client")),
+    }
+    return {
+        "job_name": "kubelet",
+        "metrics_path": "/metrics/resource",
+        "scheme": "https",
+        "scrape_interval": KUBELET_SCRAPED,
+        "tls_config": tls,
+        "static_configs": [{"targets": [f"{IPV4.node}:10250"]}],
     }
 
 

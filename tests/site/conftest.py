@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import sys
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typing_extensions import override
 
-from tests.lab.shell import run
+from tests.lab.shell import LabError, run
+from tests.support import dashboard_page
+from tests.support.browser import browser as start_browser
 from tests.support.examples import ROOT
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-NO_BROWSER = (
-    "! the walk through the docs in a browser is skipped: install Debian's package chromium, and run `make docs-test`"
-)
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Says nothing of what it serves."""
-
-    @override
-    def log_message(self, *_: Any) -> None:
-        pass
+from tests.support.serving import served
 
 
 @pytest.fixture(scope="session")
@@ -51,21 +37,25 @@ def pages(site: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def address(site: Path) -> Iterator[str]:
     """Where the site is served."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with served(site) as there:
+        yield there
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real browser, in the network in which the tests are by then."""
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = stack.enter_context(start_browser())
+        except LabError as error:
+            pytest.skip(f"! what needs a browser is skipped: {error}, and run `make docs-test`")
+        yield opened
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A real browser, without a window."""
-    playwright = pytest.importorskip("playwright.sync_api", reason=NO_BROWSER)
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(NO_BROWSER)
-    with playwright.sync_playwright() as driver:
-        # Chromium's own sandbox refuses root; all that it opens here is the project's own.
-        launched = driver.chromium.launch(executable_path=program, chromium_sandbox=os.geteuid() != 0)
-        yield launched
-        launched.close()
+def grafana() -> Path:
+    """Grafana's packages, and the page that is made of them."""
+    try:
+        return dashboard_page.ensure()
+    except LabError as error:
+        pytest.skip(f"! the dashboard is not seen with what Grafana publishes: {error}")

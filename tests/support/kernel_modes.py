@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tailscale_sidecar import KernelNetworking
+from tests.support.releases import SINCE_KUBERNETES_1_33
 
 TUN = KernelNetworking(tun_device="devic.es/tun")
 NAMESPACED = KernelNetworking(user_namespace=True)
@@ -15,3 +18,9 @@ KERNEL_MODES = {
     **IN_USER_NAMESPACE,
 }
 CAN_ROUTE = {name: mode for name, mode in KERNEL_MODES.items() if mode.can_route}
+USERS = pytest.mark.parametrize(
+    "networking",
+    [KernelNetworking(), pytest.param(NAMESPACED, marks=SINCE_KUBERNETES_1_33)],
+    ids=["privileged", "user-namespace"],
+)
+"""For tests that are the same with the pod's users on the node, and in a user namespace."""

@@ -29,7 +29,15 @@ var servers = map[string]func() *cobra.Command{
 	"kube-controller-manager": controllermanager.NewControllerManagerCommand,
 	"kube-proxy":              proxy.NewProxyCommand,
 	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
-	"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
+	"kubelet":                 func() *cobra.Command { return kubeletCommand(kubelet.NewKubeletCommand) },
+}
+
+// Before Kubernetes 1.32 the kubelet's command is made without a context.
+func kubeletCommand(maker any) *cobra.Command {
+	if withContext, is := maker.(func(context.Context) *cobra.Command); is {
+		return withContext(context.Background())
+	}
+	return maker.(func() *cobra.Command)()
 }
 
 func main() {
