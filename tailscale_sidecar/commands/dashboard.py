@@ -97,21 +97,13 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             ),
             Panel(
                 "Restarts in an hour",
-                (
-                    (
-                        f"sum by (pod, cause) (increase(tailscale_sidecar_restarts_total{{{OF}}}[1h]))",
-                        "{{pod}} {{cause}}",
-                    ),
-                ),
+                ((f"sum by (cause) (increase(tailscale_sidecar_restarts_total{{{OF}}}[1h]))", "{{cause}}"),),
+                description="Of all replicas.",
             ),
             Panel(
                 "Failed logins in an hour",
-                (
-                    (
-                        f"sum by (pod, reason) (increase(tailscale_sidecar_login_failures_total{{{OF}}}[1h]))",
-                        "{{pod}} {{reason}}",
-                    ),
-                ),
+                ((f"sum by (reason) (increase(tailscale_sidecar_login_failures_total{{{OF}}}[1h]))", "{{reason}}"),),
+                description="Of all replicas.",
             ),
         ),
     ),
