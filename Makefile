@@ -89,7 +89,7 @@ docs: .venv/docs ## the docs as a site, in site/, which is not committed; a dead
 docs-serve: .venv/docs ## the site on this machine, made anew at each change
 	$(BIN)/mkdocs serve
 
-docs-test: .venv/docs ## the site, by a browser where there is one
+docs-test: .venv/docs $(if $(ROOT),setup) ## the site, by a browser where there is one; as root the dashboard, on the lab
 	$(TEST) tests/site
 
 schema: .venv/ready ## the schema of the package for other languages, from the models
@@ -98,7 +98,7 @@ schema: .venv/ready ## the schema of the package for other languages, from the m
 sdk: .venv/ready ## SDKs of the package in sdk/, which is not committed, compiled with the examples where there is a compiler
 	$(BIN)/python -m tests.sdks
 
-screenshots: .venv/docs ## the dashboard's pictures in docs/, of a quarter of an hour on the lab
+screenshots: .venv/docs setup ## the dashboard's pictures in docs/, of a quarter of an hour on the lab
 	$(BIN)/python -m tests.screenshots; status=$$?; $(LAB) down; exit $$status
 
 golden: .venv/ready ## accept changed pod templates; the CHANGELOG has to name them

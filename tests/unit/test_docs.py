@@ -66,7 +66,7 @@ def test_every_link_within_the_repository_leads_somewhere(page: str) -> None:
         target = (path.parent / file).resolve() if file else path
         assert target.exists(), link
         assert target.is_relative_to(ROOT), link
-        if anchor:
+        if anchor and target.suffix == ".md":  # a picture's says in which colours it is shown
             assert anchor in anchors(target), link
 
 
