@@ -60,18 +60,24 @@ async function series(target: Target, time: TimeRange, defaults: FieldConfig): P
 
 function States({ frames, time, theme }: { frames: DataFrame[]; time: TimeRange; theme: GrafanaTheme2 }) {
     const [from, to] = [time.from.valueOf(), time.to.valueOf()];
-    const rows = frames.map(({ fields: [at, state] }) => {
-        const changes = [...state.values.keys()].filter((i) => i === 0 || state.values[i] !== state.values[i - 1]);
+    const step = (to - from) / POINTS;
+    const percent = (duration: number) => `${(100 * duration) / (to - from)}%`;
+    const rows = frames.map(({ fields: [at, field] }) => {
+        const states: { value: number; start: number; end: number }[] = [];
+        for (const [i, start] of at.values.entries()) {
+            const value = field.values[i], end = Math.min(start + step, to), last = states.at(-1);
+            if (last?.value === value && start - last.end < step / 2) last.end = end;
+            else states.push({ value, start, end });
+        }
         return (
-            <div className="states" key={state.config.displayName}>
-                <span>{state.config.displayName}</span>
+            <div className="states" key={field.config.displayName}>
+                <span>{field.config.displayName}</span>
                 <div>
-                    <i style={{ flexGrow: at.values[0] - from }} />
-                    {changes.map((i, nth) => {
-                        const { text, color } = state.display!(state.values[i]);
-                        const end = nth + 1 < changes.length ? at.values[changes[nth + 1]] : to;
+                    {states.map(({ value, start, end }) => {
+                        const { text, color } = field.display!(value);
                         const colors = { background: color, color: theme.colors.getContrastText(color!) };
-                        return <i key={i} style={{ ...colors, flexGrow: end - at.values[i] }} title={text}>{text}</i>;
+                        const place = { left: percent(start - from), width: percent(end - start) };
+                        return <i key={start} style={{ ...colors, ...place }} title={text}>{text}</i>;
                     })}
                 </div>
             </div>
