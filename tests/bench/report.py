@@ -61,7 +61,7 @@ On one node with 1, 10 and 50 replicas that are idle, {node.SETTLING_SECONDS} s 
 of the pods' control group, what processes and the kernel hold that is no file of a disk: the text of programs, which replicas
 share, is such a file. *The node*: what MemAvailable is less by, whatever else runs on the machine.
 Of one replica alone, 150 s after its start, tailscaled holds 11 MiB (the guide's 9.4), containerboot 5.2, CoreDNS 8, the sidecar's
-shells 0.3, and the kernel 2.3 for both containers (the guide's 1.2 for its one): less takes a containerboot that ends when its
+shells 0.3, and the kernel 2.0 for both containers (the guide's 1.2 for its one): less takes a containerboot that ends when its
 work is done, or a smaller resolver. Go collects garbage when it likes, so figures of one build differ by some MiB.
 """,
     "Monitoring": f"""\
