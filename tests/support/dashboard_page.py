@@ -52,7 +52,8 @@ def ensure() -> Path:
     """
     if find_command("npm") is None:
         raise LabError("npm is missing: install Node.js")
-    key = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(SOURCE.iterdir()))).hexdigest()[:16]
+    sources = [*sorted(SOURCE.iterdir()), Path(__file__)]  # what is built, and how
+    key = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()[:16]
     folder = CACHE / f"dashboard-{key}"
     with locked(CACHE / "dashboard.lock", "builds the dashboard's page"):
         if not folder.exists():

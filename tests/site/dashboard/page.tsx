@@ -66,7 +66,7 @@ function States({ frames, time, theme }: { frames: DataFrame[]; time: TimeRange;
         const states: { value: number; start: number; end: number }[] = [];
         for (const [i, start] of at.values.entries()) {
             const value = field.values[i], end = Math.min(start + step, to), last = states.at(-1);
-            if (last?.value === value && start - last.end < step / 2) last.end = end;
+            if (last && last.value === value && start - last.end < step / 2) last.end = end;
             else states.push({ value, start, end });
         }
         return (
