@@ -71,7 +71,7 @@ smoke: .venv/ready ## the main job on a cluster and tailnet of your own: make sm
 	$(BIN)/python -m tests.smoke --kubeconfig='$(or $(and $(OWN_CLUSTER),$(KUBECONFIG)),$(error name the cluster: make smoke KUBECONFIG=...))'
 
 # Each cell has a lab of its own, and all releases are built: hours at the first time, minutes a cell later.
-matrix: .venv/ready ## the tests that are marked `matrix` on other releases, into docs/versions.md; CELLS="1.35.4/1.104.5 ..." for some
+matrix: .venv/ready ## the tests that are marked `matrix` on other releases, into docs/versions.md; CELLS="1.35.4/1.104.5 python ..." for some
 	$(BIN)/python -m tests.matrix $(CELLS)
 
 bench: setup ## figures beside the guide's manifest, into docs/benchmarks.md

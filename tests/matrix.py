@@ -1,7 +1,7 @@
 """Runs what matters on several releases of Kubernetes and Tailscale, and of Python, and writes docs/versions.md: `make matrix`.
 
-A cell is KUBERNETES/TAILSCALE, such as 1.35.4/1.104.5, or python/VERSION, such as python/3.13. Of cells that are not run
-the page keeps what it says.
+A cell is KUBERNETES/TAILSCALE, such as 1.35.4/1.104.5, or python/VERSION, such as python/3.13; 1.35.4 alone is all cells of
+that row. Of cells that are not run the page keeps what it says.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ CELLS = (
     *(f"{kubernetes}/{tailscale}" for kubernetes in KUBERNETES for tailscale in TAILSCALE),
     *(f"python/{version}" for version in PYTHON),
 )
+ROWS = (*KUBERNETES, "python")
 ON_LAB = (
     ("-m", "matrix and not timed", "-n", "6", "tests/cluster", "tests/faults", "--ignore=tests/faults/node"),
     ("-m", "matrix and timed", "-n", "3", "tests/faults", "--ignore=tests/faults/node"),
@@ -51,7 +52,7 @@ HEAD = f"""\
 `make matrix` wrote this, and what stands here is what it ran: the tests that are marked `matrix`, on a real cluster of that
 Kubernetes with that Tailscale. Replicas register, look up names, are killed and replaced, and settings are changed. All
 other tests run on Kubernetes {NEWEST_KUBERNETES} and Tailscale {NEWEST_TAILSCALE}, with every change.
-`make matrix CELLS="1.35.4/1.104.5 python/3.13"` runs some cells anew.
+`make matrix CELLS="1.35.4/1.104.5 python"` runs some cells anew: here one, and a whole row.
 
 """
 WITH_PYTHON = """
@@ -61,14 +62,15 @@ Without a cluster, with the newest packages that pyproject.toml allows on that d
 
 
 def main(arguments: list[str]) -> int:
-    """Runs all cells or those that are named; the status is 1 where something failed."""
+    """Runs all cells or those that are named; the status is 1 where a test failed or a cell could not be run."""
     parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__)
     parser.add_argument("cells", nargs="*", metavar="CELL", help=f"any of {', '.join(CELLS)}")
-    chosen = parser.parse_args(arguments).cells or CELLS
-    if unknown := set(chosen) - set(CELLS):
+    words = parser.parse_args(arguments).cells
+    if unknown := set(words) - {*CELLS, *ROWS}:
         parser.error(f"no cell is named {', '.join(unknown)}; there are {', '.join(CELLS)}")
-    outcomes = {cell: outcome(cell) for cell in chosen}
-    return int(any(found.startswith(FAILED) for found in outcomes.values()))
+    chosen = [cell for cell in CELLS if not words or cell in words or cell.partition("/")[0] in words]
+    outcomes = [outcome(cell) for cell in chosen]
+    return int(any(found.startswith((FAILED, NOT_RUN)) for found in outcomes))
 
 
 def outcome(cell: str) -> str:

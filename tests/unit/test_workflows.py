@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.matrix import ROWS
 from tests.support.examples import ROOT
 
 WORKFLOWS = {path.name: path for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
@@ -24,14 +25,19 @@ def steps(name: str) -> list[dict[str, Any]]:
 def test_every_make_target_that_is_run_exists(name: str) -> None:
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for step in steps(name):
-        if step.get("run", "").startswith("make "):
-            assert {word for word in step["run"].split()[1:] if "=" not in word} <= targets
+        if made := re.search(r"\bmake (.*)", step.get("run", "")):
+            assert {word for word in made[1].split() if "=" not in word} <= targets
 
 
 @WORKFLOW
 def test_every_action_is_fixed_by_a_digest_with_its_tag_beside_it(name: str) -> None:
     used = re.findall(r"uses: (.*)", WORKFLOWS[name].read_text(encoding="utf-8"))
     assert [line for line in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
+
+
+def test_every_row_of_the_matrix_is_run() -> None:
+    row = yaml.safe_load(WORKFLOWS["matrix.yml"].read_text(encoding="utf-8"))["jobs"]["row"]
+    assert row["strategy"]["matrix"]["row"] == list(ROWS)
 
 
 def test_an_action_has_one_digest_everywhere() -> None:
