@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,10 +69,14 @@ class Build:
     links: tuple[str, ...] = ()  # the program's other names, where it is what it is called
     changes: tuple[Change, ...] = ()
     uses_c: bool = False
+    compiled_fast: bool = False
+    """Without inlining, which halves what the compiler does, and makes a program slower: not for what is measured."""
     modfile: str = ""
     """Where the versions stand, if not in go.mod."""
     release: str = ""
     """The module and version that it is built from, if not what go.mod pins. That release's own go.mod says the rest."""
+    go_of_release: bool = False
+    """Whether a release is built by the Go that it asks for, as it does not build by a newer one."""
 
     @property
     def folder(self) -> Path:
@@ -105,9 +109,10 @@ class Build:
     def go_flags(self) -> tuple[str, ...]:
         """The flags of `go build`; the released programs carry such stamps too. Debug data takes an eighth of the time."""
         stamps = "".join(f" -X {stamp}" for stamp in self.stamps)
-        debug = ("-trimpath", "-gcflags=all=-dwarf=false")
+        compiler = "-l -dwarf=false" if self.compiled_fast else "-dwarf=false"
         versions = (f"-modfile={self.modfile}",) if self.modfile else ()
-        return (*versions, *debug, f"-tags={self.tags}", f"-ldflags=-s -w{stamps}", *self.packages)
+        how = ("-trimpath", f"-gcflags=all={compiler}", f"-tags={self.tags}")
+        return (*versions, *how, f"-ldflags=-s -w{stamps}", *self.packages)
 
     def of(self, module: str, version: str) -> Build:
         """The same programs of another release: what is pinned or changed here is for the one in go.mod."""
@@ -120,6 +125,7 @@ KUBERNETES = Build(
     module="kubernetes",
     packages=(".",),
     keyed_by=WITH_SOURCES,
+    compiled_fast=True,
     links=("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl"),
     stamps=(
         f"k8s.io/component-base/version.gitVersion=v{KUBERNETES_VERSION}",
@@ -163,6 +169,7 @@ TAILSCALE = Build(
         f"tailscale.com/version.shortStamp={TAILSCALE_VERSION}",
     ),
     tags="ts_kube,ts_package_container",  # as the released image is built
+    go_of_release=True,  # before 1.104, of a JSON library that knows Go's own of that time
     # Used on Windows only, and of a gVisor that is newer than the newest that the registry has.
     changes=(
         Change(
@@ -269,9 +276,9 @@ HELM = Build(name="helm", module="helm", packages=("helm.sh/helm/v4/cmd/helm",),
 REPLICAS = Build(name="replicas", module="tailnet", packages=("./replicas",), keyed_by=WITH_SOURCES)
 
 
-def go(*arguments: str, cwd: Path = HERE, uses_c: bool = False) -> str:
+def go(*arguments: str, cwd: Path = HERE) -> str:
     """Run Go, the lab's version of it, away from whatever workspace, flags and C compiler the user has set."""
-    return run([go_command(), *arguments], cwd=cwd, env=go_environment(uses_c=uses_c))
+    return run([go_command(), *arguments], cwd=cwd, env=go_environment())
 
 
 def go_command() -> str:
@@ -282,13 +289,14 @@ def go_command() -> str:
     return command
 
 
-def go_environment(*, uses_c: bool) -> dict[str, str]:
+def go_environment(*, uses_c: bool = False, toolchain: str = GO_VERSION) -> dict[str, str]:
     """Make the environment of each of Go's commands."""
     own = {
         "CGO_ENABLED": str(int(uses_c)),
         "GOWORK": "off",
         "GOFLAGS": "-mod=readonly -buildvcs=false",
-        "GOTOOLCHAIN": f"go{GO_VERSION}",
+        "GOTOOLCHAIN": f"go{toolchain}",
+        "GOGC": "400",  # a quarter of the compiler's time is collecting garbage
     }
     return {**os.environ, **own}
 
@@ -318,22 +326,25 @@ def compile_into_cache(build: Build) -> None:
     aside = Path(tempfile.mkdtemp(dir=CACHE, prefix=f".building-{build.name}."))
     with tempfile.TemporaryDirectory() as folder:
         versions = of_release(build, Path(folder)) if build.release else changed(build, Path(folder))
-        compile_into(aside / "bin", build, (*versions, *build.go_flags()))
+        toolchain = asked_for(Path(folder)) if build.release and build.go_of_release else GO_VERSION
+        environment = go_environment(uses_c=build.uses_c, toolchain=toolchain)
+        compile_into(aside / "bin", build, (*versions, *build.go_flags()), environment)
     for link in build.links:
         (aside / "bin" / link).symlink_to(build.name)
     aside.chmod(0o755)
     aside.rename(build.cached)
 
 
-def compile_into(folder: Path, build: Build, flags: Sequence[str]) -> None:
+def compile_into(folder: Path, build: Build, flags: Sequence[str], environment: Mapping[str, str]) -> None:
     """Run `go build`, and say now and then how much is left: the longest takes minutes."""
     unbuilt = ("list", "-deps", "-f={{if .Stale}}{{.ImportPath}}{{end}}")
-    packages = len(go(*unbuilt, *flags, cwd=build.folder, uses_c=build.uses_c).split())
+    packages = len(run([go_command(), *unbuilt, *flags], cwd=build.folder, env=environment).split())
     command = [go_command(), "build", "-v", "-o", f"{folder}/", *flags]  # -v names each package that is compiled
-    environment, words, said = go_environment(uses_c=build.uses_c), deque[str](maxlen=15), time.monotonic()
+    words, said = deque[str](maxlen=15), time.monotonic()
     with subprocess.Popen(command, cwd=build.folder, env=environment, stderr=subprocess.PIPE, text=True) as compiling:
         for done, line in enumerate(compiling.stderr or (), start=1):
-            words.append(line.rstrip())
+            if " " in line:  # what is wrong, not just a package's name
+                words.append(line.rstrip())
             if time.monotonic() > said + SECONDS_OF_SILENCE:
                 say(f"  {build.name}: {done} of {packages} packages")
                 said = time.monotonic()
@@ -367,3 +378,9 @@ def of_release(build: Build, folder: Path) -> tuple[str, ...]:
     lines += [f"replace {part} => {part} v0.{version.partition('.')[2]}" for part in parts]
     (folder / "go.mod").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return (f"-modfile={folder}/go.mod", "-mod=mod")
+
+
+def asked_for(folder: Path) -> str:
+    """The version of Go that a go.mod asks for."""
+    version: str = json.loads(go("mod", "edit", "-json", str(folder / "go.mod")))["Go"]
+    return version
