@@ -11,17 +11,17 @@ export UV_SYSTEM_CERTS := true
 # MkDocs' theme tells each build of its successor.
 export NO_MKDOCS_2_WARNING := 1
 # Programs in Go collect less garbage where memory is to be had: a tenth of what Pulumi takes.
-test-lab test-timed soak-lab: export GOGC := 400
+test-lab test-timed test-wide soak-lab: export GOGC := 400
 # A lab of the tests' own: one that was started by hand, or by `make demo`, is left alone.
-test-lab test-timed soak-lab bench docs-test screenshots: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
+test-lab test-timed test-wide soak-lab bench docs-test screenshots: export TAILSCALE_SIDECAR_LAB_NAME := tailscale-sidecar-test
 
-.PHONY: demo test test-code test-go test-node test-lab test-timed soak soak-node soak-lab smoke matrix bench check docs docs-serve docs-test golden schema sdk screenshots dist release publish-requirements floors setup clean
+.PHONY: demo test test-code test-go test-node test-lab test-timed test-wide soak soak-node soak-lab smoke matrix bench check docs docs-serve docs-test golden schema sdk screenshots dist release publish-requirements floors setup clean
 
 # A KUBECONFIG that is only exported is not meant: the demo then uses the lab.
 demo: .venv/ready ## the main job, on a cluster and tailnet on this machine, or with KUBECONFIG=... there
 	$(BIN)/python -m tests.demo $(if $(OWN_CLUSTER),--kubeconfig='$(KUBECONFIG)')
 
-test: $(if $(ROOT),setup,.venv/ready) ## every check and test but the long ones
+test: $(if $(ROOT),setup,.venv/ready) ## every check and test but the wide and the long ones
 	+@$(BESIDE) check test-code $(if $(ROOT),test-go)
 ifdef ROOT
 	+@$(BESIDE) test-node test-lab
@@ -47,13 +47,18 @@ test-node:
 
 test-lab:
 	$(LAB) up
-	$(TEST) -m "not soak and not timed" -n 6 --no-loadscope-reorder tests/engine tests/faults tests/cluster --ignore=tests/faults/node \
+	$(TEST) -m "not soak and not timed and not wide" -n 6 --no-loadscope-reorder tests/engine tests/faults tests/cluster --ignore=tests/faults/node \
 	|| { $(LAB) down; exit 1; }
 
 # What has to be quick is tested on a machine that is not busy.
 test-timed:
 	$(LAB) up
 	$(TEST) -m "not soak and timed" -n 3 --no-loadscope-reorder tests/faults --ignore=tests/faults/node; \
+	status=$$?; $(LAB) down; exit $$status
+
+test-wide: setup ## the same promises in other languages, on a Headscale, with a Prometheus, after an earlier build, in each example
+	$(LAB) up
+	$(TEST) -m "not soak and wide" -n 6 --no-loadscope-reorder tests/engine tests/faults tests/cluster --ignore=tests/faults/node; \
 	status=$$?; $(LAB) down; exit $$status
 
 soak: setup ## the long faults, and operations at random

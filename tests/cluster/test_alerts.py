@@ -131,6 +131,7 @@ def await_firing(prometheus: Prometheus, *names: str, seconds: float = 90) -> No
     wait_for(lambda: f"{names} to fire; {prometheus.firing()} do", lambda: prometheus.firing() == set(names), seconds)
 
 
+@pytest.mark.wide
 def test_alerts_that_follow_a_lost_control_plane_fire_and_clear(workspace: Workspace, prometheus: Prometheus) -> None:
     watched(workspace, prometheus, replicas=2)
     connected = "count(tailscale_sidecar_connected == 1)"
@@ -143,6 +144,7 @@ def test_alerts_that_follow_a_lost_control_plane_fire_and_clear(workspace: Works
     await_firing(prometheus)
 
 
+@pytest.mark.wide
 def test_a_refused_credential_fires_and_a_corrected_one_clears(workspace: Workspace, prometheus: Prometheus) -> None:
     app = watched(workspace, prometheus, auth=wrong_oauth_client(workspace.tailnet), wait=False)
     not_connected = {"TailscaleReplicaNotConnected", "TailscaleStatefulSetNotConnected"}
@@ -153,6 +155,7 @@ def test_a_refused_credential_fires_and_a_corrected_one_clears(workspace: Worksp
     await_firing(prometheus, seconds=150)
 
 
+@pytest.mark.wide
 def test_a_deleted_device_fires(workspace: Workspace, prometheus: Prometheus) -> None:
     app = watched(workspace, prometheus)
     sidecar = Sidecar(app)
@@ -164,6 +167,7 @@ def test_a_deleted_device_fires(workspace: Workspace, prometheus: Prometheus) ->
     await_firing(prometheus)
 
 
+@pytest.mark.wide
 def test_a_key_that_will_expire_fires_until_it_is_renewed(workspace: Workspace, prometheus: Prometheus) -> None:
     app = watched(workspace, prometheus)
     expire = f"/lab/devices/{app.device().id}/expire"
@@ -173,6 +177,7 @@ def test_a_key_that_will_expire_fires_until_it_is_renewed(workspace: Workspace, 
     await_firing(prometheus)
 
 
+@pytest.mark.wide
 def test_traffic_that_only_a_relay_brings_fires_while_it_lasts(workspace: Workspace, prometheus: Prometheus) -> None:
     app = watched(workspace, prometheus, replicas=2, env={"TS_DEBUG_ALWAYS_USE_DERP": "true"})
     url = f"http://{app.device(1).addresses[0]}/"
@@ -186,6 +191,7 @@ def test_traffic_that_only_a_relay_brings_fires_while_it_lasts(workspace: Worksp
     await_firing(prometheus)
 
 
+@pytest.mark.wide
 def test_a_resolver_that_does_not_answer_fires_until_it_does(workspace: Workspace, prometheus: Prometheus) -> None:
     app = watched(workspace, prometheus)
     resolver = Sidecar(app, container="tailscale-dns")
@@ -195,6 +201,7 @@ def test_a_resolver_that_does_not_answer_fires_until_it_does(workspace: Workspac
     await_firing(prometheus)
 
 
+@pytest.mark.wide
 def test_a_sidecar_that_ends_again_and_again_fires(workspace: Workspace, prometheus: Prometheus) -> None:
     sidecar = Sidecar(watched(workspace, prometheus))
     ends = 'tailscale_sidecar_restarts_total{cause="tailscaled_ended"}'

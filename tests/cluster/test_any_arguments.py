@@ -24,6 +24,7 @@ def api(lab: Lab) -> Api:
     return Api.of(lab)
 
 
+@pytest.mark.wide
 @given(name=strategies.component_names, arguments=strategies.arguments())
 @settings(OPTIONS, max_examples=120, derandomize=True)
 def test_kubernetes_takes_whatever_the_models_take(

@@ -69,6 +69,7 @@ def test_the_api_server_accepts_the_example(workspace: Workspace, objects: list[
     )
 
 
+@pytest.mark.wide
 @pytest.mark.filterwarnings("ignore:shields_up")
 @pytest.mark.parametrize("objects", [name for name in EXAMPLES if name not in NEEDS_A_CLOUD], indirect=True)
 def test_the_example_comes_up_on_the_lab(

@@ -21,6 +21,8 @@ from tests.support.headscale import arguments
 from tests.support.look_ups import everywhere, look_up
 from tests.support.sidecar import identity
 
+pytestmark = pytest.mark.wide
+
 TAG = "tag:k8s"
 
 

@@ -80,7 +80,9 @@ def test_the_demo_shows_the_same_address_and_can_be_run_again(lab: Lab) -> None:
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.parametrize("program", [pytest.param("tests.demo", marks=pytest.mark.soak), "tests.smoke"])
+@pytest.mark.parametrize(
+    "program", [pytest.param("tests.demo", marks=pytest.mark.soak), pytest.param("tests.smoke", marks=pytest.mark.wide)]
+)
 def test_demo_and_smoke_test_on_a_cluster_of_ones_own_leave_nothing_there_and_in_the_tailnet(
     program: str, lab: Lab, tailnet: Tailnet, cli: PulumiCli
 ) -> None:

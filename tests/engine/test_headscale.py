@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.lab.headscale_server import DOMAIN, Headscale
 from tests.support.hidden import assert_hidden, state_files
 from tests.support.program import Program, Source, await_nothing_but, everything
+
+pytestmark = pytest.mark.wide
 
 TAIL = """\
 pulumi.export("devices", components[{name!r}].devices)

@@ -153,6 +153,7 @@ def devices_of_chart(name: str, replicas: int, *, cleanup: str) -> str:
     )
 
 
+@pytest.mark.wide
 def test_the_devices_of_a_charts_replicas_are_outputs_and_go_with_them_and_with_the_sidecar(
     injected: Injected, lab: Lab
 ) -> None:
@@ -227,6 +228,7 @@ AGENT = {
 TOKEN = f"{SERVICE_ACCOUNT_DIR}/token"
 
 
+@pytest.mark.wide
 def test_a_nodes_agent_keeps_the_nodes_identity_and_writes_no_other_nodes(injected: Injected) -> None:
     name, workspace = unique("agent"), injected.workspace
     injected.up(
@@ -367,6 +369,7 @@ spec:
 """
 
 
+@pytest.mark.wide
 def test_the_cron_job_of_a_file_and_the_deployment_of_kustomize_are_on_the_tailnet(injected: Injected) -> None:
     name, folder = unique("yaml"), injected.program.stack.project
     (folder / "cron.yaml").write_text(CRON_JOB.format(name=name, image=APP_IMAGE), encoding="utf-8")

@@ -24,6 +24,8 @@ IN_PYTHON = f"""\
 import pulumi
 from tailscale_sidecar import OAuthClient, TailscaleSidecarStatefulSet, TailscaleSidecarStatefulSetArgs
 
+pytestmark = pytest.mark.wide
+
 config = pulumi.Config()
 app = TailscaleSidecarStatefulSet(
     "my-app",

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tailscale_sidecar import InPodSplitDns, SecretState, UserspaceNetworking
 from tailscale_sidecar.pod.contract import TAILSCALE_IMAGE
 from tests.support.cleanup_credential import Credential
 from tests.support.program import Component, Program, await_nothing_but, everything
+
+pytestmark = pytest.mark.wide
 
 OBJECTS = ("StatefulSet", "Service", "ServiceAccount", "Role", "RoleBinding", "Secret")
 

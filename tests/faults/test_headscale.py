@@ -17,6 +17,8 @@ from tests.support.deployment import Deployment, Workspace
 from tests.support.headscale import arguments
 from tests.support.sidecar import Sidecar, identity
 
+pytestmark = pytest.mark.wide
+
 PERIOD, RESTART = 120, 30
 """Seconds between two looks whether the node is known, and, at most, from there until it is back."""
 

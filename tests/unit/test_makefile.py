@@ -45,6 +45,12 @@ def test_tests_that_need_root_are_skipped_without_it_with_one_line_that_says_so(
     assert (GO in commands) == (user == 0)
 
 
+def test_what_make_test_leaves_out_as_wide_is_run_before_a_change_lands(tmp_path: Path) -> None:
+    assert "and not wide" in would_run("test", path=tmp_path)
+    assert '"not soak and wide"' in would_run("test-wide", path=tmp_path)
+    assert "make test test-wide" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("user", [0, 1000])
 @pytest.mark.parametrize("target", ["check", "test-code"])
 def test_a_fresh_clone_needs_neither_root_nor_go_to_be_checked(tmp_path: Path, target: str, user: int) -> None:
