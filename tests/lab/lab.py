@@ -120,7 +120,8 @@ class Lab:
         self.start_components(("kubelet", "tun-device-plugin"))
         self._await(*COMPONENTS)
         self._await_node(began)
-        self.kubectl("wait", "--for=create", "serviceaccount/default", "--namespace=default", "--timeout=60s")
+        account = ("get", "serviceaccount/default", "--namespace=default", "--ignore-not-found", "--output=name")
+        wait_for("the default ServiceAccount", lambda: bool(self.kubectl(*account)))  # `kubectl wait` can't before 1.31
 
     def _boot_containerd(self) -> None:
         self.start_components(("containerd",))
