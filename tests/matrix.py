@@ -54,6 +54,9 @@ Kubernetes with that Tailscale. Replicas register, look up names, are killed and
 other tests run on Kubernetes {NEWEST_KUBERNETES} and Tailscale {NEWEST_TAILSCALE}, with every change.
 `make matrix CELLS="1.35.4/1.104.5 python"` runs some cells anew: here one, and a whole row.
 
+**Tailscale 1.98** says late that it is up: its containerboot looks for its own addresses every 15 s only, after a crash or a new
+pod too, and the sidecar's probes wait for that. The releases before and after look at once. Tests with a time limit add that.
+
 """
 WITH_PYTHON = """
 Without a cluster, with the newest packages that pyproject.toml allows on that day; `make floors` tests with the lowest.
