@@ -261,7 +261,7 @@ def await_each(wanted: set[tuple[str, str]], workspace: Workspace, **environment
         )
         return not missing
 
-    wait_for(lambda: f"the findings {missing}", is_done, 90)
+    wait_for(lambda: f"the findings {missing}", is_done, 180)
 
 
 def test_what_is_wrong_with_a_template_is_named_as_the_api_server_has_it(workspace: Workspace) -> None:

@@ -20,11 +20,11 @@ from tests.support.pulumi_cli import PulumiCli
 from tests.support.stack import Stack
 from tests.support.virtualenv import virtualenv
 
+pytestmark = pytest.mark.wide
+
 IN_PYTHON = f"""\
 import pulumi
 from tailscale_sidecar import OAuthClient, TailscaleSidecarStatefulSet, TailscaleSidecarStatefulSetArgs
-
-pytestmark = pytest.mark.wide
 
 config = pulumi.Config()
 app = TailscaleSidecarStatefulSet(
