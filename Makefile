@@ -5,6 +5,8 @@ LAB := $(PYTHON) -m tests.lab
 ROOT := $(filter 0,$(shell id -u))
 OWN_CLUSTER := $(filter command line,$(origin KUBECONFIG))
 TEST := $(BIN)/pytest -q --durations=8
+# All but those that restart the node.
+ON_LAB := tests/engine tests/faults tests/cluster --ignore=tests/faults/node
 BESIDE := $(MAKE) --no-print-directory --output-sync=line --jobs=2
 # uv trusts whom the machine trusts, as pip does.
 export UV_SYSTEM_CERTS := true
@@ -47,7 +49,7 @@ test-node:
 
 test-lab:
 	$(LAB) up
-	$(TEST) -m "not soak and not timed and not wide" -n 6 --no-loadscope-reorder tests/engine tests/faults tests/cluster --ignore=tests/faults/node \
+	$(TEST) -m "not soak and not timed and not wide" -n 6 --no-loadscope-reorder $(ON_LAB) \
 	|| { $(LAB) down; exit 1; }
 
 # What has to be quick is tested on a machine that is not busy.
@@ -58,7 +60,7 @@ test-timed:
 
 test-wide: setup ## the same promises in other languages, on a Headscale, with a Prometheus, after an earlier build, in each example
 	$(LAB) up
-	$(TEST) -m "not soak and wide" -n 6 --no-loadscope-reorder tests/engine tests/faults tests/cluster --ignore=tests/faults/node; \
+	$(TEST) -m "not soak and wide" -n 6 --no-loadscope-reorder $(ON_LAB); \
 	status=$$?; $(LAB) down; exit $$status
 
 soak: setup ## the long faults, and operations at random
@@ -70,7 +72,7 @@ soak-node:
 # What is downloaded comes first: from the lab's network nothing can be.
 soak-lab:
 	$(TEST) -m soak tests/component
-	$(TEST) -m soak -n 3 tests/engine tests/faults tests/cluster --ignore=tests/faults/node
+	$(TEST) -m soak -n 3 $(ON_LAB)
 
 smoke: .venv/ready ## the main job on a cluster and tailnet of your own: make smoke KUBECONFIG=...
 	$(BIN)/python -m tests.smoke --kubeconfig='$(or $(and $(OWN_CLUSTER),$(KUBECONFIG)),$(error name the cluster: make smoke KUBECONFIG=...))'
