@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("cells", nargs="*", metavar="CELL", help=f"any of {', '.join(CELLS)}")
     words = parser.parse_args(arguments).cells
     if unknown := set(words) - {*CELLS, *ROWS}:
-        parser.error(f"no cell is named {', '.join(unknown)}; there are {', '.join(CELLS)}")
+        parser.error(f"no cell is named {', '.join(unknown)}; there are {', '.join((*ROWS, *CELLS))}")
     chosen = [cell for cell in CELLS if not words or cell in words or cell.partition("/")[0] in words]
     outcomes = [outcome(cell) for cell in chosen]
     return int(any(found.startswith((FAILED, NOT_RUN)) for found in outcomes))

@@ -11,14 +11,14 @@ from tailscale_sidecar.choices.networking import Networking
 from tests.lab import LabError
 from tests.lab.shell import wait_for
 from tests.support.deployment import Workspace
-from tests.support.kernel_modes import KERNEL_MODES
+from tests.support.kernel_modes import KERNEL_MODES, in_each
 from tests.support.scraping import scraped
 from tests.support.sidecar import Sidecar
 
 NETWORKING: dict[str, Networking] = {**KERNEL_MODES, "userspace": UserspaceNetworking()}
 
 
-@pytest.mark.parametrize("networking", NETWORKING.values(), ids=NETWORKING)
+@in_each(NETWORKING)
 def test_another_pod_scrapes_whether_a_replica_is_connected(workspace: Workspace, networking: Networking) -> None:
     app = workspace.deploy(networking=networking, replicas=2, monitoring=Monitoring())
     found = scraped(app, 1)
@@ -43,9 +43,9 @@ def test_nobody_on_the_tailnet_reaches_it_and_a_request_leaves_no_process_behind
 
 
 def test_routes_of_the_tailnet_that_cover_the_cluster_are_counted(workspace: Workspace) -> None:
-    cluster = ["10.244.0.0/16", "10.96.0.0/16", "10.200.0.0/24"]
-    app = workspace.deploy(monitoring=Monitoring(), accept_routes=True, cluster_cidrs=cluster)
+    # Of other tests' subnet routers none offers a part of this.
+    app = workspace.deploy(monitoring=Monitoring(), accept_routes=True, cluster_cidrs=["10.88.0.0/16"])
     overlapping = "tailscale_sidecar_overlapping_routes"
     assert scraped(app)[overlapping] == 0
-    with workspace.tailnet.router(f"{app.name}-router", ["10.0.0.0/8", "192.0.2.0/24"]):
+    with workspace.tailnet.router(f"{app.name}-router", ["10.64.0.0/10", "192.0.2.0/24"]):
         wait_for("the route to be counted", lambda: scraped(app)[overlapping] == 1)

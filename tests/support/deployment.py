@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,11 +39,14 @@ class Workspace:
     def temporary(lab: Lab, tailnet: Tailnet) -> Iterator[Workspace]:
         """A namespace that goes with everything in it."""
         name = f"test-{secrets.token_hex(3)}"
-        lab.kubectl("create", "namespace", name)
+        api = Api.of(lab)
+        api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         try:
+            # Without it no pod can be created.
+            wait_for("the default ServiceAccount", lambda: api.find("ServiceAccount", "default", name) is not None)
             yield Workspace(lab, tailnet, name)
         finally:
-            lab.kubectl("delete", "namespace", name, "--wait=false")
+            api.delete("Namespace", name)
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
         """kubectl in this namespace."""
@@ -72,8 +74,8 @@ class Workspace:
 
     def apply(self, objects: list[dict[str, Any]]) -> None:
         """Applies objects as `pulumi up` would."""
-        everything = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-        self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=everything)
+        for one in objects:
+            Api.of(self.lab).apply(one, self.namespace)
 
     def oauth(self, **options: Any) -> OAuthClient:
         """An OAuth client of the test's own, so that its API requests can be told from others'."""
@@ -142,10 +144,7 @@ class Deployment:
 
     def await_ready(self, seconds: int = 120) -> None:
         """Waits for the roll-out; a failure shows what the pods say."""
-        try:
-            self.workspace.kubectl("rollout", "status", f"statefulset/{self.name}", f"--timeout={seconds}s")
-        except LabError as error:
-            raise LabError(f"{error}\n{self.describe()}") from None
+        self.wait_for("the roll-out", lambda: is_rolled_out(self.workspace.get("StatefulSet", self.name)), seconds)
 
     def describe(self) -> str:
         """What a person would look at first: the pods, the events, and the logs of the first replica that is not ready."""
@@ -184,7 +183,7 @@ class Deployment:
 
     def exec(self, *command: str, ordinal: int = 0, container: str = "app") -> str:
         """Runs a command in a container of a replica; returns what it prints."""
-        return self.workspace.kubectl("exec", self.pod(ordinal), f"--container={container}", "--", *command)
+        return Api.of(self.workspace.lab).exec(self.pod(ordinal), self.workspace.namespace, container, command)
 
     def status(self, ordinal: int = 0) -> dict[str, Any]:
         """The status of a replica's pod; empty while there is none."""
@@ -204,11 +203,16 @@ class Deployment:
     def delete_pods(self, *ordinals: int, seconds: int = 120) -> None:
         """Deletes pods and waits until their successors are ready."""
         gone = [self.uid(ordinal) for ordinal in ordinals]
-        self.workspace.kubectl("delete", "pod", *map(self.pod, ordinals))
+        for ordinal in ordinals:
+            Api.of(self.workspace.lab).delete("Pod", self.pod(ordinal), self.workspace.namespace)
         # The StatefulSet's own status may be of before, if its controller is slow to learn of the deletion.
         self.wait_for("successors", lambda: all(self.uid(o) not in ("", *gone) for o in ordinals), seconds)
-        pods = [f"pod/{self.pod(ordinal)}" for ordinal in ordinals]
-        self.workspace.kubectl("wait", "--for=condition=Ready", f"--timeout={seconds}s", *pods)
+        self.wait_for("them to be ready", lambda: all(map(self.is_ready, ordinals)), seconds)
+
+    def is_ready(self, ordinal: int = 0) -> bool:
+        """Whether a replica's pod is Ready."""
+        conditions = self.status(ordinal).get("conditions", ())
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
     def uid(self, ordinal: int = 0) -> str:
         """Of a replica's pod, or nothing while there is none."""
@@ -227,3 +231,14 @@ class Deployment:
             wait_for(what, condition, seconds)
         except LabError as error:
             raise LabError(f"{error}\n{self.describe()}") from None
+
+
+def is_rolled_out(found: dict[str, Any]) -> bool:
+    """Whether a StatefulSet has all replicas that it is to have, as it is to have them: what `kubectl rollout status` waits for."""
+    spec, status = found["spec"], found["status"]
+    if status.get("observedGeneration", 0) < found["metadata"]["generation"]:
+        return False
+    kept = spec["updateStrategy"].get("rollingUpdate", {}).get("partition", 0)
+    updated = status.get("updatedReplicas", 0) >= spec["replicas"] - kept
+    done = kept > 0 or status.get("updateRevision") == status.get("currentRevision")
+    return bool(status.get("readyReplicas", 0) >= spec["replicas"] and updated and done)

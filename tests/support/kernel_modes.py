@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from tailscale_sidecar import KernelNetworking
+from tailscale_sidecar.choices.networking import Networking
 from tests.support.releases import SINCE_KUBERNETES_1_33
 
 TUN = KernelNetworking(tun_device="devic.es/tun")
@@ -24,3 +27,10 @@ USERS = pytest.mark.parametrize(
     ids=["privileged", "user-namespace"],
 )
 """For tests that are the same with the pod's users on the node, and in a user namespace."""
+
+
+def in_each(modes: Mapping[str, Networking]) -> pytest.MarkDecorator:
+    """For tests that are the same in each of these: `make test` runs the first, and `make test-wide` the others."""
+    first, *others = [pytest.param(mode, id=name) for name, mode in modes.items()]
+    wide = [pytest.param(*other.values, id=other.id, marks=pytest.mark.wide) for other in others]
+    return pytest.mark.parametrize("networking", [first, *wide])
