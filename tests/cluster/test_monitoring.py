@@ -47,5 +47,5 @@ def test_routes_of_the_tailnet_that_cover_the_cluster_are_counted(workspace: Wor
     app = workspace.deploy(monitoring=Monitoring(), accept_routes=True, cluster_cidrs=["10.88.0.0/16"])
     overlapping = "tailscale_sidecar_overlapping_routes"
     assert scraped(app)[overlapping] == 0
-    with workspace.tailnet.router(f"{app.name}-router", ["10.64.0.0/10", "192.0.2.0/24"]):
+    with workspace.tailnet.router(f"{app.name}-router", ["10.88.0.0/15", "192.0.2.0/24"]):
         wait_for("the route to be counted", lambda: scraped(app)[overlapping] == 1)
