@@ -56,9 +56,14 @@ def told(error: Exception, program: str) -> str:
 def of_inputs(error: BaseException) -> tuple[str, BaseException]:
     """The resource with an input that has raised an error, and that error; without one, nothing and the error itself."""
     resource = ""
-    while error.__cause__ is not None and (found := PROCESSED.match(str(error))):
-        resource, error = found["resource"] or resource, error.__cause__
+    while (cause := origin(error)) is not None and (found := PROCESSED.match(str(error))):
+        resource, error = found["resource"] or resource, cause
     return resource, error
+
+
+def origin(error: BaseException) -> BaseException | None:
+    """What an error comes from. The SDK raises some from themselves (pulumi/runtime/stack.py, wait_for_rpcs)."""
+    return error.__context__ if error.__cause__ is error else error.__cause__
 
 
 def place(frames: Iterable[tuple[str | None, object]], program: str) -> str:

@@ -398,6 +398,15 @@ k8s.core.v1.ConfigMap('a', data={{'a': pulumi.Output.from_input('b').apply(parse
         1,
         "TypeError",
     ),
+    "an Output that takes a while": (
+        f"""import asyncio
+async def late():
+    await asyncio.sleep(0.1)
+    raise ValueError('no {CREDENTIAL}')
+k8s.core.v1.ConfigMap('a', data={{'a': late()}})""",
+        4,
+        "resource a: ValueError: no tskey-auth-...",
+    ),
     "a transform": (
         f"""def broken(args): raise RuntimeError('no {CREDENTIAL}')
 component(opts=pulumi.ResourceOptions(transforms=[broken]))""",
