@@ -34,6 +34,7 @@ BUILT: dict[str, Callable[[], object]] = {
     "headscale": lambda: binaries.ensure(binaries.HEADSCALE),
     "network_policies": network_policies_server.ensure,
     "prometheus": lambda: binaries.ensure(binaries.PROMETHEUS),
+    "promtool": lambda: binaries.ensure(binaries.PROMETHEUS),
 }
 """What fixtures take that no start of a lab waits for."""
 NEEDS_ROOT = "the tests on the lab are skipped: it makes a network namespace, which needs root (sudo make test)"

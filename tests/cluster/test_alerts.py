@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,14 @@ COURSES: dict[str, tuple[dict[str, str], list[tuple[str, bool]]]] = {
 }  # fmt: skip
 
 
-def promtool(*arguments: str) -> str:
-    return run([binaries.ensure(binaries.PROMETHEUS) / "promtool", *arguments])
+Promtool = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Promtool:
+    """Runs promtool."""
+    program = binaries.ensure(binaries.PROMETHEUS) / "promtool"
+    return lambda *arguments: run([program, *arguments])
 
 
 @pytest.fixture
@@ -82,12 +89,14 @@ def rules(tmp_path: Path) -> Path:
     return file
 
 
-def test_promtool_has_nothing_to_say_of_the_rules(rules: Path) -> None:
+def test_promtool_has_nothing_to_say_of_the_rules(promtool: Promtool, rules: Path) -> None:
     assert f"{len(NAMES)} rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", str(rules))
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-def test_an_alert_fires_when_it_has_lasted_and_clears_when_it_is_over(rules: Path, name: str) -> None:
+def test_an_alert_fires_when_it_has_lasted_and_clears_when_it_is_over(
+    promtool: Promtool, rules: Path, name: str
+) -> None:
     series, course = COURSES[name]
     firing = f'count(ALERTS{{alertname="{name}",alertstate="firing"}}) or vector(0)'
     expected = [
@@ -104,7 +113,7 @@ def test_an_alert_fires_when_it_has_lasted_and_clears_when_it_is_over(rules: Pat
     promtool("test", "rules", str(file))
 
 
-def test_promtool_takes_the_dashboards_queries(tmp_path: Path) -> None:
+def test_promtool_takes_the_dashboards_queries(promtool: Promtool, tmp_path: Path) -> None:
     panels = queries(namespace="db", statefulset="my-app")
     asked = [query for queries_of_one in panels.values() for query in queries_of_one]
     file = tmp_path / "queries.json"
