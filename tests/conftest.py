@@ -33,7 +33,7 @@ BUILT: dict[str, Callable[[], object]] = {
     "grafana": dashboard_page.ensure,
     "headscale": lambda: binaries.ensure(binaries.HEADSCALE),
     "network_policies": network_policies_server.ensure,
-    "prometheus": lambda: binaries.ensure(binaries.PROMETHEUS),
+    "prometheus": prometheus_server.ensure,
     "promtool": lambda: binaries.ensure(binaries.PROMETHEUS),
 }
 """What fixtures take that no start of a lab waits for."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tailscale_sidecar import InPodSplitDns
-from tests.lab import Lab, binaries
+from tests.lab import Lab, prometheus_server
 from tests.lab.prometheus_server import Prometheus, prometheus
 from tests.lab.shell import LabError, step
 from tests.lab.tailnet_client import Tailnet
@@ -32,7 +32,7 @@ KEY_SECONDS = 30 * 24 * 60 * 60
 def main() -> int:
     """Makes them; returns the exit status."""
     page = dashboard_page.ensure()
-    binaries.ensure(binaries.PROMETHEUS)
+    prometheus_server.ensure()
     lab = Lab.start()
     lab.enter()
     tailnet = Tailnet(lab.tailnet_url)

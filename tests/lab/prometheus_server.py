@@ -147,6 +147,12 @@ def is_ready() -> bool:
     return lab.answers(f"http://{LISTEN}/-/ready")
 
 
+def ensure() -> None:
+    """Builds and downloads what it takes: from the lab's network nothing can be downloaded."""
+    binaries.ensure(binaries.PROMETHEUS)
+    operator_types()
+
+
 def operator_types() -> list[Path]:
     """The operator's CustomResourceDefinitions of what the component makes."""
     said = binaries.go("mod", "download", "-json", OPERATOR, cwd=Path("/"))
