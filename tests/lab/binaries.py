@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -43,17 +44,17 @@ class Change:
     source: str = ""
     """The file that it is made from; itself where there is none."""
     without: str = ""
-    """What is left out."""
+    """What is left out, wherever it is: a regular expression."""
     instead: str = ""
     """What comes in its place."""
 
     def apply(self, module: Path) -> None:
         """Change the copy."""
         source = module / (self.source or self.file)
-        text = source.read_text(encoding="utf-8")
-        if self.without not in text:
+        text, found = re.subn(self.without, self.instead, source.read_text(encoding="utf-8"))
+        if not found:
             raise LabError(f"{self.module} no longer has {self.without!r} in {source.name}: it can be built as it is")
-        (module / self.file).write_text(text.replace(self.without, self.instead), encoding="utf-8")
+        (module / self.file).write_text(text, encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ TAILSCALE = Build(
         Change(
             module="tailscale.com",
             file="wgengine/netstack/netstack.go",
-            without="opts.ClockResolution = 500 * time.Microsecond",
+            without=r"opts\.ClockResolution = 500 \* time\.Microsecond",
         ),
     ),
 )
@@ -196,6 +197,7 @@ PULUMI = Build(
     stamps=(f"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{PULUMI_VERSION}",),
 )
 PULUMI_KUBERNETES_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+PULUMI_KUBERNETES_SDK, KINDS = "github.com/pulumi/pulumi-kubernetes/sdk/v4", "go/kubernetes/yaml/v2/kinds.go"
 PULUMI_KUBERNETES = Build(
     name="pulumi-kubernetes",
     module="pulumi-kubernetes",
@@ -217,8 +219,21 @@ PULUMI_KUBERNETES = Build(
         Change(
             module=PULUMI_KUBERNETES_MODULE,
             file="pkg/gen/schema.go",
-            without="Provider: pschema.ResourceSpec{",
+            without=r"Provider: pschema\.ResourceSpec{",
             instead="Provider: &pschema.ResourceSpec{",
+        ),
+        # The types of all kinds, which take minutes to compile, to hold what is registered of a chart or of YAML. The one of
+        # custom resources holds it as well: what is sent to the engine names each kind itself.
+        Change(
+            module=PULUMI_KUBERNETES_SDK,
+            file=KINDS,
+            without=rf'\t\w+ "{PULUMI_KUBERNETES_SDK}/go/kubernetes/.*"\n',
+        ),
+        Change(
+            module=PULUMI_KUBERNETES_SDK,
+            file=KINDS,
+            without=r"var res \w+\.\w+",
+            instead="var res apiextensions.CustomResource",
         ),
     ),
 )
