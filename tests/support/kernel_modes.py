@@ -31,6 +31,10 @@ USERS = pytest.mark.parametrize(
 
 def in_each(modes: Mapping[str, Networking]) -> pytest.MarkDecorator:
     """For tests that are the same in each of these: `make test` runs the first, and `make test-wide` the others."""
-    first, *others = [pytest.param(mode, id=name) for name, mode in modes.items()]
-    wide = [pytest.param(*other.values, id=other.id, marks=pytest.mark.wide) for other in others]
-    return pytest.mark.parametrize("networking", [first, *wide])
+    return pytest.mark.parametrize(
+        "networking",
+        [
+            pytest.param(mode, id=name, marks=pytest.mark.wide if number else ())
+            for number, (name, mode) in enumerate(modes.items())
+        ],
+    )
