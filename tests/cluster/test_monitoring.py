@@ -11,14 +11,14 @@ from tailscale_sidecar.choices.networking import Networking
 from tests.lab import LabError
 from tests.lab.shell import wait_for
 from tests.support.deployment import Workspace
-from tests.support.kernel_modes import KERNEL_MODES, in_each
+from tests.support.kernel_modes import KERNEL_MODES
 from tests.support.scraping import scraped
 from tests.support.sidecar import Sidecar
 
 NETWORKING: dict[str, Networking] = {**KERNEL_MODES, "userspace": UserspaceNetworking()}
 
 
-@in_each(NETWORKING)
+@pytest.mark.parametrize("networking", NETWORKING.values(), ids=NETWORKING)
 def test_another_pod_scrapes_whether_a_replica_is_connected(workspace: Workspace, networking: Networking) -> None:
     app = workspace.deploy(networking=networking, replicas=2, monitoring=Monitoring())
     found = scraped(app, 1)

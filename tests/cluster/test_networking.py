@@ -13,7 +13,7 @@ from tailscale_sidecar.choices.state import State
 from tests.lab import LabError
 from tests.lab.settings import UPSTREAM_DNS
 from tests.support.deployment import APP, Deployment, Workspace
-from tests.support.kernel_modes import CAN_ROUTE, IN_USER_NAMESPACE, KERNEL_MODES, TUN, in_each
+from tests.support.kernel_modes import CAN_ROUTE, IN_USER_NAMESPACE, KERNEL_MODES, TUN
 from tests.support.sidecar import Sidecar, comm, identity, pids_of_pod
 
 FIRST_OF_PODS = 65536
@@ -42,7 +42,7 @@ def restricted(workspace: Workspace, **arguments: Any) -> Deployment:
     return workspace.deploy(networking=UserspaceNetworking(), pod_spec=spec, **arguments)
 
 
-@in_each(KERNEL_MODES)
+@pytest.mark.parametrize("networking", KERNEL_MODES.values(), ids=KERNEL_MODES)
 def test_one_replica_reaches_the_others_app_over_the_tailnet_by_name_and_by_address(
     workspace: Workspace, networking: KernelNetworking
 ) -> None:
@@ -90,7 +90,7 @@ def test_a_pod_hardened_for_the_app_does_not_break_the_kernel_mode_sidecar(works
     assert app.exec("id", "-u").strip() == "101"
 
 
-@in_each(CAN_ROUTE)
+@pytest.mark.parametrize("networking", CAN_ROUTE.values(), ids=CAN_ROUTE)
 def test_routes_and_exit_nodes_are_offered_with_the_sysctls_that_they_need(
     workspace: Workspace, networking: KernelNetworking
 ) -> None:
@@ -101,7 +101,7 @@ def test_routes_and_exit_nodes_are_offered_with_the_sysctls_that_they_need(
     assert app.exec("cat", "/proc/sys/net/ipv4/ip_forward").strip() == "1"
 
 
-@in_each(CAN_ROUTE)
+@pytest.mark.parametrize("networking", CAN_ROUTE.values(), ids=CAN_ROUTE)
 def test_a_subnet_router_passes_on_what_others_send(workspace: Workspace, networking: KernelNetworking) -> None:
     route = f"{UPSTREAM_DNS}/32"  # in no network of the cluster, and answers on a port
     router = workspace.deploy("router", networking=networking, advertise_routes=[route])
@@ -112,7 +112,7 @@ def test_a_subnet_router_passes_on_what_others_send(workspace: Workspace, networ
     assert "OK" in app.exec("fetch", f"http://{UPSTREAM_DNS}:8181/ready")
 
 
-@in_each(IN_USER_NAMESPACE)
+@pytest.mark.parametrize("networking", IN_USER_NAMESPACE.values(), ids=IN_USER_NAMESPACE)
 def test_the_pods_root_is_nobody_on_the_node_and_stays_the_same_device(
     workspace: Workspace, networking: KernelNetworking
 ) -> None:
@@ -191,7 +191,6 @@ def test_the_app_need_not_wait_for_the_tailnet(workspace: Workspace) -> None:
         assert app.exec("resolve-musl", "kubernetes.default")
 
 
-@pytest.mark.wide
 @pytest.mark.parametrize("mode", ["iptables", "nftables"])
 def test_the_firewall_may_be_legacy_iptables_or_nftables(workspace: Workspace, mode: str) -> None:
     app = workspace.deploy(env={"TS_DEBUG_FIREWALL_MODE": mode}, replicas=2)

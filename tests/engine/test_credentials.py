@@ -45,7 +45,6 @@ def test_credentials_and_keys_can_be_read_in_their_secrets_and_nowhere_else(prog
     assert "ciphertext" in stored, "after a refresh, the keys are in the state, encrypted"
 
 
-@pytest.mark.wide
 def test_a_corrected_credential_heals_waiting_pods_which_nobody_has_to_delete(program: Program) -> None:
     right = program.client_secret
     program.stack.pulumi("config", "set", "--secret", "clientSecret", stdin=WRONG + right[right.index("?") :])

@@ -90,7 +90,6 @@ def test_demo_and_smoke_test_on_a_cluster_of_ones_own_leave_nothing_there_and_in
     assert "pulumi destroy" in shown
 
 
-@pytest.mark.wide
 @pytest.mark.usefixtures("alone")
 def test_without_pulumi_kubectl_applies_what_it_would_make(
     path_without_pulumi: str, lab: Lab, tailnet: Tailnet, tmp_path: Path

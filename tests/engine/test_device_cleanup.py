@@ -78,7 +78,6 @@ def test_replicas_that_go_take_their_devices_with_them_and_no_others(
         await_nothing_but(before, program)
 
 
-@pytest.mark.wide
 def test_a_clean_up_that_failed_keeps_what_it_needs_and_ends_well_when_it_is_run_again(
     program: Program, tailnet: Tailnet, tmp_path: Path
 ) -> None:

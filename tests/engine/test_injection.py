@@ -310,7 +310,6 @@ spec:
 """
 
 
-@pytest.mark.wide
 def test_deployments_and_the_daemon_sets_and_jobs_of_yaml_have_a_device_for_each_pod(injected: Injected) -> None:
     name = unique("many")
     text = YAML.format(name=name, image=APP_IMAGE)

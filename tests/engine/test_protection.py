@@ -102,7 +102,6 @@ HELD = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
 IMPATIENT = "custom_timeouts=pulumi.CustomTimeouts(update='60s')"
 
 
-@pytest.mark.wide
 def test_a_roll_out_that_is_held_back_does_not_hold_up(program: Program) -> None:
     opts = Source(f"pulumi.ResourceOptions({IMPATIENT})")
     app = program.add(replicas=2, pod_management_policy="Parallel", opts=opts)
@@ -141,7 +140,6 @@ def with_owner(args):
 )
 
 
-@pytest.mark.wide
 def test_transforms_and_options_of_the_component_reach_its_resources(program: Program) -> None:
     program.head = TRANSFORMS
     opts = Source("pulumi.ResourceOptions(transforms=[to_autoscaled, with_owner], protect=True)")

@@ -33,14 +33,8 @@ MODES: list[tuple[Dns, Networking]] = [
 NAMES = {id(mode): name for name, mode in KERNEL_MODES.items()}
 EVERY_MODE = pytest.mark.parametrize(
     ("dns", "networking"),
-    [
-        pytest.param(
-            *(dns, networking),
-            id=f"{type(dns).__name__}-{NAMES.get(id(networking), 'privileged')}",
-            marks=() if networking == KernelNetworking() else pytest.mark.wide,
-        )
-        for dns, networking in MODES
-    ],
+    MODES,
+    ids=[f"{type(dns).__name__}-{NAMES.get(id(networking), 'privileged')}" for dns, networking in MODES],
 )
 NAMESERVER = {InPodSplitDns: "127.0.0.1", SplitDns: "100.100.100.100", ClusterDns: "10.96.0.10"}
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 
 from tailscale_sidecar import KernelNetworking
-from tailscale_sidecar.choices.networking import Networking
 from tests.support.releases import SINCE_KUBERNETES_1_33
 
 TUN = KernelNetworking(tun_device="devic.es/tun")
@@ -27,14 +24,3 @@ USERS = pytest.mark.parametrize(
     ids=["privileged", "user-namespace"],
 )
 """For tests that are the same with the pod's users on the node, and in a user namespace."""
-
-
-def in_each(modes: Mapping[str, Networking]) -> pytest.MarkDecorator:
-    """For tests that are the same in each of these: `make test` runs the first, and `make test-wide` the others."""
-    return pytest.mark.parametrize(
-        "networking",
-        [
-            pytest.param(mode, id=name, marks=pytest.mark.wide if number else ())
-            for number, (name, mode) in enumerate(modes.items())
-        ],
-    )
