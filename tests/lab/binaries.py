@@ -51,9 +51,13 @@ class Change:
     def apply(self, module: Path) -> None:
         """Change the copy."""
         source = module / (self.source or self.file)
-        text, found = re.subn(self.without, self.instead, source.read_text(encoding="utf-8"))
-        if not found:
-            raise LabError(f"{self.module} no longer has {self.without!r} in {source.name}: it can be built as it is")
+        text = source.read_text(encoding="utf-8")
+        if self.without:
+            text, found = re.subn(self.without, self.instead, text)
+            if not found:
+                raise LabError(
+                    f"{self.module} no longer has {self.without!r} in {source.name}: it can be built as it is"
+                )
         (module / self.file).write_text(text, encoding="utf-8")
 
 

@@ -60,12 +60,13 @@ class Api:
 
     def find_all(self, kind: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
         """All objects of a kind that a label selector finds."""
-        return list(checked(self._request("GET", path(kind, namespace), {"labelSelector": selector})).json()["items"])
+        fields = {"labelSelector": selector}
+        return list(checked(self._request("GET", path(kind, namespace), fields=fields)).json()["items"])
 
     def logs(self, pod: str, namespace: str, container: str, *, previous: bool = False) -> str:
         """A container's log."""
         fields = {"container": container, "previous": str(previous).lower()}
-        return checked(self._request("GET", f"{path('Pod', namespace)}/{pod}/log", fields)).data.decode()
+        return checked(self._request("GET", f"{path('Pod', namespace)}/{pod}/log", fields=fields)).data.decode()
 
     def is_gone(self, kind: str, name: str, namespace: str | None = None) -> bool:
         """Whether there is no such object any more."""
@@ -130,11 +131,9 @@ class Api:
         applied = objection(self._send("PATCH", named, "application/apply-patch+yaml", body))
         return [f"{found['kind']} {verb}: {why}" for verb, why in (("created", created), ("applied", applied)) if why]
 
-    def _request(
-        self, method: str, url: str, fields: dict[str, str] | None = None, **more: Any
-    ) -> urllib3.BaseHTTPResponse:
+    def _request(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
         try:
-            return self._pool.request(method, self._server + url, fields=fields, **more)
+            return self._pool.request(method, self._server + url, **options)
         except urllib3.exceptions.HTTPError as error:
             raise LabError(f"the API server does not answer: {error}") from error
 
