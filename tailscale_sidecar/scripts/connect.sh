@@ -71,10 +71,17 @@ try_login() {
     set -- "$CREDENTIAL_FLAG=file:$run/credential" "$@"
   fi
   rm -f $run/outrun
-  ts up --force-reauth "$@" || [ -e $run/outrun ] || return
+  ts up --force-reauth "$@" || is_outrun || return
   gets_running || return
   # The first of tailscaled's two logins got it onto the tailnet, and spent the key; it would repeat the second for ever.
-  if [ -e $run/outrun ]; then ts down && ts set --ssh=false && connect; fi
+  if is_outrun; then ts down && ts set --ssh=false && connect; fi
+}
+
+is_outrun() { # tailscaled.sh finds that in tailscaled's log, which may not be read up to the end of `tailscale up` yet
+  rm -f $run/read
+  echo "tailscale-sidecar: asked tailscaled to log in" 1<>$run/log
+  until [ -e $run/read ]; do sleep 0.05; done
+  [ -e $run/outrun ]
 }
 
 is_running() { case $(compact status --json --peers=false) in *BackendState:Running*) ;; *) return 1 ;; esac }

@@ -14,7 +14,7 @@ tailscale() { # what connect.sh calls; what it says is passed on as it comes
     echo $? >$said.code
   } | tee $said >&2
   read -r code <$said.code
-  if [ "$code" = 0 ] || [ -e /run/tailscale-sidecar/outrun ]; then count logins; else count "login_failures.$(reason)"; fi
+  if [ "$code" = 0 ] || is_outrun; then count logins; else count "login_failures.$(reason)"; fi
   return "$code"
 }
 

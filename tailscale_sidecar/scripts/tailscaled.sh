@@ -9,7 +9,8 @@
 # and refuses every login, for as long as it lives. This ends the sidecar, whose next start reads the state again.
 #
 # With --config tailscaled logs in as soon as `tailscale up` has given it the key, and that command then has it log in a
-# second time. Mostly that only replaces the first. If the first was quicker, connect.sh has to know.
+# second time. Mostly that only replaces the first. If the first was quicker, connect.sh has to know; it adds a line to the log
+# after that command, to hear when all before it is read.
 #
 # Until the device is on the tailnet, containerboot does not look whether tailscaled is still there, and would wait for its
 # socket as long as TS_BOOT_TIMEOUT. This ends containerboot, and so the container, whose last words the pod's status has.
@@ -25,6 +26,7 @@ pass_log_on() {
     *"client.Login(0)"*) registered= ;;
     *"RegisterReq: got response; "*"machineAuthorized=true"*) registered=yes ;;
     *"client.Login(2)"*) if [ -n "$registered" ]; then touch $run/outrun; fi ;;
+    *"tailscale-sidecar: asked tailscaled to log in") touch $run/read ;;
     *"store.New failed: "*) read_again ;;
     *"PollNetMap: "*" 404: node not found"*) stop_the_second_time ;;
     esac

@@ -225,7 +225,7 @@ class Deployment:
         client = getattr(auth, "client_id", None)
         return [r for r in self.workspace.tailnet.credential_requests() if r.get("client") == client]
 
-    def wait_for(self, what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_for(self, what: str | Callable[[], str], condition: Callable[[], bool], seconds: float = 60) -> None:
         """Waits for a condition; a failure shows what the pods say."""
         try:
             wait_for(what, condition, seconds)

@@ -78,7 +78,6 @@ up)
   case $* in
   *--force-reauth*)
     if [ -e "$SANDBOX/outruns" ]; then # tailscaled was quicker than this command
-      touch "$SANDBOX/run/outrun"
       cp "$SANDBOX/status-after-up" "$SANDBOX/status"
       exit "$(cat "$SANDBOX/outruns")"
     fi
@@ -96,6 +95,21 @@ esac
 """
 )
 
+
+# Reads tailscaled's log as tailscaled.sh does, only late.
+LATE_READER = """\
+rm -f "$SANDBOX/run/log"
+mkfifo "$SANDBOX/run/log"
+while read -r line; do
+  /bin/sleep 0.05
+  if [ -e "$SANDBOX/outruns" ]; then touch "$SANDBOX/run/outrun"; fi
+  touch "$SANDBOX/run/read"
+done <>"$SANDBOX/run/log" &
+"$@"
+code=$?
+kill $!
+exit $code
+"""
 
 # Notes that it was told to end, as tailscaled.sh tells it.
 CONTAINERBOOT = """\

@@ -162,24 +162,30 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 @contextmanager
-def starved(name: str, app: Deployment) -> Iterator[None]:
-    """Lets processes of that name run for moments only, as on a node that has no CPU to spare for them."""
+def starved(app: Deployment, chosen: Callable[[int], bool], seconds: float = 0.3) -> Iterator[None]:
+    """Stops the chosen processes for so long at a time, with moments between, as on a node that has no CPU to spare for them."""
     ordinals = range(app.replicas)
     app.wait_for("the pods", lambda: all(map(app.uid, ordinals)))
     uids = [app.uid(ordinal) for ordinal in ordinals]
     over = threading.Event()
+    stopped: set[int] = set()
 
-    def send(number: signal.Signals, names: Collection[str]) -> None:
-        for pid in (pid for uid in uids for pid in pids_of_pod(uid) if not names or comm(pid) in names):
+    def send(number: signal.Signals, pids: Collection[int]) -> None:
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
     def starve() -> None:
         while not over.is_set():
-            for _ in range(30):  # a process that is new has to wait from its first moment on, too
-                send(signal.SIGSTOP, [name])
+            began = time.monotonic()
+            while time.monotonic() - began < seconds and not over.is_set():
+                # A process that is new has to wait from its first moment on, too.
+                found = {pid for uid in uids for pid in pids_of_pod(uid) if chosen(pid)}
+                send(signal.SIGSTOP, found)
+                stopped.update(found)
                 over.wait(0.01)
-            send(signal.SIGCONT, [])  # to all: a shell that was stopped may have become another program
+            send(signal.SIGCONT, stopped)  # whatever it has become: a shell may be another program by now
+            stopped.clear()
             over.wait(0.02)
 
     with ThreadPoolExecutor(1) as pool:
@@ -198,6 +204,19 @@ def pids_of_pod(uid: str) -> list[int]:
         return [int(pid) for file in folder.glob("*/cgroup.procs") for pid in file.read_text().split()]
     except OSError:
         return []  # a container comes or goes
+
+
+def is_command(pid: int) -> bool:
+    """Whether a process is a `tailscale` command."""
+    return comm(pid) == "tailscale"
+
+
+def reads_the_log(pid: int) -> bool:
+    """Whether a process is the shell that passes tailscaled's log on."""
+    try:
+        return comm(pid) == "tailscaled" and Path(f"/proc/{pid}/exe").readlink().name != "tailscaled"
+    except OSError:
+        return False  # it has ended
 
 
 def comm(pid: int) -> str:

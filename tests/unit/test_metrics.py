@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.sandbox import PROGRAM, SHELLS, TAILSCALE, Sandbox
+from tests.support.sandbox import LATE_READER, PROGRAM, SHELLS, TAILSCALE, Sandbox
 from tests.support.scraping import SAMPLE
 
 LOCAL_API = """\
@@ -251,7 +251,7 @@ def log_in(sidecar: Sandbox, said: str, code: int) -> tuple[dict[str, str], str]
     sidecar.write("said", said)
     sidecar.write("code", str(code))
     env = {"CREDENTIAL_FILE": str(sidecar.folder / "credential")}
-    done = sidecar.run("count.sh+logins.sh", env=env, then="tailscale --socket=/tmp/s up --force-reauth")
+    done = sidecar.run("count.sh+logins.sh", env=env, then="is_outrun() { false; }\ntailscale --socket=/tmp/s up --force-reauth")
     assert done.returncode == code
     counts = {file.name: file.read_text().strip() for file in (sidecar.folder / "run/counts").iterdir()}
     return counts, done.stderr
@@ -300,6 +300,7 @@ def test_connect_sh_counts_each_of_its_logins(sidecar: Sandbox) -> None:
         "--socket=/tmp/s",
         "up",
         env={"CREDENTIAL_FLAG": "--client-secret", "CREDENTIAL_ATTRIBUTES": "", "CREDENTIAL_FILE": credential},
+        parent=LATE_READER,
     )
     assert done.returncode == 0, done.stderr
     assert sidecar.read("run/counts/logins").strip() == "1"

@@ -15,7 +15,7 @@ import pytest
 
 from tailscale_sidecar.inspection.inside_pod import read
 from tailscale_sidecar.inspection.snapshot import Inside
-from tests.support.sandbox import CONTAINERBOOT, PROGRAM, SCRIPTS, SHELLS, TAILSCALE, Sandbox
+from tests.support.sandbox import CONTAINERBOOT, LATE_READER, PROGRAM, SCRIPTS, SHELLS, TAILSCALE, Sandbox
 
 SERVER = "https://controlplane.tailscale.com"
 SETTINGS = ["--hostname=db-0", "--accept-routes=false", "--shields-up=false", "--advertise-tags=tag:k8s"]
@@ -65,7 +65,7 @@ def state(
 
 def connect(device: Sandbox, *flags: str, env: Mapping[str, str] = OAUTH) -> subprocess.CompletedProcess[str]:
     given = {"CREDENTIAL_FILE": str(device.folder / "auth/TS_CLIENT_SECRET"), **env}
-    done = device.run("connect.sh", "--socket=/tmp/s", "up", *(flags or SETTINGS), env=given)
+    done = device.run("connect.sh", "--socket=/tmp/s", "up", *(flags or SETTINGS), env=given, parent=LATE_READER)
     assert done.returncode == 0, done.stderr
     return done
 
@@ -460,6 +460,13 @@ FIRST, SECOND = "control: client.Login(0)\n", "control: client.Login(2)\n"
 def test_a_login_that_was_quicker_than_the_command_for_it_is_noticed(sandbox: Sandbox) -> None:
     run_tailscaled(sandbox, FIRST + REGISTERED + SECOND)
     assert (sandbox.folder / "run/outrun").exists()
+
+
+def test_what_comes_after_a_login_in_the_log_tells_that_all_before_it_is_read(sandbox: Sandbox) -> None:
+    run_tailscaled(sandbox, FIRST + SECOND)
+    assert not (sandbox.folder / "run/read").exists()
+    run_tailscaled(sandbox, FIRST + SECOND + "half a line of tailscaled's tailscale-sidecar: asked tailscaled to log in\n")
+    assert (sandbox.folder / "run/read").exists()
 
 
 @pytest.mark.parametrize(
