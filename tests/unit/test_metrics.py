@@ -251,7 +251,9 @@ def log_in(sidecar: Sandbox, said: str, code: int) -> tuple[dict[str, str], str]
     sidecar.write("said", said)
     sidecar.write("code", str(code))
     env = {"CREDENTIAL_FILE": str(sidecar.folder / "credential")}
-    done = sidecar.run("count.sh+logins.sh", env=env, then="is_outrun() { false; }\ntailscale --socket=/tmp/s up --force-reauth")
+    done = sidecar.run(
+        "count.sh+logins.sh", env=env, then="is_outrun() { false; }\ntailscale --socket=/tmp/s up --force-reauth"
+    )
     assert done.returncode == code
     counts = {file.name: file.read_text().strip() for file in (sidecar.folder / "run/counts").iterdir()}
     return counts, done.stderr

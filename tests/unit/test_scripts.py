@@ -465,7 +465,9 @@ def test_a_login_that_was_quicker_than_the_command_for_it_is_noticed(sandbox: Sa
 def test_what_comes_after_a_login_in_the_log_tells_that_all_before_it_is_read(sandbox: Sandbox) -> None:
     run_tailscaled(sandbox, FIRST + SECOND)
     assert not (sandbox.folder / "run/read").exists()
-    run_tailscaled(sandbox, FIRST + SECOND + "half a line of tailscaled's tailscale-sidecar: asked tailscaled to log in\n")
+    run_tailscaled(
+        sandbox, FIRST + SECOND + "half a line of tailscaled's tailscale-sidecar: asked tailscaled to log in\n"
+    )
     assert (sandbox.folder / "run/read").exists()
 
 
