@@ -72,8 +72,10 @@ try_login() {
   fi
   rm -f $run/outrun
   ts up --force-reauth "$@" || is_outrun || return
-  gets_running || return
-  # The first of tailscaled's two logins got it onto the tailnet, and spent the key; it would repeat the second for ever.
+  gets_running && asks_once
+}
+
+asks_once() { # if the first of tailscaled's two logins was quicker, it spent the key, and the second would be repeated for ever
   if is_outrun; then ts down && ts set --ssh=false && connect; fi
 }
 
@@ -106,7 +108,7 @@ login() {
     while [ $waited -lt $pause ]; do
       sleep 1
       waited=$((waited + 1))
-      if is_running; then break 2; fi
+      if is_running && asks_once; then break 2; fi
     done
     most=$((most < 40 ? most * 2 : 60))
   done

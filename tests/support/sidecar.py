@@ -168,7 +168,7 @@ def starved(app: Deployment, chosen: Callable[[int], bool], seconds: float = 0.3
     app.wait_for("the pods", lambda: all(map(app.uid, ordinals)))
     uids = [app.uid(ordinal) for ordinal in ordinals]
     over = threading.Event()
-    stopped: set[int] = set()
+    held: set[int] = set()
 
     def send(number: signal.Signals, pids: Collection[int]) -> None:
         for pid in pids:
@@ -182,10 +182,10 @@ def starved(app: Deployment, chosen: Callable[[int], bool], seconds: float = 0.3
                 # A process that is new has to wait from its first moment on, too.
                 found = {pid for uid in uids for pid in pids_of_pod(uid) if chosen(pid)}
                 send(signal.SIGSTOP, found)
-                stopped.update(found)
+                held.update(found)
                 over.wait(0.01)
-            send(signal.SIGCONT, stopped)  # whatever it has become: a shell may be another program by now
-            stopped.clear()
+            send(signal.SIGCONT, held)  # whatever it has become: a shell may be another program by now
+            held.clear()
             over.wait(0.02)
 
     with ThreadPoolExecutor(1) as pool:

@@ -255,6 +255,27 @@ def test_a_device_that_was_there_before_the_command_asked_for_it_connects_anew_w
     assert '"Running"' in device.read("status")
 
 
+# Five seconds are waited for that, before it is a failed login.
+LATER_RUNNING = """\
+if [ "$(grep -c '^sleep 1$' "$SANDBOX/calls")" = 7 ]; then
+  cp "$SANDBOX/running" "$SANDBOX/status"
+  cp "$SANDBOX/running" "$SANDBOX/status-after-up"
+fi
+"""
+
+
+def test_such_a_device_connects_anew_even_if_it_takes_long_to_be_on_the_tailnet(device: Sandbox) -> None:
+    state(device, has_key=False)
+    running = device.read("status-after-up")
+    device.write("running", running)
+    device.write("status-after-up", running.replace("Running", "Starting"))
+    device.program("sleep", PROGRAM + LATER_RUNNING)
+    device.write("outruns", "1")
+    connect(device)
+    assert len(logins(device)) == 1
+    assert [words[2:] for words in device.calls if words[2:] in (["down"], ["up"])] == [["down"], ["up"]]
+
+
 def test_a_device_that_connects_anew_does_so_once(device: Sandbox) -> None:
     state(device, has_key=False)
     device.write("run/outrun", "")  # of a sidecar that ended in the middle of that
